@@ -1,0 +1,126 @@
+package dev.sojourn.core;
+
+import static java.util.Objects.requireNonNull;
+
+import java.time.Duration;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+
+/**
+ * What a client asks of a session with one turn: {@code nvext.session_control}, or what a header
+ * stands for.
+ *
+ * @param session which session
+ * @param action what happens to the session around the turn
+ * @param timeout idle time after which the session ends; counts at {@link Action#OPEN} and {@link
+ *     Action#BIND}
+ * @param input whether the prompt is the whole conversation or only what is new
+ * @param expectedTip the committed length that the client believes in
+ * @param expectedDigest the digest of the committed tokens that the client believes in
+ * @param parent at open: the name of the session whose committed context this one starts with
+ * @param onDivergence what to do when a full prompt does not extend what the session holds
+ * @param onClose what happens to the session's pages at its end
+ * @param whileBusy what to do when another turn of the session runs
+ * @param capacity the most tokens the session may hold
+ * @param require which promise the client insists on
+ * @param implicit whether identity came from a header alone: a missing session is then opened
+ */
+public record SessionControl(
+    SessionId session,
+    Action action,
+    Duration timeout,
+    Input input,
+    OptionalInt expectedTip,
+    OptionalLong expectedDigest,
+    Optional<String> parent,
+    OnDivergence onDivergence,
+    OnClose onClose,
+    WhileBusy whileBusy,
+    OptionalInt capacity,
+    Require require,
+    boolean implicit) {
+
+  /** The idle time of a session that does not choose one; Dynamo's. */
+  public static final Duration DEFAULT_TIMEOUT = Duration.ofMinutes(5);
+
+  /** The longest idle time; Dynamo's. */
+  public static final Duration MAX_TIMEOUT = Duration.ofDays(365);
+
+  public SessionControl {
+    requireNonNull(session, "session");
+    if (timeout.compareTo(Duration.ofSeconds(1)) < 0 || timeout.compareTo(MAX_TIMEOUT) > 0) {
+      throw new IllegalArgumentException(
+          "a session timeout is 1 to "
+              + MAX_TIMEOUT.toSeconds()
+              + " seconds, not "
+              + timeout.toSeconds());
+    }
+  }
+
+  /** What happens to the session around a turn. */
+  public enum Action {
+    /** Affinity and an engine session begin with this turn. */
+    OPEN,
+    /** Affinity alone begins with this turn. */
+    BIND,
+    /** One more turn. */
+    CONTINUE,
+    /** This is the last turn. */
+    CLOSE
+  }
+
+  /** What the messages of a turn hold. */
+  public enum Input {
+    /** The whole conversation, as OpenAI clients send it. */
+    FULL,
+    /** Only what is new. */
+    DELTA
+  }
+
+  /** What to do when a full prompt does not extend the session. */
+  public enum OnDivergence {
+    REWIND,
+    REJECT
+  }
+
+  /** What happens to a session's pages at its end. */
+  public enum OnClose {
+    /** Those that nobody else uses are freed at once. */
+    FREE,
+    /** All become unleased cache. */
+    RETAIN
+  }
+
+  /** What to do when another turn of the session runs. */
+  public enum WhileBusy {
+    QUEUE,
+    REJECT
+  }
+
+  /** Which promise a client insists on. */
+  public enum Require {
+    /** The worker must hold the session. */
+    ENGINE,
+    /** Served in any case; the promise that was made is named. */
+    ANY
+  }
+
+  /** Returns a turn of a session with every other choice at its default. */
+  public static SessionControl of(SessionId session, Action action) {
+    return new SessionControl(
+        session,
+        action,
+        DEFAULT_TIMEOUT,
+        Input.FULL,
+        OptionalInt.empty(),
+        OptionalLong.empty(),
+        Optional.empty(),
+        OnDivergence.REWIND,
+        OnClose.FREE,
+        WhileBusy.QUEUE,
+        OptionalInt.empty(),
+        Require.ANY,
+        false);
+  }
+}

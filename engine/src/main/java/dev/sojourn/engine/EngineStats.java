@@ -1,0 +1,42 @@
+package dev.sojourn.engine;
+
+/**
+ * What the engine holds and has done, as of its last step. In pages, {@code free + cached + leased
+ * + inUse = capacity}: every page has exactly one state, where in use beats leased beats cached.
+ *
+ * @param capacity pages of the pool
+ * @param free pages that hold nothing
+ * @param cached pages that hold published KV that no session leases
+ * @param leased pages that an idle session leases
+ * @param inUse pages that a running turn uses
+ * @param sessions open sessions
+ * @param running turns in the batch
+ * @param waiting turns in the queue
+ * @param steps steps run
+ * @param promptTokens prompt tokens of started turns
+ * @param reusedTokens of them, tokens whose KV was there
+ * @param computedTokens tokens run through the model
+ * @param sampledTokens tokens sampled
+ * @param evictedPages pages evicted to make room
+ * @param retractions turns whose scratch tail was dropped to make room
+ * @param modelNanos time spent inside the model runner
+ * @param engineCpuNanos CPU time of the engine thread outside the model runner
+ */
+public record EngineStats(
+    int capacity,
+    int free,
+    int cached,
+    int leased,
+    int inUse,
+    int sessions,
+    int running,
+    int waiting,
+    long steps,
+    long promptTokens,
+    long reusedTokens,
+    long computedTokens,
+    long sampledTokens,
+    long evictedPages,
+    long retractions,
+    long modelNanos,
+    long engineCpuNanos) {}

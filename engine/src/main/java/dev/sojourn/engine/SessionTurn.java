@@ -1,0 +1,29 @@
+package dev.sojourn.engine;
+
+import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.SessionControl.Input;
+import dev.sojourn.core.SessionControl.OnDivergence;
+import dev.sojourn.core.SessionId;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+
+/**
+ * How a turn relates to its session.
+ *
+ * @param id which session
+ * @param incarnation which life of it; a turn of another one is refused
+ * @param input whether the turn's tokens are the whole context or follow the committed ones
+ * @param expectedTip the committed length that the caller believes in
+ * @param expectedDigest the digest of the committed tokens that the caller believes in
+ * @param onDivergence what to do when a full prompt does not extend the committed tokens
+ * @param rewindFloor how far back a full prompt may rewind: the end, in tokens, of the system
+ *     message; a prompt that diverges before it is served aside
+ */
+public record SessionTurn(
+    SessionId id,
+    Incarnation incarnation,
+    Input input,
+    OptionalInt expectedTip,
+    OptionalLong expectedDigest,
+    OnDivergence onDivergence,
+    int rewindFloor) {}

@@ -1,0 +1,11 @@
+/** Inference on the CPU: paged KV with sessions, continuous batching, Llama-family models. */
+module dev.sojourn.engine {
+  requires transitive dev.sojourn.core;
+  requires transitive dev.sojourn.text;
+  requires jdk.incubator.vector;
+  requires static org.jspecify;
+
+  exports dev.sojourn.engine;
+  exports dev.sojourn.engine.model;
+  exports dev.sojourn.engine.sample;
+}

@@ -1,0 +1,5 @@
+/** Which rank serves a turn: bindings of sessions, lifecycle, prefix index, load, selection. */
+module dev.sojourn.router {
+  requires transitive dev.sojourn.core;
+  requires static org.jspecify;
+}

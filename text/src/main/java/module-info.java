@@ -1,0 +1,9 @@
+/** Tokenizers, chat templates and incremental detokenising. Needs no engine. */
+module dev.sojourn.text {
+  requires transitive dev.sojourn.core;
+  requires ai.djl.tokenizers;
+  requires tools.jackson.databind;
+  requires static org.jspecify;
+
+  exports dev.sojourn.text;
+}
