@@ -1,5 +1,7 @@
 package dev.sojourn.core;
 
+import static java.util.Objects.checkIndex;
+
 import java.util.Arrays;
 
 /**
@@ -29,7 +31,7 @@ public final class TokenBuffer {
 
   /** Returns the id at {@code index}, from 0. */
   public int get(int index) {
-    return ids[java.util.Objects.checkIndex(index, length)];
+    return ids[checkIndex(index, length)];
   }
 
   /** Appends one id. */
@@ -55,7 +57,7 @@ public final class TokenBuffer {
 
   /** Returns the first {@code to} tokens as they are now, without a copy. */
   public Tokens view(int to) {
-    java.util.Objects.checkIndex(to, length + 1);
+    checkIndex(to, length + 1);
     viewed = Math.max(viewed, to);
     return to == 0 ? Tokens.EMPTY : new Tokens(ids, 0, to);
   }
