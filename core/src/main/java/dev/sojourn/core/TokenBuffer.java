@@ -70,7 +70,7 @@ public final class TokenBuffer {
   private void reserve(int more) {
     boolean wouldOverwriteView = length < viewed && more > 0;
     if (length + more > ids.length || wouldOverwriteView) {
-      ids = Arrays.copyOf(ids, Math.max(length + more, ids.length + (ids.length >> 1)));
+      ids = Arrays.copyOf(ids, length + more + (length >> 1) + 16);
       viewed = 0;
     }
   }
