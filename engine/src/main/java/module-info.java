@@ -2,7 +2,9 @@
 module dev.sojourn.engine {
   requires transitive dev.sojourn.core;
   requires transitive dev.sojourn.text;
+  requires java.management;
   requires jdk.incubator.vector;
+  requires jdk.management;
   requires static org.jspecify;
 
   exports dev.sojourn.engine;
