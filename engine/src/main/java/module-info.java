@@ -10,4 +10,5 @@ module dev.sojourn.engine {
   exports dev.sojourn.engine;
   exports dev.sojourn.engine.model;
   exports dev.sojourn.engine.sample;
+  exports dev.sojourn.engine.weights;
 }
