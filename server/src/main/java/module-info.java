@@ -3,5 +3,12 @@ module dev.sojourn.server {
   requires transitive dev.sojourn.backend;
   requires transitive dev.sojourn.router;
   requires transitive dev.sojourn.text;
+  requires io.netty.buffer;
+  requires io.netty.codec;
+  requires io.netty.codec.http;
+  requires io.netty.common;
+  requires io.netty.transport;
   requires static org.jspecify;
+
+  exports dev.sojourn.server.http;
 }
