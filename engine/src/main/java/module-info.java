@@ -2,10 +2,13 @@
 module dev.sojourn.engine {
   requires transitive dev.sojourn.core;
   requires transitive dev.sojourn.text;
+  requires java.management;
   requires jdk.incubator.vector;
+  requires jdk.management;
   requires static org.jspecify;
 
   exports dev.sojourn.engine;
   exports dev.sojourn.engine.model;
   exports dev.sojourn.engine.sample;
+  exports dev.sojourn.engine.weights;
 }

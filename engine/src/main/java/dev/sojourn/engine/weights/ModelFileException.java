@@ -1,0 +1,101 @@
+package dev.sojourn.engine.weights;
+
+import java.nio.file.Path;
+import java.util.OptionalLong;
+
+/**
+ * Something is wrong with a model file. The message is one line for a person: the file, the byte
+ * where it went wrong, what was expected there and what was found.
+ */
+public abstract sealed class ModelFileException extends RuntimeException {
+
+  private static final long serialVersionUID = 1L;
+
+  private final transient Path file;
+  private final transient OptionalLong offset;
+  private final String expected;
+  private final String found;
+
+  private ModelFileException(Path file, OptionalLong offset, String expected, String found) {
+    super(
+        file
+            + (offset.isPresent() ? ", byte " + offset.getAsLong() : "")
+            + ": expected "
+            + expected
+            + ", found "
+            + found);
+    this.file = file;
+    this.offset = offset;
+    this.expected = expected;
+    this.found = found;
+  }
+
+  /** Returns the file. */
+  public Path file() {
+    return file;
+  }
+
+  /** Returns where in the file, in bytes from its start, if it is about one place. */
+  public OptionalLong offset() {
+    return offset;
+  }
+
+  /** Returns what would have been right. */
+  public String expected() {
+    return expected;
+  }
+
+  /** Returns what was there instead. */
+  public String found() {
+    return found;
+  }
+
+  /** The file cannot be read at all: it is missing, a directory, or not ours to read. */
+  public static final class Unreadable extends ModelFileException {
+    private static final long serialVersionUID = 1L;
+
+    Unreadable(Path file, String found) {
+      super(file, OptionalLong.empty(), "a readable GGUF file", found);
+    }
+  }
+
+  /** The file is something else than GGUF. */
+  public static final class Foreign extends ModelFileException {
+    private static final long serialVersionUID = 1L;
+
+    Foreign(Path file, String found) {
+      super(file, OptionalLong.of(0), "a GGUF file, which begins with \"GGUF\"", found);
+    }
+  }
+
+  /** The file is GGUF, but truncated, damaged, or contradicts itself. */
+  public static final class Malformed extends ModelFileException {
+    private static final long serialVersionUID = 1L;
+
+    Malformed(Path file, long offset, String expected, String found) {
+      super(file, OptionalLong.of(offset), expected, found);
+    }
+
+    Malformed(Path file, String expected, String found) {
+      super(file, OptionalLong.empty(), expected, found);
+    }
+  }
+
+  /** The file may be sound, but needs something that is not supported yet. */
+  public static final class Unsupported extends ModelFileException {
+    private static final long serialVersionUID = 1L;
+
+    Unsupported(Path file, OptionalLong offset, String supported, String found) {
+      super(file, offset, supported, found + ", which is not supported yet");
+    }
+  }
+
+  /** The file cannot be written. */
+  public static final class Unwritable extends ModelFileException {
+    private static final long serialVersionUID = 1L;
+
+    Unwritable(Path file, String expected, String found) {
+      super(file, OptionalLong.empty(), expected, found);
+    }
+  }
+}
