@@ -8,7 +8,9 @@ module dev.sojourn.server {
   requires io.netty.codec.http;
   requires io.netty.common;
   requires io.netty.transport;
+  requires tools.jackson.databind;
   requires static org.jspecify;
 
+  exports dev.sojourn.server;
   exports dev.sojourn.server.http;
 }

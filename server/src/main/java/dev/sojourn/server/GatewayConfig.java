@@ -1,0 +1,51 @@
+package dev.sojourn.server;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.sojourn.engine.EngineConfig;
+import dev.sojourn.server.http.HttpConfig;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * How a gateway with embedded ranks is put together.
+ *
+ * @param http where it listens and what it puts up with
+ * @param engine how each rank schedules and what it keeps
+ * @param apiKeys file of API keys and their tenants; without one, every request is the default
+ *     tenant's
+ * @param implicitSessions whether identity in a header alone opens a session
+ * @param maxConcurrent the most generations at one time; more are refused as overload
+ * @param drain how long running requests may take at shutdown
+ */
+public record GatewayConfig(
+    HttpConfig http,
+    EngineConfig engine,
+    Optional<Path> apiKeys,
+    boolean implicitSessions,
+    int maxConcurrent,
+    Duration drain) {
+
+  public GatewayConfig {
+    requireNonNull(http, "http");
+    requireNonNull(engine, "engine");
+    if (maxConcurrent < 1) {
+      throw new IllegalArgumentException("maxConcurrent is at least 1, not " + maxConcurrent);
+    }
+    if (drain.isNegative()) {
+      throw new IllegalArgumentException("drain is not negative, but " + drain);
+    }
+  }
+
+  /** Returns the configuration of a gateway that nobody has tuned. */
+  public static GatewayConfig defaults() {
+    return new GatewayConfig(
+        HttpConfig.defaults(),
+        EngineConfig.defaults(),
+        Optional.empty(),
+        true,
+        1024,
+        Duration.ofSeconds(10));
+  }
+}
