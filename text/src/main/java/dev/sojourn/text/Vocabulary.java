@@ -33,6 +33,48 @@ public record Vocabulary(
     boolean addBos,
     boolean addSpacePrefix) {
 
+  public Vocabulary {
+    tokens = List.copyOf(tokens);
+    types = List.copyOf(types);
+    merges = List.copyOf(merges);
+    scores = List.copyOf(scores);
+    endOfTurn = List.copyOf(endOfTurn);
+    if (types.size() != tokens.size()) {
+      throw new VocabularyException(
+          "the vocabulary has " + tokens.size() + " tokens, but types of " + types.size());
+    }
+    if (kind == Kind.SENTENCE_PIECE && scores.size() != tokens.size()) {
+      throw new VocabularyException(
+          "the vocabulary has " + tokens.size() + " tokens, but scores of " + scores.size());
+    }
+    check("bos", bos, tokens.size());
+    check("eos", eos, tokens.size());
+    check("unknown", unknown, tokens.size());
+    for (int id : endOfTurn) {
+      check("end-of-turn", OptionalInt.of(id), tokens.size());
+    }
+  }
+
+  private static void check(String role, OptionalInt id, int size) {
+    if (id.isPresent() && (id.getAsInt() < 0 || id.getAsInt() >= size)) {
+      throw new VocabularyException(
+          "the " + role + " token is " + id.getAsInt() + ", of a vocabulary of " + size);
+    }
+  }
+
+  /**
+   * Returns whether an id is a control token: one that steers and is never shown. Files mark some
+   * end-of-turn tokens as ordinary ones; what they are for decides.
+   */
+  public boolean control(int id) {
+    TokenType type = types.get(id);
+    return type == TokenType.CONTROL
+        || type == TokenType.UNKNOWN
+        || endOfTurn.contains(id)
+        || bos.equals(OptionalInt.of(id))
+        || eos.equals(OptionalInt.of(id));
+  }
+
   /** Which algorithm a vocabulary was made for. */
   public enum Kind {
     /** Byte-level byte-pair encoding ({@code gpt2}). */
