@@ -1,0 +1,42 @@
+package dev.sojourn.router;
+
+import java.time.Duration;
+
+/**
+ * How a router behaves.
+ *
+ * @param engineGrace how much longer than the router an engine waits before it ends an idle
+ *     session, so that the router is first; also how long past its timeout a tombstone lasts
+ * @param closeRetryFirst time between an unanswered close and its first repetition; doubles
+ * @param closeRetryLast the longest time between two repetitions
+ * @param closeWait how long the end of a turn waits for the engine's answer to its close
+ * @param parentShare up to which part of its turns a rank is preferred by the children of one of
+ *     its sessions; 0 to 1
+ * @param moveMargin by which part of its turns a rank is booked over before a session that is bound
+ *     by affinity alone leaves it
+ * @param evictionWeight what a block that has to be evicted costs, where computing one costs 1
+ * @param maxWaiting turns that may wait behind one session's running turn
+ */
+public record RouterConfig(
+    Duration engineGrace,
+    Duration closeRetryFirst,
+    Duration closeRetryLast,
+    Duration closeWait,
+    double parentShare,
+    double moveMargin,
+    double evictionWeight,
+    int maxWaiting) {
+
+  /** Returns the defaults; times are Dynamo's. */
+  public static RouterConfig defaults() {
+    return new RouterConfig(
+        Duration.ofSeconds(30),
+        Duration.ofMillis(100),
+        Duration.ofSeconds(5),
+        Duration.ofMillis(250),
+        0.5,
+        0.25,
+        0.5,
+        256);
+  }
+}

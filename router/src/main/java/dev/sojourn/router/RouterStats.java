@@ -1,0 +1,71 @@
+package dev.sojourn.router;
+
+import dev.sojourn.core.WorkerRank;
+import dev.sojourn.router.lifecycle.LifecycleStats;
+import java.util.List;
+
+/**
+ * What a router holds and has done. Its parts are read one after the other, so they agree with each
+ * other only when nothing happens.
+ *
+ * @param engineBacked sessions bound with an engine session
+ * @param routerOnly sessions bound by affinity alone
+ * @param opening sessions being opened
+ * @param waiting turns that wait for their session
+ * @param leasesTaken leases taken since the start
+ * @param leasesReturned of them, leases given back
+ * @param bookings loads booked since the start
+ * @param bookingsReleased of them, loads released
+ * @param expired bindings that ended by idling
+ * @param completed turns that ended with an answer
+ * @param failed turns that ended with a fault
+ * @param aborted turns whose client went away
+ * @param hits turns that went to their session's rank
+ * @param moved sessions that left an overloaded or draining rank
+ * @param broken sessions whose rank was gone
+ * @param lifecycle engine sessions opened and closed
+ * @param ranks the ranks
+ */
+public record RouterStats(
+    int engineBacked,
+    int routerOnly,
+    int opening,
+    int waiting,
+    long leasesTaken,
+    long leasesReturned,
+    long bookings,
+    long bookingsReleased,
+    long expired,
+    long completed,
+    long failed,
+    long aborted,
+    long hits,
+    long moved,
+    long broken,
+    LifecycleStats lifecycle,
+    List<RankStats> ranks) {
+
+  public RouterStats {
+    ranks = List.copyOf(ranks);
+  }
+
+  /**
+   * What the router knows of a rank.
+   *
+   * @param rank which
+   * @param draining whether it takes no new sessions
+   * @param sessions sessions bound to it
+   * @param requests turns booked on it
+   * @param prefillTokens prompt tokens of them still to be computed
+   * @param decodeBlocks blocks that they hold
+   * @param residentBlocks published blocks that are resident there
+   */
+  public record RankStats(
+      WorkerRank rank,
+      boolean draining,
+      int sessions,
+      int requests,
+      long prefillTokens,
+      long decodeBlocks,
+      int residentBlocks) {}
+}

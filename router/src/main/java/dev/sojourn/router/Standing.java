@@ -1,0 +1,53 @@
+package dev.sojourn.router;
+
+import dev.sojourn.core.Incarnation;
+import dev.sojourn.router.affinity.Binding.Bound;
+import dev.sojourn.router.affinity.Binding.Opening;
+import dev.sojourn.router.affinity.Lease;
+import java.util.Optional;
+
+/** How a turn stands to its session. */
+sealed interface Standing {
+
+  /** It runs without one, for this reason. */
+  record Without(NoSession why) implements Standing {}
+
+  /** It opens one, as there was none for this reason. */
+  record Opens(Opening opening, Lease lease, NoSession why) implements Standing {}
+
+  /** It holds a lease on one; pinned to another rank it runs without it all the same. */
+  record Holds(Bound bound, Lease lease, NoSession why) implements Standing {}
+
+  /** It only looks at one. */
+  record Looks(Bound bound) implements Standing {}
+
+  /** Returns the session's life at the beginning of the turn. */
+  default Optional<Incarnation> incarnation() {
+    return switch (this) {
+      case Without _ -> Optional.empty();
+      case Opens opens -> Optional.of(opens.opening().incarnation());
+      case Holds holds ->
+          Optional.of(holds.bound().incarnation()).filter(_ -> holds.why() == NoSession.NONE);
+      case Looks looks -> Optional.of(looks.bound().incarnation());
+    };
+  }
+
+  /** Returns where the session lives, if it lives. */
+  default Optional<Bound> binding() {
+    return switch (this) {
+      case Without _, Opens _ -> Optional.empty();
+      case Holds holds -> Optional.of(holds.bound());
+      case Looks looks -> Optional.of(looks.bound());
+    };
+  }
+
+  /** Returns why there is no session, or why it is new. */
+  default NoSession reason() {
+    return switch (this) {
+      case Without without -> without.why();
+      case Opens opens -> opens.why();
+      case Holds holds -> holds.why();
+      case Looks _ -> NoSession.NONE;
+    };
+  }
+}

@@ -1,0 +1,397 @@
+package dev.sojourn.router;
+
+import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.SessionControl;
+import dev.sojourn.core.SessionControl.Action;
+import dev.sojourn.core.SessionControl.OnClose;
+import dev.sojourn.core.SessionId;
+import dev.sojourn.core.WorkerRank;
+import dev.sojourn.router.Selection.Affinity;
+import dev.sojourn.router.affinity.Binding.Bound;
+import dev.sojourn.router.affinity.Binding.Opening;
+import dev.sojourn.router.affinity.Lease;
+import dev.sojourn.router.affinity.Terms;
+import dev.sojourn.router.lifecycle.CloseAnswer;
+import dev.sojourn.router.load.Rank;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One turn's way through the router. From {@link Router#begin} on it owns the turn's lease, its
+ * booking and what it opened, and gives all of it back when it is finished, however that happens.
+ *
+ * <pre>
+ * begin → select → open → (dispatch) → accepted → firstToken, generated … → finish
+ * </pre>
+ *
+ * <p>Until {@link #accepted}, the binding is as it was; a turn that ends before leaves no trace.
+ * After it, a turn that fails leaves an open session without that turn. {@link #finish} releases in
+ * one order: metrics, load, lease, then the close. Used by one thread at a time.
+ */
+public final class TurnGuard implements AutoCloseable {
+
+  private enum Step {
+    BEGUN,
+    SELECTED,
+    ACCEPTED,
+    FINISHED
+  }
+
+  private final Router router;
+  private final TurnIntent intent;
+  private final Standing standing;
+  private final Optional<TurnOrder.Place> place;
+
+  private Step step = Step.BEGUN;
+  private @Nullable Selection selection;
+  private Rank.@Nullable Booking booking;
+
+  /** The engine life that has to be opened before the dispatch. */
+  private @Nullable Incarnation toOpen;
+
+  /** The engine life that this turn opened and that no binding stands for yet. */
+  private @Nullable Incarnation opened;
+
+  /** Whether the session's worker does not know it any more, so that there is nothing to close. */
+  private boolean lost;
+
+  TurnGuard(Router router, TurnIntent intent, Standing standing, Optional<TurnOrder.Place> place) {
+    this.router = router;
+    this.intent = intent;
+    this.standing = standing;
+    this.place = place;
+  }
+
+  /**
+   * Returns the life of the session that this turn belongs to, as of its beginning; empty if it is
+   * served without a session.
+   */
+  public Optional<Incarnation> incarnation() {
+    return standing.incarnation();
+  }
+
+  /** Returns why there is no session, or why it had to be opened. */
+  public NoSession reason() {
+    return standing.reason();
+  }
+
+  /** Returns whether {@link #open} has an engine session to open; known after {@link #select}. */
+  public boolean opens() {
+    return toOpen != null;
+  }
+
+  /**
+   * Chooses the turn's rank and books its load.
+   *
+   * @throws dev.sojourn.core.FaultException Unavailable, if there is no rank for it
+   */
+  public Selection select(SelectionQuery query) {
+    expect(Step.BEGUN);
+    Placer.Placed placed = router.placer().place(standing, intent, query);
+    booking = placed.booking().orElse(null);
+    if (booking != null) {
+      router.counters().bookings.incrementAndGet();
+      router.counters().selected(placed.affinity());
+    }
+    Selection chosen =
+        new Selection(
+            placed.rank().id(),
+            placed.affinity(),
+            placed.why(),
+            placed.overlapBlocks(),
+            engineLife(placed.affinity()));
+    selection = chosen;
+    step = Step.SELECTED;
+    return chosen;
+  }
+
+  /** Decides in which engine session the turn runs at its rank, if any. */
+  private Optional<Incarnation> engineLife(Affinity affinity) {
+    return switch (standing) {
+      case Standing.Without _ -> Optional.empty();
+      case Standing.Looks looks -> looks.incarnation().filter(_ -> affinity == Affinity.HIT);
+      case Standing.Opens opens -> {
+        if (opens.opening().terms().kind() == Terms.Kind.ENGINE_BACKED) {
+          toOpen = opens.opening().incarnation();
+        }
+        yield Optional.ofNullable(toOpen);
+      }
+      case Standing.Holds holds -> {
+        if (holds.bound().terms().kind() == Terms.Kind.ROUTER_ONLY
+            || holds.why() == NoSession.PINNED) {
+          yield Optional.empty();
+        }
+        if (affinity == Affinity.HIT) {
+          yield holds.incarnation();
+        }
+        if (isClosing()) {
+          // Its rank is gone, and after this turn the session would be too.
+          yield Optional.empty();
+        }
+        toOpen = router.mint();
+        yield Optional.of(toOpen);
+      }
+    };
+  }
+
+  /**
+   * Opens the engine session at the chosen rank, if there is one to open.
+   *
+   * @throws dev.sojourn.core.FaultException the worker's; the turn then leaves nothing behind
+   */
+  public void open() {
+    expect(Step.SELECTED);
+    if (toOpen != null) {
+      router.lifecycle().open(selected().target(), session(), toOpen, terms());
+      opened = toOpen;
+      toOpen = null;
+    }
+  }
+
+  /**
+   * Tells that the worker does not know the session: it was started anew, or the session ended by
+   * the engine's own timeout. A new life begins on the same rank; {@link #open} has to be called
+   * again.
+   *
+   * @return the selection with the new life
+   */
+  public Selection lost() {
+    expect(Step.SELECTED);
+    Selection before = selected();
+    if (!(standing instanceof Standing.Holds)
+        || before.affinity() != Affinity.HIT
+        || before.incarnation().isEmpty()) {
+      throw new IllegalStateException("this turn does not run in a session that was open before");
+    }
+    lost = true;
+    Incarnation next = router.mint();
+    toOpen = next;
+    Selection after =
+        new Selection(
+            before.target(),
+            Affinity.BROKEN,
+            before.target() + " had lost the session",
+            0,
+            Optional.of(next));
+    selection = after;
+    return after;
+  }
+
+  /** Tells that the worker accepted the dispatch: the session is bound to the rank from here on. */
+  public void accepted() {
+    expect(Step.SELECTED);
+    if (intent.queryOnly() || toOpen != null) {
+      throw new IllegalStateException("nothing may be dispatched: query only, or not opened yet");
+    }
+    step = Step.ACCEPTED;
+    switch (standing) {
+      case Standing.Without _, Standing.Looks _ -> {}
+      case Standing.Opens opens ->
+          router
+              .store()
+              .commit(session(), opens.opening().revision(), selected().target())
+              .ifPresent(_ -> opened = null);
+      case Standing.Holds holds -> {
+        Affinity affinity = selected().affinity();
+        boolean leaves = affinity == Affinity.MOVED || affinity == Affinity.BROKEN;
+        boolean stays = holds.why() == NoSession.PINNED || isClosing();
+        if (leaves && !stays) {
+          move(holds.bound());
+        }
+      }
+    }
+  }
+
+  /**
+   * Rebinds, unless somebody else did so first; then the life that was opened here is an orphan.
+   */
+  private void move(Bound from) {
+    Incarnation life = selected().incarnation().orElse(from.incarnation());
+    Optional<Bound> repinned =
+        router.store().repin(session(), from.revision(), selected().target(), life);
+    if (repinned.isEmpty()) {
+      return;
+    }
+    opened = null;
+    if (lost) {
+      router.lifecycle().lost();
+    } else if (from.terms().kind() == Terms.Kind.ENGINE_BACKED) {
+      var _ = close(from.target(), from.incarnation(), OnClose.FREE);
+    }
+  }
+
+  /** Tells of the turn's first token: its prompt has been computed. */
+  public void firstToken() {
+    if (booking != null) {
+      booking.firstToken();
+    }
+  }
+
+  /** Tells of more sampled tokens. */
+  public void generated(int tokens) {
+    if (booking != null) {
+      booking.generated(tokens);
+    }
+  }
+
+  /**
+   * Ends the turn, exactly once. Waits a moment for the engine's answer if the turn closes a
+   * session.
+   */
+  public CloseReport finish(TurnOutcome outcome) {
+    if (step == Step.FINISHED) {
+      throw new IllegalStateException("turn " + intent.requestId() + " is finished already");
+    }
+    step = Step.FINISHED;
+    Optional<Bound> ended;
+    Optional<CompletableFuture<CloseAnswer>> answer;
+    try {
+      if (!intent.queryOnly()) {
+        router.counters().ended(outcome);
+      }
+      releaseLoad();
+      ended = releaseLease();
+      if (opened != null) {
+        var _ = close(selected().target(), opened, OnClose.FREE);
+      }
+      answer =
+          ended
+              .filter(bound -> bound.terms().kind() == Terms.Kind.ENGINE_BACKED)
+              .map(bound -> close(bound.target(), bound.incarnation(), onClose(bound)));
+    } finally {
+      place.ifPresent(TurnOrder.Place::leave);
+    }
+    return report(ended, answer);
+  }
+
+  /** Finishes the turn as aborted, unless it is finished. */
+  @Override
+  public void close() {
+    if (step != Step.FINISHED) {
+      var _ = finish(TurnOutcome.ABORTED);
+    }
+  }
+
+  private void releaseLoad() {
+    if (booking != null) {
+      booking.release();
+      router.counters().bookingsReleased.incrementAndGet();
+    }
+  }
+
+  /** Gives the lease back; returns the binding that ended with it. */
+  private Optional<Bound> releaseLease() {
+    return switch (standing) {
+      case Standing.Without _, Standing.Looks _ -> Optional.empty();
+      case Standing.Opens opens -> {
+        router.counters().leasesReturned.incrementAndGet();
+        if (!router.store().remove(session(), opens.opening().revision())) {
+          router.store().release(session(), opens.lease());
+        }
+        yield Optional.empty();
+      }
+      case Standing.Holds holds -> {
+        router.counters().leasesReturned.incrementAndGet();
+        if (isClosing()) {
+          yield unbind(holds.lease());
+        }
+        router.store().release(session(), holds.lease());
+        yield Optional.empty();
+      }
+    };
+  }
+
+  /** Ends the binding whatever its revision is by now, as long as this turn's lease is on it. */
+  private Optional<Bound> unbind(Lease lease) {
+    while (router.store().peek(session()) instanceof Bound bound
+        && bound.leases().contains(lease)) {
+      if (router.store().remove(session(), bound.revision())) {
+        return Optional.of(bound);
+      }
+    }
+    return Optional.empty();
+  }
+
+  private CompletableFuture<CloseAnswer> close(
+      WorkerRank target, Incarnation incarnation, OnClose how) {
+    return router.lifecycle().close(target, session(), incarnation, how, terms().timeout());
+  }
+
+  private OnClose onClose(Bound bound) {
+    boolean retains =
+        bound.terms().onClose() == OnClose.RETAIN || control().onClose() == OnClose.RETAIN;
+    return retains ? OnClose.RETAIN : OnClose.FREE;
+  }
+
+  private CloseReport report(
+      Optional<Bound> ended, Optional<CompletableFuture<CloseAnswer>> answer) {
+    if (!isClosing() || intent.queryOnly()) {
+      return CloseReport.NOT_ASKED;
+    }
+    if (ended.isEmpty()) {
+      return CloseReport.UNKNOWN;
+    }
+    if (answer.isEmpty()) {
+      return new CloseReport(true, true, OptionalInt.of(0), false);
+    }
+    CloseAnswer known = await(answer.get());
+    return known
+        .result()
+        .map(result ->
+            new CloseReport(true, result.existed(), OptionalInt.of(result.tokensFreed()), false))
+        .orElseGet(() -> new CloseReport(true, true, OptionalInt.empty(), known.pending()));
+  }
+
+  private CloseAnswer await(CompletableFuture<CloseAnswer> answer) {
+    try {
+      return answer.get(router.config().closeWait().toNanos(), TimeUnit.NANOSECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return CloseAnswer.PENDING;
+    } catch (TimeoutException e) {
+      return CloseAnswer.PENDING;
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("a close is never completed exceptionally", e);
+    }
+  }
+
+  private boolean isClosing() {
+    return intent.control().filter(control -> control.action() == Action.CLOSE).isPresent();
+  }
+
+  private SessionControl control() {
+    return intent.control().orElseThrow();
+  }
+
+  private SessionId session() {
+    return control().session();
+  }
+
+  private Terms terms() {
+    return switch (standing) {
+      case Standing.Opens(Opening opening, Lease _, NoSession _) -> opening.terms();
+      case Standing.Holds(Bound bound, Lease _, NoSession _) -> bound.terms();
+      case Standing.Without _, Standing.Looks _ ->
+          throw new IllegalStateException("this turn has no session");
+    };
+  }
+
+  private Selection selected() {
+    if (selection == null) {
+      throw new IllegalStateException("select first");
+    }
+    return selection;
+  }
+
+  private void expect(Step expected) {
+    if (step != expected) {
+      throw new IllegalStateException(
+          "turn " + intent.requestId() + " is " + step + ", not " + expected);
+    }
+  }
+}

@@ -1,0 +1,142 @@
+package dev.sojourn.router;
+
+import dev.sojourn.core.Fault;
+import dev.sojourn.core.SessionId;
+import java.util.ArrayDeque;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * One line of turns per session: the first runs, the others wait in order. A session without turns
+ * takes no room. Thread-safe.
+ */
+final class TurnOrder implements AutoCloseable {
+
+  private final int maxWaiting;
+
+  /** The first of each line has its turn. Lines change only within the map's atomic operations. */
+  private final Map<SessionId, ArrayDeque<Place>> lines = new ConcurrentHashMap<>();
+
+  private final AtomicInteger waiting = new AtomicInteger();
+  private volatile boolean closed;
+
+  TurnOrder(int maxWaiting) {
+    this.maxWaiting = maxWaiting;
+  }
+
+  /** A turn's place in its session's line. */
+  final class Place {
+
+    private final SessionId id;
+    private final CountDownLatch turn = new CountDownLatch(1);
+
+    private Place(SessionId id) {
+      this.id = id;
+    }
+
+    /**
+     * Leaves the line; the next one's turn comes if this was the first. A second call is a no-op.
+     */
+    void leave() {
+      lines.computeIfPresent(
+          id,
+          (_, line) -> {
+            line.remove(this);
+            if (line.isEmpty()) {
+              return null;
+            }
+            line.getFirst().turn.countDown();
+            return line;
+          });
+    }
+  }
+
+  /**
+   * Waits for a session's turn.
+   *
+   * @param mayWait whether to wait, or to fail with {@code session_busy}
+   */
+  Place enter(SessionId id, boolean mayWait) throws InterruptedException {
+    Place place = new Place(id);
+    int limit = mayWait ? maxWaiting : 0;
+    int[] before = new int[1];
+    lines.compute(
+        id,
+        (_, line) -> {
+          ArrayDeque<Place> joined = line == null ? new ArrayDeque<>() : line;
+          before[0] = joined.size();
+          if (before[0] <= limit) {
+            joined.addLast(place);
+          }
+          return joined;
+        });
+    if (before[0] > limit) {
+      throw refusal(id, mayWait, before[0]).asException();
+    }
+    if (before[0] > 0) {
+      await(place);
+    }
+    return place;
+  }
+
+  private void await(Place place) throws InterruptedException {
+    waiting.incrementAndGet();
+    boolean granted = false;
+    try {
+      place.turn.await();
+      granted = !closed;
+    } finally {
+      waiting.decrementAndGet();
+      if (!granted) {
+        place.leave();
+      }
+    }
+    if (!granted) {
+      throw new Fault.Unavailable("the router is shutting down").asException();
+    }
+  }
+
+  private Fault refusal(SessionId id, boolean mayWait, int turns) {
+    return mayWait
+        ? new Fault.Overloaded(
+            "session " + id.name() + " has " + maxWaiting + " turns waiting, the most there may be",
+            java.time.Duration.ofSeconds(1))
+        : new Fault.Conflict(
+            "session_busy",
+            "session " + id.name() + " runs another turn; wait for its end, or ask to be queued",
+            Map.of("turns", turns));
+  }
+
+  /** Returns how many turns a session has, the running one included. */
+  int turns(SessionId id) {
+    int[] turns = new int[1];
+    lines.computeIfPresent(
+        id,
+        (_, line) -> {
+          turns[0] = line.size();
+          return line;
+        });
+    return turns[0];
+  }
+
+  /** Returns how many turns wait, of all sessions. */
+  int waiting() {
+    return waiting.get();
+  }
+
+  /** Sends away all who wait. */
+  @Override
+  public void close() {
+    closed = true;
+    for (SessionId id : lines.keySet()) {
+      lines.computeIfPresent(
+          id,
+          (_, line) -> {
+            line.forEach(place -> place.turn.countDown());
+            return line;
+          });
+    }
+  }
+}

@@ -1,0 +1,100 @@
+package dev.sojourn.router.affinity;
+
+import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.WorkerRank;
+import java.util.HashSet;
+import java.util.Set;
+
+/**
+ * What a session's name stands for at one moment. Immutable; the transitions return what follows.
+ *
+ * <pre>
+ *         initialise                 commit
+ * Vacant ────────────► Opening ────────────────► Bound ◄──┐ acquire, release, repin
+ *   ▲                     │ remove                 │ └─────┘
+ *   └─────────────────────┴────────────────────────┘ remove, or claimed when idle for too long
+ * </pre>
+ *
+ * A <b>revision</b> is new with each initialise, commit and repin, and never comes again for any
+ * name; taking and giving back leases keeps it. Whoever changes a binding names the revision that
+ * it saw.
+ */
+public sealed interface Binding {
+
+  /** Nobody has opened the name. */
+  record Vacant() implements Binding {}
+
+  /**
+   * One turn opens the session; there is no target yet that others could use.
+   *
+   * @param revision see {@link Binding}
+   * @param incarnation the life that begins
+   * @param terms what it is opened with
+   * @param opener the lease of the turn that opens it
+   */
+  record Opening(long revision, Incarnation incarnation, Terms terms, Lease opener)
+      implements Binding {
+
+    /** Returns the binding after a worker accepted the opener's dispatch. */
+    public Bound commit(long nextRevision, WorkerRank target) {
+      return new Bound(nextRevision, incarnation, terms, target, Set.of(opener), 0);
+    }
+  }
+
+  /**
+   * The session lives on a rank.
+   *
+   * @param revision see {@link Binding}
+   * @param incarnation which life of the session
+   * @param terms what it was opened with
+   * @param target where it lives
+   * @param leases the turns that run
+   * @param idleDeadlineNanos when it ends, by the store's clock; means nothing while there are
+   *     leases
+   */
+  record Bound(
+      long revision,
+      Incarnation incarnation,
+      Terms terms,
+      WorkerRank target,
+      Set<Lease> leases,
+      long idleDeadlineNanos)
+      implements Binding {
+
+    public Bound {
+      leases = Set.copyOf(leases);
+    }
+
+    /** Returns the binding with one more lease. */
+    public Bound acquire(Lease lease) {
+      Set<Lease> more = new HashSet<>(leases);
+      more.add(lease);
+      return withLeases(more, idleDeadlineNanos);
+    }
+
+    /** Returns the binding without a lease; its idle time begins if that was the last. */
+    public Bound release(Lease lease, long nowNanos) {
+      if (!leases.contains(lease)) {
+        return this;
+      }
+      Set<Lease> fewer = new HashSet<>(leases);
+      fewer.remove(lease);
+      return withLeases(
+          fewer, fewer.isEmpty() ? nowNanos + terms.timeout().toNanos() : idleDeadlineNanos);
+    }
+
+    /** Returns the binding after its session moved; the new place is a new life of it. */
+    public Bound repin(long nextRevision, WorkerRank nextTarget, Incarnation nextIncarnation) {
+      return new Bound(nextRevision, nextIncarnation, terms, nextTarget, leases, idleDeadlineNanos);
+    }
+
+    /** Returns whether it has ended by idling: no lease, and the deadline is now or past. */
+    public boolean expiredAt(long nowNanos) {
+      return leases.isEmpty() && idleDeadlineNanos - nowNanos <= 0;
+    }
+
+    private Bound withLeases(Set<Lease> nextLeases, long nextDeadline) {
+      return new Bound(revision, incarnation, terms, target, nextLeases, nextDeadline);
+    }
+  }
+}

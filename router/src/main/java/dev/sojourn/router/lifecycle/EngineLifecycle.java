@@ -1,0 +1,297 @@
+package dev.sojourn.router.lifecycle;
+
+import static java.lang.System.Logger.Level.DEBUG;
+import static java.lang.System.Logger.Level.WARNING;
+
+import dev.sojourn.core.Clock;
+import dev.sojourn.core.CloseResult;
+import dev.sojourn.core.Fault;
+import dev.sojourn.core.FaultException;
+import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.SessionControl.OnClose;
+import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionSettings;
+import dev.sojourn.core.WorkerRank;
+import dev.sojourn.router.affinity.Terms;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.PriorityQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
+
+/**
+ * Opens and closes engine sessions, so that each open is followed by exactly one end.
+ *
+ * <p>An {@link #open} that returns leaves its caller with one duty, to call {@link #close} once;
+ * one that throws leaves no duty. A close is sent; while it is not answered it is a tombstone, sent
+ * again after growing pauses until it is answered, its worker is gone, or its time is over, when
+ * the engine's own timeout has ended the session. Thread-safe. Calls to workers are made outside
+ * any lock.
+ */
+public final class EngineLifecycle {
+
+  private static final System.Logger LOG = System.getLogger(EngineLifecycle.class.getName());
+
+  private final EngineSessions engines;
+  private final Clock clock;
+  private final Executor executor;
+  private final Function<WorkerRank, Presence> presence;
+  private final Timing timing;
+
+  private final AtomicLong opens = new AtomicLong();
+  private final AtomicLong refused = new AtomicLong();
+  private final AtomicLong acknowledged = new AtomicLong();
+  private final AtomicLong abandoned = new AtomicLong();
+  private final AtomicLong lost = new AtomicLong();
+  private final AtomicLong retries = new AtomicLong();
+  private final AtomicLong tombstones = new AtomicLong();
+
+  /** Tombstones that wait for their next attempt; guarded by itself. */
+  private final PriorityQueue<Tombstone> waiting =
+      new PriorityQueue<>(Comparator.comparingLong(Tombstone::order));
+
+  /**
+   * How long things take.
+   *
+   * @param grace how much longer than the router an engine waits before it ends an idle session
+   * @param retryFirst the pause before a close is first sent again; doubles
+   * @param retryLast the longest pause
+   */
+  public record Timing(Duration grace, Duration retryFirst, Duration retryLast) {}
+
+  /**
+   * Creates a lifecycle without sessions.
+   *
+   * @param executor runs closes, which block
+   * @param presence says whether a rank is there
+   */
+  public EngineLifecycle(
+      EngineSessions engines,
+      Clock clock,
+      Executor executor,
+      Function<WorkerRank, Presence> presence,
+      Timing timing) {
+    this.engines = engines;
+    this.clock = clock;
+    this.executor = executor;
+    this.presence = presence;
+    this.timing = timing;
+    origin = clock.nanos();
+  }
+
+  /** Attempts are ordered by time since here, which unlike the clock's own reading never wraps. */
+  private final long origin;
+
+  /** A close that has not been answered; used by one thread at a time. */
+  private final class Tombstone {
+
+    final WorkerRank target;
+    final SessionId id;
+    final Incarnation incarnation;
+    final OnClose how;
+    final long endNanos;
+    final CompletableFuture<CloseAnswer> first = new CompletableFuture<>();
+    long retryNanos;
+    long pauseNanos;
+
+    Tombstone(
+        WorkerRank target, SessionId id, Incarnation incarnation, OnClose how, Duration timeout) {
+      this.target = target;
+      this.id = id;
+      this.incarnation = incarnation;
+      this.how = how;
+      endNanos = clock.nanos() + timeout.plus(timing.grace()).toNanos();
+      pauseNanos = timing.retryFirst().toNanos();
+    }
+
+    long order() {
+      return retryNanos - origin;
+    }
+  }
+
+  /**
+   * Opens an engine session. If the outcome is not known it is closed again, as it may exist.
+   *
+   * @throws FaultException the worker's
+   */
+  public void open(WorkerRank target, SessionId id, Incarnation incarnation, Terms terms) {
+    SessionSettings settings =
+        new SessionSettings(
+            id,
+            incarnation,
+            terms.timeout().plus(timing.grace()),
+            terms.capacity(),
+            terms.onClose());
+    try {
+      engines.open(target, settings);
+      opens.incrementAndGet();
+    } catch (FaultException e) {
+      if (isRefusal(e.fault())) {
+        refused.incrementAndGet();
+      } else {
+        undoUncertain(target, id, incarnation, terms);
+      }
+      throw e;
+    } catch (RuntimeException | Error e) {
+      undoUncertain(target, id, incarnation, terms);
+      throw e;
+    }
+  }
+
+  private void undoUncertain(
+      WorkerRank target, SessionId id, Incarnation incarnation, Terms terms) {
+    opens.incrementAndGet();
+    var _ = close(target, id, incarnation, OnClose.FREE, terms.timeout());
+  }
+
+  /** Whether the worker looked at the request and said no; otherwise it may have said yes. */
+  private static boolean isRefusal(Fault fault) {
+    return switch (fault) {
+      case Fault.InvalidRequest _,
+          Fault.Unauthenticated _,
+          Fault.Forbidden _,
+          Fault.NotFound _,
+          Fault.Conflict _,
+          Fault.TooLarge _,
+          Fault.Overloaded _ ->
+          true;
+      case Fault.Cancelled _, Fault.Unavailable _, Fault.Internal _ -> false;
+    };
+  }
+
+  /**
+   * Closes what was opened.
+   *
+   * @param timeout the session's idle time, which says how long to try
+   * @return what was known when the first attempt had ended
+   */
+  public CompletableFuture<CloseAnswer> close(
+      WorkerRank target, SessionId id, Incarnation incarnation, OnClose how, Duration timeout) {
+    Tombstone tombstone = new Tombstone(target, id, incarnation, how, timeout);
+    tombstones.incrementAndGet();
+    executor.execute(() -> attempt(tombstone));
+    return tombstone.first;
+  }
+
+  /** Notes that a worker has lost a session, which needs no close any more. */
+  public void lost() {
+    lost.incrementAndGet();
+  }
+
+  /** Sends again what is due, and ends what is over or was with a worker that is gone. */
+  public void retryDue() {
+    long now = clock.nanos();
+    List<Tombstone> due = new ArrayList<>();
+    synchronized (waiting) {
+      for (Tombstone next = waiting.peek();
+          next != null && next.retryNanos - now <= 0;
+          next = waiting.peek()) {
+        due.add(waiting.remove());
+      }
+    }
+    for (Tombstone tombstone : due) {
+      if (tombstone.endNanos - now <= 0) {
+        abandon(tombstone);
+      } else {
+        retries.incrementAndGet();
+        executor.execute(() -> attempt(tombstone));
+      }
+    }
+  }
+
+  /** Ends the tombstones of ranks that are gone; call it when ranks have left. */
+  public void ranksLeft() {
+    List<Tombstone> gone = new ArrayList<>();
+    synchronized (waiting) {
+      waiting.removeIf(
+          tombstone -> presence.apply(tombstone.target) == Presence.GONE && gone.add(tombstone));
+    }
+    gone.forEach(this::lose);
+  }
+
+  /** Returns when {@link #retryDue} has something to do. */
+  public OptionalLong nextRetryNanos() {
+    synchronized (waiting) {
+      Tombstone next = waiting.peek();
+      return next == null ? OptionalLong.empty() : OptionalLong.of(next.retryNanos);
+    }
+  }
+
+  /** Returns what was done. */
+  public LifecycleStats stats() {
+    return new LifecycleStats(
+        opens.get(),
+        refused.get(),
+        acknowledged.get(),
+        abandoned.get(),
+        lost.get(),
+        retries.get(),
+        Math.toIntExact(tombstones.get()));
+  }
+
+  private void attempt(Tombstone tombstone) {
+    switch (presence.apply(tombstone.target)) {
+      case GONE -> lose(tombstone);
+      case ABSENT -> unanswered(tombstone);
+      case LIVE -> send(tombstone);
+    }
+  }
+
+  private void send(Tombstone tombstone) {
+    CloseResult result;
+    try {
+      result = engines.close(tombstone.target, tombstone.id, tombstone.incarnation, tombstone.how);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      unanswered(tombstone);
+      return;
+    } catch (RuntimeException e) {
+      LOG.log(DEBUG, () -> "no answer to the close of " + tombstone.incarnation + ": " + e);
+      unanswered(tombstone);
+      return;
+    }
+    end(tombstone, acknowledged, new CloseAnswer(Optional.of(result), false));
+  }
+
+  private void unanswered(Tombstone tombstone) {
+    if (presence.apply(tombstone.target) == Presence.GONE) {
+      lose(tombstone);
+      return;
+    }
+    long now = clock.nanos();
+    long left = Math.max(tombstone.endNanos - now, 0);
+    tombstone.retryNanos = now + Math.min(tombstone.pauseNanos, left);
+    tombstone.pauseNanos = Math.min(2 * tombstone.pauseNanos, timing.retryLast().toNanos());
+    tombstone.first.complete(CloseAnswer.PENDING);
+    synchronized (waiting) {
+      waiting.add(tombstone);
+    }
+  }
+
+  private void lose(Tombstone tombstone) {
+    end(tombstone, lost, CloseAnswer.LOST);
+  }
+
+  private void abandon(Tombstone tombstone) {
+    LOG.log(
+        WARNING,
+        () ->
+            tombstone.target
+                + " did not answer the close of session life "
+                + tombstone.incarnation
+                + "; it ends by its own timeout");
+    end(tombstone, abandoned, CloseAnswer.PENDING);
+  }
+
+  private void end(Tombstone tombstone, AtomicLong how, CloseAnswer answer) {
+    how.incrementAndGet();
+    tombstones.decrementAndGet();
+    tombstone.first.complete(answer);
+  }
+}

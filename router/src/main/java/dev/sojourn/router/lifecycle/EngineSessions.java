@@ -1,0 +1,30 @@
+package dev.sojourn.router.lifecycle;
+
+import dev.sojourn.core.CloseResult;
+import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.SessionControl.OnClose;
+import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionSettings;
+import dev.sojourn.core.WorkerRank;
+
+/**
+ * The port to the workers: their sessions. Calls block; the caller is a virtual thread.
+ * Thread-safe. Implementations do not count these calls in fault detection.
+ */
+public interface EngineSessions {
+
+  /**
+   * Opens a session on a rank, or confirms that this incarnation is open with equal settings.
+   *
+   * @throws dev.sojourn.core.FaultException if it did not, or may not have
+   */
+  void open(WorkerRank target, SessionSettings settings);
+
+  /**
+   * Closes an incarnation; one that is not there is answered with {@code existed = false}.
+   *
+   * @throws dev.sojourn.core.FaultException if there was no answer; the call is repeated later
+   */
+  CloseResult close(WorkerRank target, SessionId id, Incarnation incarnation, OnClose how)
+      throws InterruptedException;
+}
