@@ -1,0 +1,124 @@
+package dev.sojourn.engine.weights;
+
+import java.nio.file.Path;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+
+/**
+ * What a model file holds, for a person who asks before loading it. Also files that cannot be
+ * loaded have one, as far as they can be read: what a file does not say is empty.
+ *
+ * @param file where it is
+ * @param bytes the file's size
+ * @param version of GGUF
+ * @param architecture {@code general.architecture}
+ * @param name {@code general.name}
+ * @param parameters numbers in all tensors
+ * @param tensors how many there are
+ * @param types how many tensors and bytes there are of each type
+ * @param layers transformer blocks
+ * @param dimension numbers of the residual stream
+ * @param hidden numbers inside the feed-forward part
+ * @param heads of queries
+ * @param kvHeads of keys and values
+ * @param headDimension numbers of a head
+ * @param context tokens the model was made for
+ * @param vocabulary number of tokens
+ * @param tokenizer which algorithm, and after a slash which splitting rules
+ * @param chatTemplate the template's length in characters
+ * @param unsupported types of tensors that cannot be loaded yet
+ */
+public record ModelInfo(
+    Path file,
+    long bytes,
+    int version,
+    Optional<String> architecture,
+    Optional<String> name,
+    long parameters,
+    int tensors,
+    Map<TensorType, Share> types,
+    OptionalInt layers,
+    OptionalInt dimension,
+    OptionalInt hidden,
+    OptionalInt heads,
+    OptionalInt kvHeads,
+    OptionalInt headDimension,
+    OptionalInt context,
+    OptionalInt vocabulary,
+    Optional<String> tokenizer,
+    OptionalInt chatTemplate,
+    List<TensorType> unsupported) {
+
+  /** How many tensors are of a type, and their bytes. */
+  public record Share(int tensors, long bytes) {
+
+    private Share plus(Share other) {
+      return new Share(tensors + other.tensors, bytes + other.bytes);
+    }
+  }
+
+  public ModelInfo {
+    types = Map.copyOf(types);
+    unsupported = List.copyOf(unsupported);
+  }
+
+  /** Reads it from an open file. */
+  public static ModelInfo of(GgufFile file) {
+    GgufMetadata metadata = file.metadata();
+    Optional<String> architecture = metadata.findString("general.architecture");
+    String key = architecture.orElse("") + '.';
+    Map<TensorType, Share> types = new EnumMap<>(TensorType.class);
+    for (GgufTensor tensor : file.tensors()) {
+      types.merge(tensor.type(), new Share(1, tensor.data().byteSize()), Share::plus);
+    }
+    OptionalInt heads = count(metadata, key + "attention.head_count");
+    OptionalInt dimension = count(metadata, key + "embedding_length");
+    return new ModelInfo(
+        file.path(),
+        file.size(),
+        file.version(),
+        architecture,
+        metadata.findString("general.name"),
+        file.tensors().stream().mapToLong(GgufTensor::elements).sum(),
+        file.tensors().size(),
+        types,
+        count(metadata, key + "block_count"),
+        dimension,
+        count(metadata, key + "feed_forward_length"),
+        heads,
+        orElse(count(metadata, key + "attention.head_count_kv"), heads),
+        orElse(count(metadata, key + "attention.key_length"), quotient(dimension, heads)),
+        count(metadata, key + "context_length"),
+        size(metadata.findStrings("tokenizer.ggml.tokens").map(List::size)),
+        metadata
+            .findString("tokenizer.ggml.model")
+            .map(model ->
+                Stream.concat(Stream.of(model), metadata.findString("tokenizer.ggml.pre").stream())
+                    .collect(Collectors.joining("/"))),
+        size(file.chatTemplate().map(String::length)),
+        types.keySet().stream().filter(type -> !type.supported()).toList());
+  }
+
+  private static OptionalInt count(GgufMetadata metadata, String key) {
+    return metadata.findInteger(key, 0, Integer.MAX_VALUE);
+  }
+
+  private static OptionalInt orElse(OptionalInt first, OptionalInt second) {
+    return first.isPresent() ? first : second;
+  }
+
+  private static OptionalInt quotient(OptionalInt of, OptionalInt by) {
+    return of.isPresent() && by.isPresent() && by.getAsInt() > 0
+        ? OptionalInt.of(of.getAsInt() / by.getAsInt())
+        : OptionalInt.empty();
+  }
+
+  private static OptionalInt size(Optional<Integer> size) {
+    return size.map(OptionalInt::of).orElseGet(OptionalInt::empty);
+  }
+}

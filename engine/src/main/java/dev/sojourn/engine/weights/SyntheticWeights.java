@@ -1,0 +1,188 @@
+package dev.sojourn.engine.weights;
+
+import dev.sojourn.engine.weights.SyntheticModel.Architecture;
+import dev.sojourn.engine.weights.SyntheticModel.Spec;
+import java.util.Arrays;
+
+/**
+ * The numbers of a {@link SyntheticModel}.
+ *
+ * <p>Plain random weights answer with noise: every token is as likely as every other, most of them
+ * halves of characters, and no answer ever ends. So the first number of the residual stream is set
+ * apart. Each embedding puts the same constant there, no layer sees it or writes to it, and at the
+ * end it multiplies a token's own weight in the output matrix: that product is the logarithm of how
+ * often the token should come up. The other numbers work as in any model and add to each logit a
+ * part that depends on the whole context.
+ *
+ * <p>The constant is as large as all the other numbers together (their variance: 1 from the
+ * embedding, about {@link #PER_LAYER} from each layer), so after a norm it is {@code sqrt(d / 2)}
+ * and they have a variance of a half, which the weights of the norms make up for.
+ *
+ * <p>A number is drawn by its place (seed, tensor, row, column) with SplitMix64 (Steele et al.,
+ * 2014), as the sum of four integers, nearly normal: no floating-point function is involved that
+ * machines could disagree about.
+ */
+final class SyntheticWeights {
+
+  /** Variance that a layer adds to the residual stream, roughly: measured on the small model. */
+  private static final double PER_LAYER = 1.5;
+
+  /** Standard deviation of the part of a logit that depends on the context. */
+  private static final double CONTEXT_PART = 2.5;
+
+  private static final double SQRT_2 = StrictMath.sqrt(2);
+
+  /** Four integers of 16 bits have this sum on average, and this deviation. */
+  private static final int MEAN = 2 * 65535;
+
+  private static final double DEVIATION = StrictMath.sqrt(4 * (65536.0 * 65536.0 - 1) / 12);
+
+  private static final long GAMMA = 0x9e3779b97f4a7c15L;
+
+  private final Spec spec;
+  private final long seed;
+  private final float[] logProbabilities;
+  private final double constant;
+  private long tensors;
+
+  SyntheticWeights(Spec spec, long seed, float[] logProbabilities) {
+    this.spec = spec;
+    this.seed = seed;
+    this.logProbabilities = logProbabilities;
+    constant = StrictMath.sqrt(spec.dimension() * (1 + PER_LAYER * spec.layers()));
+  }
+
+  void addTo(GgufWriter writer) {
+    int d = spec.dimension();
+    int queries = spec.heads() * spec.headDimension();
+    int keys = spec.kvHeads() * spec.headDimension();
+    Matrix embedding = matrix(d, spec.vocabulary(), 1);
+    writer.tensor(
+        "token_embd.weight",
+        spec.type(),
+        (row, into) -> {
+          embedding.fill(row, into);
+          into[0] = (float) constant;
+        },
+        d,
+        spec.vocabulary());
+    for (int layer = 0; layer < spec.layers(); layer++) {
+      String block = "blk." + layer + '.';
+      blindNorm(writer, block + "attn_norm.weight");
+      add(writer, block + "attn_q.weight", matrix(d, queries, 1 / root(d)));
+      add(writer, block + "attn_k.weight", matrix(d, keys, 1 / root(d)));
+      add(writer, block + "attn_v.weight", matrix(d, keys, 1 / root(d)));
+      if (spec.architecture() == Architecture.QWEN2) {
+        vector(writer, block + "attn_q.bias", queries, 0);
+        vector(writer, block + "attn_k.bias", keys, 0);
+        vector(writer, block + "attn_v.bias", keys, 0);
+      }
+      if (spec.architecture() == Architecture.QWEN3) {
+        vector(writer, block + "attn_q_norm.weight", spec.headDimension(), 1);
+        vector(writer, block + "attn_k_norm.weight", spec.headDimension(), 1);
+      }
+      mute(writer, block + "attn_output.weight", matrix(queries, d, 1 / root(queries)));
+      blindNorm(writer, block + "ffn_norm.weight");
+      add(writer, block + "ffn_gate.weight", matrix(d, spec.hidden(), 1 / root(d)));
+      add(writer, block + "ffn_up.weight", matrix(d, spec.hidden(), 1 / root(d)));
+      // SiLU halves and more what passes through it.
+      mute(writer, block + "ffn_down.weight", matrix(spec.hidden(), d, 2 / root(spec.hidden())));
+    }
+    writer.tensor(
+        "output_norm.weight",
+        TensorType.F32,
+        (row, into) -> {
+          Arrays.fill(into, (float) SQRT_2);
+          into[0] = 1;
+        },
+        d);
+    Matrix output = matrix(d, spec.vocabulary(), CONTEXT_PART / root(d));
+    double constantAfterNorm = root(d) / SQRT_2;
+    writer.tensor(
+        "output.weight",
+        spec.type(),
+        (row, into) -> {
+          output.fill(row, into);
+          into[0] = (float) (logProbabilities[(int) row] / constantAfterNorm);
+        },
+        d,
+        spec.vocabulary());
+  }
+
+  private void add(GgufWriter writer, String name, Matrix matrix) {
+    writer.tensor(name, spec.type(), matrix::fill, matrix.columns(), matrix.rows());
+  }
+
+  /** A matrix that writes to the residual stream, but not to its first number. */
+  private void mute(GgufWriter writer, String name, Matrix matrix) {
+    writer.tensor(
+        name,
+        spec.type(),
+        (row, into) -> {
+          if (row == 0) {
+            Arrays.fill(into, 0);
+          } else {
+            matrix.fill(row, into);
+          }
+        },
+        matrix.columns(),
+        matrix.rows());
+  }
+
+  /** A norm that hides the first number and brings the others to a variance of 1. */
+  private void blindNorm(GgufWriter writer, String name) {
+    Matrix noise = matrix(spec.dimension(), 1, 0.05);
+    writer.tensor(
+        name,
+        TensorType.F32,
+        (row, into) -> {
+          noise.fill(row, into);
+          for (int i = 0; i < into.length; i++) {
+            into[i] = i == 0 ? 0 : (float) SQRT_2 * (1 + into[i]);
+          }
+        },
+        spec.dimension());
+  }
+
+  private void vector(GgufWriter writer, String name, int length, float mean) {
+    Matrix noise = matrix(length, 1, 0.1);
+    writer.tensor(
+        name,
+        TensorType.F32,
+        (row, into) -> {
+          noise.fill(row, into);
+          for (int i = 0; i < into.length; i++) {
+            into[i] += mean;
+          }
+        },
+        length);
+  }
+
+  private Matrix matrix(int columns, int rows, double deviation) {
+    long key = mixed(seed + GAMMA * ++tensors);
+    return new Matrix(key, columns, rows, (float) (deviation / DEVIATION));
+  }
+
+  private static double root(int n) {
+    return StrictMath.sqrt(n);
+  }
+
+  /** Random numbers with mean 0, each found by its place. */
+  private record Matrix(long key, int columns, int rows, float scale) {
+
+    void fill(long row, float[] into) {
+      for (int i = 0; i < into.length; i++) {
+        long bits = mixed(key + GAMMA * (row * columns + i + 1));
+        long sum =
+            (bits & 0xffff) + ((bits >>> 16) & 0xffff) + ((bits >>> 32) & 0xffff) + (bits >>> 48);
+        into[i] = (sum - MEAN) * scale;
+      }
+    }
+  }
+
+  private static long mixed(long z) {
+    z = (z ^ (z >>> 30)) * 0xbf58476d1ce4e5b9L;
+    z = (z ^ (z >>> 27)) * 0x94d049bb133111ebL;
+    return z ^ (z >>> 31);
+  }
+}
