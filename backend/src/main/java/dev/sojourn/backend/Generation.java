@@ -6,20 +6,22 @@ import dev.sojourn.engine.TurnStart;
 import dev.sojourn.engine.sample.TopLogprobs;
 
 /**
- * A running generation, read by one thread. Closing it before its end cancels it; {@link #cancel}
- * may be called by any thread and leads to an {@link Event.Ended} or {@link Event.Failed}.
+ * A running generation, read by one thread to its end. {@link #cancel} may be called by any thread
+ * and leads to an {@link Event.Ended} or {@link Event.Failed}; the worker has let go of the turn
+ * when that event is there, and not before. A turn that finished while it was being cancelled ends
+ * as what it is: finished.
  */
-public interface Generation extends AutoCloseable {
+public interface Generation {
 
-  /** Returns the next event, waiting for it. After an ending event there is none. */
+  /**
+   * Returns the next event, waiting for it.
+   *
+   * @throws IllegalStateException after an ending event
+   */
   Event next() throws InterruptedException;
 
   /** Asks the worker to stop, within one step. */
   void cancel();
-
-  /** Cancels what has not ended. */
-  @Override
-  void close();
 
   /** What happens in a generation, in the order {@code Started? Token* (Ended | Failed)}. */
   sealed interface Event {
@@ -34,8 +36,11 @@ public interface Generation extends AutoCloseable {
      * @param logprob its log probability
      * @param top the likeliest tokens at its position
      * @param text what the client may be shown now; whole characters; often empty
+     * @param settled how many tokens so far are shown in full: a later one may yet turn out to be
+     *     part of a stop string
      */
-    record Token(int id, float logprob, TopLogprobs top, String text) implements Event {}
+    record Token(int id, float logprob, TopLogprobs top, String text, int settled)
+        implements Event {}
 
     /**
      * The end.

@@ -1,0 +1,39 @@
+package dev.sojourn.server.openai;
+
+import dev.sojourn.core.AgentHints;
+import dev.sojourn.core.SessionControl;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * What a request says beyond OpenAI's fields, from its body and its headers.
+ *
+ * @param control what it asks of a session
+ * @param named whether the session came from the body or the canonical headers, rather than from a
+ *     coding agent's own
+ * @param hints what the agent knows
+ * @param hintOutcomes what became of each hint, by its name
+ * @param salt keeps its KV apart from that of requests with other salts
+ * @param worker the name of the worker that it insists on
+ * @param rank the rank that it insists on
+ * @param promptIds whether the answer shall list the prompt's ids
+ * @param completionIds whether the answer shall list the sampled ids
+ * @param queryOnly whether it only asks where it would go
+ */
+record Nvext(
+    Optional<SessionControl> control,
+    boolean named,
+    AgentHints hints,
+    Map<String, String> hintOutcomes,
+    String salt,
+    Optional<String> worker,
+    OptionalInt rank,
+    boolean promptIds,
+    boolean completionIds,
+    boolean queryOnly) {
+
+  Nvext {
+    hintOutcomes = Map.copyOf(hintOutcomes);
+  }
+}

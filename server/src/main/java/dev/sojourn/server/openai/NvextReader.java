@@ -1,0 +1,252 @@
+package dev.sojourn.server.openai;
+
+import dev.sojourn.core.AgentHints;
+import dev.sojourn.core.Fault;
+import dev.sojourn.core.SessionControl;
+import dev.sojourn.core.SessionControl.Action;
+import dev.sojourn.core.SessionControl.Input;
+import dev.sojourn.core.SessionControl.OnClose;
+import dev.sojourn.core.SessionControl.OnDivergence;
+import dev.sojourn.core.SessionControl.Require;
+import dev.sojourn.core.SessionControl.WhileBusy;
+import dev.sojourn.core.SessionId;
+import dev.sojourn.core.Tenant;
+import java.time.Duration;
+import java.util.EnumSet;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.function.Function;
+
+/**
+ * Reads {@link Nvext} from a request: the body's {@code nvext}, the headers that name a session,
+ * and SGLang's fields. Body and header that name different sessions are refused. Immutable.
+ */
+final class NvextReader {
+
+  /** The highest and, negated, the lowest priority that counts; others are clipped to it. */
+  static final int MAX_PRIORITY = 100;
+
+  private static final Set<Action> CLIENT_ACTIONS =
+      EnumSet.of(Action.OPEN, Action.BIND, Action.CLOSE);
+
+  private final List<Identity.Rule> ladder;
+  private final boolean implicitSessions;
+
+  /**
+   * Creates a reader.
+   *
+   * @param ladder headers that name sessions, best first
+   * @param implicitSessions whether a session that is named but not open is opened
+   */
+  NvextReader(List<Identity.Rule> ladder, boolean implicitSessions) {
+    this.ladder = List.copyOf(ladder);
+    this.implicitSessions = implicitSessions;
+  }
+
+  /** Reads what a request says beyond OpenAI's fields. */
+  Nvext read(Fields body, Function<String, Optional<String>> header, Tenant tenant) {
+    Optional<Fields> nvext = body.object("nvext");
+    Optional<Identity> identity = Identity.of(ladder, header);
+    Optional<Fields> asked = nvext.flatMap(fields -> fields.object("session_control"));
+    Optional<SessionControl> control =
+        asked.isPresent()
+            ? Optional.of(controlOf(asked.get(), identity, tenant))
+            : byName(body, nvext, identity, tenant);
+    Map<String, String> outcomes = new LinkedHashMap<>();
+    AgentHints hints = nvext.map(fields -> hints(fields, outcomes)).orElse(AgentHints.NONE);
+    Set<String> extra =
+        Set.copyOf(nvext.map(fields -> fields.texts("extra_fields")).orElse(List.of()));
+    boolean named = nvext.isPresent() || identity.filter(Identity::canonical).isPresent();
+    return new Nvext(
+        control,
+        control.isPresent() && named,
+        hints,
+        outcomes,
+        salt(body, nvext, header),
+        nvext.flatMap(NvextReader::worker),
+        nvext.map(fields -> fields.integer("dp_rank", 0, 65_535)).orElse(OptionalInt.empty()),
+        extra.contains("prompt_token_ids"),
+        extra.contains("completion_token_ids"),
+        nvext.filter(NvextReader::queryOnly).isPresent());
+  }
+
+  /** A body that controls a session; a header may only agree with it, or add that it ends. */
+  private SessionControl controlOf(Fields asked, Optional<Identity> identity, Tenant tenant) {
+    String name =
+        asked.text("session_id").orElseThrow(() -> asked.wrong("session_id", "is required"));
+    Identity.checkName(name, asked.at("session_id"));
+    identity.ifPresent(said -> refuseOther(said, name, asked.at("session_id")));
+    Action action =
+        asked
+            .choice("action", Action.class, CLIENT_ACTIONS)
+            .orElse(identity.filter(Identity::last).isPresent() ? Action.CLOSE : Action.CONTINUE);
+    if (asked.has("parent")) {
+      throw asked.wrong(
+          "parent",
+          "is not supported yet: open the session without it; x-dynamo-parent-session-id places it"
+              + " near its parent");
+    }
+    return new SessionControl(
+        new SessionId(tenant, name),
+        action,
+        asked.whole("timeout", 1, SessionControl.MAX_TIMEOUT.toSeconds()).stream()
+            .mapToObj(Duration::ofSeconds)
+            .findFirst()
+            .orElse(SessionControl.DEFAULT_TIMEOUT),
+        asked.choice("input", Input.class, EnumSet.allOf(Input.class)).orElse(Input.FULL),
+        asked.integer("expected_tip", 0, Integer.MAX_VALUE),
+        digest(asked),
+        identity.flatMap(Identity::parent),
+        asked
+            .choice("on_divergence", OnDivergence.class, EnumSet.allOf(OnDivergence.class))
+            .orElse(OnDivergence.REWIND),
+        asked.choice("on_close", OnClose.class, EnumSet.allOf(OnClose.class)).orElse(OnClose.FREE),
+        asked
+            .choice("while_busy", WhileBusy.class, EnumSet.allOf(WhileBusy.class))
+            .orElse(WhileBusy.QUEUE),
+        asked.integer("capacity", 1, Integer.MAX_VALUE),
+        asked.choice("require", Require.class, EnumSet.allOf(Require.class)).orElse(Require.ANY),
+        implicitSessions);
+  }
+
+  /** A session that is only named. */
+  private Optional<SessionControl> byName(
+      Fields body, Optional<Fields> nvext, Optional<Identity> identity, Tenant tenant) {
+    Optional<String> inBody =
+        nvext
+            .flatMap(fields -> fields.object("session_params"))
+            .flatMap(params -> named(params, "id"))
+            .or(() -> named(body, "session_id"))
+            .or(() -> body.object("session_params").flatMap(params -> named(params, "id")));
+    if (inBody.isPresent() && identity.isPresent()) {
+      refuseOther(identity.get(), inBody.get(), "the body");
+    }
+    Optional<String> name = inBody.or(() -> identity.map(Identity::session));
+    if (name.isEmpty()) {
+      return Optional.empty();
+    }
+    boolean last = identity.filter(Identity::last).isPresent();
+    SessionControl plain =
+        SessionControl.of(new SessionId(tenant, name.get()), last ? Action.CLOSE : Action.CONTINUE);
+    return Optional.of(
+        new SessionControl(
+            plain.session(),
+            plain.action(),
+            plain.timeout(),
+            plain.input(),
+            plain.expectedTip(),
+            plain.expectedDigest(),
+            identity.flatMap(Identity::parent),
+            plain.onDivergence(),
+            plain.onClose(),
+            plain.whileBusy(),
+            plain.capacity(),
+            plain.require(),
+            implicitSessions));
+  }
+
+  private static Optional<String> named(Fields fields, String name) {
+    Optional<String> text = fields.text(name);
+    text.ifPresent(value -> Identity.checkName(value, fields.at(name)));
+    return text;
+  }
+
+  private static void refuseOther(Identity identity, String name, String where) {
+    if (!identity.session().equals(name)) {
+      throw Fault.invalid(
+              where,
+              "header "
+                  + identity.header()
+                  + " names session "
+                  + Fields.shown(identity.session())
+                  + ", but "
+                  + where
+                  + " names "
+                  + Fields.shown(name))
+          .asException();
+    }
+  }
+
+  private static OptionalLong digest(Fields asked) {
+    Optional<String> digest = asked.text("expected_digest");
+    if (digest.isEmpty()) {
+      return OptionalLong.empty();
+    }
+    try {
+      if (digest.get().length() == 16) {
+        return OptionalLong.of(HexFormat.fromHexDigitsToLong(digest.get()));
+      }
+    } catch (IllegalArgumentException notHex) {
+      // Said below.
+    }
+    throw asked.wrong("expected_digest", "is 16 hexadecimal digits, as nvext.session.digest was");
+  }
+
+  private static AgentHints hints(Fields nvext, Map<String, String> outcomes) {
+    Optional<Fields> hints = nvext.object("agent_hints");
+    long asked =
+        hints
+            .map(fields -> fields.whole("priority", Integer.MIN_VALUE, Integer.MAX_VALUE))
+            .orElse(OptionalLong.empty())
+            .orElse(0);
+    int priority = Math.clamp(asked, -MAX_PRIORITY, MAX_PRIORITY);
+    OptionalInt output =
+        hints
+            .map(fields -> fields.integer("osl", 0, Integer.MAX_VALUE))
+            .orElse(OptionalInt.empty());
+    hints.ifPresent(fields -> {
+      for (Object name : fields.values().keySet()) {
+        outcomes.put(
+            String.valueOf(name),
+            switch (String.valueOf(name)) {
+              case "priority" -> priority == asked ? "accepted" : "clipped";
+              case "osl" -> "accepted";
+              default -> "rejected";
+            });
+      }
+    });
+    Optional<Duration> retention = nvext.object("cache_control").map(NvextReader::retention);
+    retention.ifPresent(_ -> outcomes.put("cache_control", "accepted"));
+    return new AgentHints(priority, output, retention);
+  }
+
+  private static Duration retention(Fields cacheControl) {
+    String type = cacheControl.requiredText("type");
+    if (!type.equals("ephemeral")) {
+      throw cacheControl.wrong("type", "is ephemeral, not " + Fields.shown(type));
+    }
+    String ttl = cacheControl.text("ttl").orElse("5m");
+    return switch (ttl) {
+      case "5m" -> Duration.ofMinutes(5);
+      case "1h" -> Duration.ofHours(1);
+      default -> throw cacheControl.wrong("ttl", "is 5m or 1h, not " + Fields.shown(ttl));
+    };
+  }
+
+  /** The header wins over nvext, and that over the top level: as in Dynamo. */
+  private static String salt(
+      Fields body, Optional<Fields> nvext, Function<String, Optional<String>> header) {
+    return header
+        .apply("x-tenant-id")
+        .filter(value -> !value.isEmpty())
+        .or(() -> nvext.flatMap(fields -> fields.text("cache_salt")))
+        .or(() -> body.text("cache_salt"))
+        .orElse("");
+  }
+
+  private static Optional<String> worker(Fields nvext) {
+    return nvext.raw("backend_instance_id") instanceof Number number
+        ? Optional.of(number.toString())
+        : nvext.text("backend_instance_id");
+  }
+
+  private static boolean queryOnly(Fields nvext) {
+    return nvext.texts("annotations").stream().anyMatch(a -> a.startsWith("query_instance_id:"));
+  }
+}
