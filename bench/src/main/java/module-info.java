@@ -1,5 +1,10 @@
-/** Whole-system workloads behind {@code sojourn bench}. */
+/** Whole-system workloads behind {@code sojourn bench}, and the client that drives them. */
 module dev.sojourn.bench {
   requires transitive dev.sojourn.server;
+  requires transitive tools.jackson.databind;
+  requires java.management;
+  requires jdk.management;
   requires static org.jspecify;
+
+  exports dev.sojourn.bench;
 }
