@@ -1,0 +1,112 @@
+package dev.sojourn.cli;
+
+import dev.sojourn.bench.GatewayException;
+import dev.sojourn.core.FaultException;
+import dev.sojourn.engine.weights.ModelFileException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+
+/**
+ * One command line, from its words to its exit code. Every error ends here, as one line: what is
+ * wrong, where, and what to do. Only a fault of our own shows a stack trace.
+ */
+final class CommandLineRun {
+
+  private final Map<String, String> environment;
+  private final PrintWriter out;
+  private final PrintWriter err;
+
+  CommandLineRun(Map<String, String> environment, PrintWriter out, PrintWriter err) {
+    this.environment = environment;
+    this.out = out;
+    this.err = err;
+  }
+
+  int run(List<String> args) {
+    try {
+      Settings settings = new Settings(environment, configFile(args));
+      return commandLine(settings).execute(args.toArray(String[]::new));
+    } catch (UserError e) {
+      return report(e);
+    }
+  }
+
+  /** Returns the command, ready to parse; tests look at its declarations. */
+  CommandLine commandLine(Settings settings) {
+    return new CommandLine(new SojournCommand())
+        .setOut(out)
+        .setErr(err)
+        .setDefaultValueProvider(settings)
+        .setCaseInsensitiveEnumValuesAllowed(true)
+        .setUsageHelpAutoWidth(true)
+        .setExecutionStrategy(parsed -> {
+          List<CommandLine> commands = parsed.asCommandLineList();
+          settings.checkKeys(commands.getLast().getCommandSpec());
+          return new CommandLine.RunLast().execute(parsed);
+        })
+        .setParameterExceptionHandler((wrong, _) -> usage(settings, wrong))
+        .setExecutionExceptionHandler((wrong, _, _) -> failure(wrong));
+  }
+
+  /** Reads the file that {@code --config} or {@code SOJOURN_CONFIG} names, before all else. */
+  private ConfigFile configFile(List<String> args) {
+    ConfigOption option = new ConfigOption();
+    try {
+      new CommandLine(option)
+          .setUnmatchedArgumentsAllowed(true)
+          .parseArgs(args.toArray(String[]::new));
+    } catch (ParameterException e) {
+      return ConfigFile.NONE; // the full parse says what is wrong
+    }
+    Path path = option.config;
+    if (path == null) {
+      String variable = environment.getOrDefault(Settings.variable(Settings.CONFIG), "");
+      return variable.isEmpty() ? ConfigFile.NONE : ConfigFile.read(Path.of(variable));
+    }
+    return ConfigFile.read(path);
+  }
+
+  private int usage(Settings settings, ParameterException wrong) {
+    String message = String.valueOf(wrong.getMessage()).lines().findFirst().orElse("");
+    String origin =
+        wrong.getArgSpec() == null
+            ? ""
+            : settings.origin(wrong.getArgSpec()).map(where -> where + ": ").orElse("");
+    String command = wrong.getCommandLine().getCommandSpec().qualifiedName();
+    return report(UserError.usage(origin + message + "; see '" + command + " --help'"));
+  }
+
+  private int failure(Exception wrong) {
+    return switch (wrong) {
+      case GatewayException e -> report(UserError.failed(String.valueOf(e.getMessage())));
+      case ModelFileException e -> report(UserError.failed(String.valueOf(e.getMessage())));
+      case UserError e -> report(e);
+      case FaultException e -> report(UserError.failed(e.fault().message()));
+      default -> {
+        err.println("sojourn: this is a fault of sojourn itself, please report it:");
+        wrong.printStackTrace(err);
+        yield ExitCode.FAILED;
+      }
+    };
+  }
+
+  private int report(UserError e) {
+    err.println("sojourn: " + e.getMessage());
+    return e.exitCode();
+  }
+
+  /** Finds {@code --config} among words that it does not understand. */
+  @Command
+  private static final class ConfigOption {
+
+    @Option(names = Settings.CONFIG)
+    private @Nullable Path config;
+  }
+}
