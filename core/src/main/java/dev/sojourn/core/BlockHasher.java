@@ -66,4 +66,19 @@ public final class BlockHasher {
     }
     return chained;
   }
+
+  /**
+   * Returns the digest of a context: the chained hash of its last full block, folded with each id
+   * after that block. Two contexts of one namespace with equal digests are taken for equal.
+   *
+   * @param lastBlock the chained hash of the last full block; 0 without one
+   * @param tail the ids after it
+   */
+  public long digest(long lastBlock, Tokens tail) {
+    long digest = lastBlock;
+    for (int i = 0; i < tail.length(); i++) {
+      digest = xxh3.hashLongLongToLong(digest, tail.get(i));
+    }
+    return digest;
+  }
 }

@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 import dev.sojourn.core.Clock;
 import dev.sojourn.core.CloseResult;
 import dev.sojourn.core.Fault;
+import dev.sojourn.core.FaultException;
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.KvEvent;
 import dev.sojourn.core.SessionControl.OnClose;
@@ -12,16 +13,45 @@ import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionSettings;
 import dev.sojourn.core.SessionView;
 import dev.sojourn.engine.model.ModelRunner;
+import dev.sojourn.engine.schedule.Scheduler;
 import dev.sojourn.text.TokenBytes;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One rank: a model runner, its KV pages, and the sessions and turns on them. One platform thread
- * owns all of that; the methods here may be called by any thread and reach it through a queue.
+ * owns all of that; the methods here may be called by any thread and reach it through a queue, in
+ * the order in which a thread calls them.
+ *
+ * <p>The thread parks while there is nothing to do. Sinks, subscribers and whatever depends on a
+ * returned future are called by it and must not block; one that throws harms itself alone.
+ *
+ * <p>After {@link #close}, or if the thread dies of an {@link Error}, every call is answered with
+ * {@link Fault.Unavailable}.
  */
 public final class Engine implements AutoCloseable {
+
+  private static final Logger LOG = System.getLogger(Engine.class.getName());
+  private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
+
+  private final String name;
+  private final ModelRunner runner;
+  private final Scheduler scheduler;
+  private final Queue<Runnable> commands = new ConcurrentLinkedQueue<>();
+  private final Thread thread;
+  private volatile EngineStats stats;
+  private volatile boolean closing;
+  private volatile boolean ended;
 
   /**
    * Starts an engine.
@@ -32,22 +62,36 @@ public final class Engine implements AutoCloseable {
    */
   public Engine(
       String name, ModelRunner runner, TokenBytes spelling, EngineConfig config, Clock clock) {
-    requireNonNull(name);
+    this.name = requireNonNull(name, "name");
+    this.runner = runner;
+    scheduler = new Scheduler(runner, spelling, config, clock, this::cpuNanos);
+    stats = scheduler.stats();
+    thread = Thread.ofPlatform().name(name).daemon().unstarted(this::run);
+    thread.start();
   }
 
   /**
    * Opens a session, or confirms that this incarnation is open with equal settings. A newer
    * incarnation of a name takes its place at once; the older one ends with its turn.
    *
-   * @return completes, or fails with a {@link dev.sojourn.core.FaultException}
+   * @return completes, or fails with a {@link FaultException}
    */
   public CompletableFuture<Void> open(SessionSettings settings) {
-    return CompletableFuture.failedFuture(unavailable().asException());
+    return ask(() -> {
+      scheduler.open(settings);
+      return null;
+    });
   }
 
   /** Queues a turn. Everything about it, refusal included, is told to the sink. */
   public void submit(TurnRequest request, TurnSink sink) {
-    sink.failed(unavailable());
+    enqueue(() -> {
+      if (ended) {
+        sink.failed(unavailable());
+      } else {
+        scheduler.submit(request, sink);
+      }
+    });
   }
 
   /**
@@ -55,22 +99,34 @@ public final class Engine implements AutoCloseable {
    * is; nothing of it is committed. An unknown or ended request is no fault.
    */
   public void cancel(String requestId) {
-    requireNonNull(requestId);
+    enqueue(() -> {
+      if (!ended) {
+        scheduler.cancel(requestId);
+      }
+    });
   }
 
   /** Closes an incarnation of a session; with a turn running, when that turn ends. */
   public CompletableFuture<CloseResult> close(SessionId id, Incarnation incarnation, OnClose how) {
-    return CompletableFuture.failedFuture(unavailable().asException());
+    CompletableFuture<CloseResult> reply = new CompletableFuture<>();
+    enqueue(() -> {
+      if (ended) {
+        reply.completeExceptionally(unavailable().asException());
+      } else {
+        scheduler.close(id, incarnation, how, reply);
+      }
+    });
+    return reply;
   }
 
   /** Returns the sessions that are open, as of one moment between steps; waits for it. */
   public List<SessionView> sessions() {
-    return List.of();
+    return ask(scheduler::sessions).join();
   }
 
   /** Returns what the engine holds and has done, as of its last step. Costs nothing. */
   public EngineStats stats() {
-    return new EngineStats(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    return stats;
   }
 
   /**
@@ -78,14 +134,110 @@ public final class Engine implements AutoCloseable {
    * happens. Called by the engine thread, which must not be blocked.
    */
   public void subscribe(Consumer<KvEvent> subscriber) {
-    subscriber.accept(new KvEvent.Cleared());
+    enqueue(() -> {
+      if (!ended) {
+        scheduler.subscribe(subscriber);
+      }
+    });
+  }
+
+  /**
+   * Checks the books: that every page, session and turn is held by somebody, once. Takes time in
+   * proportion to the pool.
+   *
+   * @return completes, or fails with an {@link IllegalStateException} naming what is wrong
+   */
+  public CompletableFuture<Void> check() {
+    return ask(() -> {
+      scheduler.check();
+      return null;
+    });
   }
 
   /** Cancels what runs and waits, ends the thread and closes the runner. */
   @Override
-  public void close() {}
+  public void close() {
+    closing = true;
+    LockSupport.unpark(thread);
+    boolean interrupted = false;
+    while (thread.isAlive() && !Thread.currentThread().equals(thread)) {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        interrupted = true; // a runner must not be closed while the thread runs it
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
 
-  private static Fault unavailable() {
-    return new Fault.Unavailable("the scheduler is not there yet");
+  private void run() {
+    try {
+      while (!closing) {
+        drainCommands();
+        boolean busy = scheduler.step();
+        stats = scheduler.stats();
+        if (!busy && commands.isEmpty() && !closing) {
+          // An unpark between the check and here makes this return at once.
+          LockSupport.parkNanos(this, scheduler.nanosToNextDeadline());
+        }
+      }
+      drainCommands();
+      scheduler.cancelAll();
+      stats = scheduler.stats();
+    } catch (Throwable e) {
+      LOG.log(Level.ERROR, "engine " + name + " died", e);
+      scheduler.failAll(unavailable());
+      throw e;
+    } finally {
+      ended = true;
+      drainCommands();
+      runner.close();
+    }
+  }
+
+  private void drainCommands() {
+    for (Runnable command = commands.poll(); command != null; command = commands.poll()) {
+      try {
+        command.run();
+      } catch (RuntimeException e) {
+        LOG.log(Level.ERROR, "a command to engine " + name + " failed", e);
+      }
+    }
+  }
+
+  private <T extends @Nullable Object> CompletableFuture<T> ask(Supplier<T> question) {
+    CompletableFuture<T> answer = new CompletableFuture<>();
+    enqueue(() -> {
+      try {
+        if (ended) {
+          throw unavailable().asException();
+        }
+        answer.complete(question.get());
+      } catch (RuntimeException e) {
+        answer.completeExceptionally(e);
+      }
+    });
+    return answer;
+  }
+
+  private void enqueue(Runnable command) {
+    commands.add(command);
+    if (ended) {
+      drainCommands(); // nobody else does any more; each command sees that the engine has ended
+    } else {
+      LockSupport.unpark(thread);
+    }
+  }
+
+  private Fault unavailable() {
+    return new Fault.Unavailable("engine " + name + " has ended");
+  }
+
+  private long cpuNanos() {
+    return Thread.currentThread().equals(thread) && THREADS.isCurrentThreadCpuTimeSupported()
+        ? THREADS.getCurrentThreadCpuTime()
+        : 0;
   }
 }

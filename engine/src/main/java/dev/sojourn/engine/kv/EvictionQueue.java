@@ -1,0 +1,152 @@
+package dev.sojourn.engine.kv;
+
+import dev.sojourn.engine.EvictionPolicy;
+import java.util.Arrays;
+
+/**
+ * Which page goes first when room is needed. Holds the pages that may go, which are those without a
+ * user and without a resident child; so a chain is taken from its tail.
+ *
+ * <p>The order: effective priority; then unleased before leased, or the other way round while
+ * sessions hold more than their budget; then the policy's key; then page number. Two heaps, one for
+ * each side of the lease, so that passing the budget reorders nothing.
+ *
+ * <p>A page's priority is that of the strongest request that used it. It counts until its retention
+ * runs out; from then on its effective priority is 0.
+ */
+final class EvictionQueue {
+
+  /** A retention that lasts as long as a session leases the page. */
+  static final long WHILE_LEASED = Long.MAX_VALUE;
+
+  private static final long ENDED = -1;
+
+  private final int[] priority;
+  private final int[] effective;
+  private final long[] until; // nanoseconds, WHILE_LEASED or ENDED
+  private final long[] lastUse;
+  private final PageHeap cached;
+  private final PageHeap leased;
+  private final PageHeap retained;
+
+  EvictionQueue(int capacity, EvictionPolicy policy) {
+    priority = new int[capacity];
+    effective = new int[capacity];
+    until = new long[capacity];
+    lastUse = new long[capacity];
+    Arrays.fill(until, ENDED);
+    boolean byPriority = policy == EvictionPolicy.PRIORITY;
+    PageHeap.Order order = (a, b) -> goesBefore(a, b, byPriority);
+    cached = new PageHeap(capacity, order);
+    leased = new PageHeap(capacity, order);
+    retained = new PageHeap(capacity, (a, b) -> until[a] != until[b] ? until[a] < until[b] : a < b);
+  }
+
+  /** Makes a page one that may go. */
+  void add(int page, boolean isLeased) {
+    (isLeased ? cached : leased).remove(page);
+    (isLeased ? leased : cached).put(page);
+  }
+
+  /** Makes a page one that may not go. */
+  void remove(int page) {
+    cached.remove(page);
+    leased.remove(page);
+  }
+
+  boolean contains(int page) {
+    return cached.contains(page) || leased.contains(page);
+  }
+
+  /** Forgets what is known of a page that was freed. */
+  void forget(int page) {
+    remove(page);
+    retained.remove(page);
+    priority[page] = 0;
+    effective[page] = 0;
+    until[page] = ENDED;
+    lastUse[page] = 0;
+  }
+
+  /** Returns the page that goes first, or {@link PagePool#NONE}. */
+  int first(boolean overBudget) {
+    int unheld = cached.first();
+    int held = leased.first();
+    if (unheld == PagePool.NONE || held == PagePool.NONE) {
+      return unheld == PagePool.NONE ? held : unheld;
+    }
+    if (effective[unheld] != effective[held]) {
+      return effective[unheld] < effective[held] ? unheld : held;
+    }
+    return overBudget ? held : unheld;
+  }
+
+  /** Notes a use; a later one has a greater stamp. */
+  void touch(int page, long stamp) {
+    lastUse[page] = stamp;
+    reorder(page);
+  }
+
+  /**
+   * Notes the priority of a request that used the page. A weaker one changes nothing while a
+   * stronger one lasts; of equals the longer lasts.
+   */
+  void prioritise(int page, int by, long retainedUntil) {
+    boolean weaker =
+        until[page] != ENDED
+            && (by < priority[page] || (by == priority[page] && retainedUntil <= until[page]));
+    if (weaker) {
+      return;
+    }
+    priority[page] = by;
+    effective[page] = by;
+    until[page] = by == 0 ? ENDED : retainedUntil;
+    if (until[page] == ENDED || until[page] == WHILE_LEASED) {
+      retained.remove(page);
+    } else {
+      retained.put(page);
+    }
+    reorder(page);
+  }
+
+  /** Ends the retention of a page that nobody leases any more, if it hung on the lease. */
+  void leaseEnded(int page) {
+    if (until[page] == WHILE_LEASED) {
+      endRetention(page);
+    }
+  }
+
+  /** Ends all retentions whose time has come. */
+  void expire(long now) {
+    for (int page = retained.first();
+        page != PagePool.NONE && until[page] <= now;
+        page = retained.first()) {
+      retained.remove(page);
+      endRetention(page);
+    }
+  }
+
+  private void endRetention(int page) {
+    until[page] = ENDED;
+    effective[page] = 0;
+    reorder(page);
+  }
+
+  private void reorder(int page) {
+    if (cached.contains(page)) {
+      cached.put(page);
+    } else if (leased.contains(page)) {
+      leased.put(page);
+    }
+  }
+
+  private boolean goesBefore(int a, int b, boolean byPriority) {
+    if (effective[a] != effective[b]) {
+      return effective[a] < effective[b];
+    }
+    if (byPriority && priority[a] != priority[b]) {
+      return priority[a] < priority[b];
+    }
+    return lastUse[a] != lastUse[b] ? lastUse[a] < lastUse[b] : a < b;
+  }
+}

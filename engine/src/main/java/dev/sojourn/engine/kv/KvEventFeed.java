@@ -1,0 +1,50 @@
+package dev.sojourn.engine.kv;
+
+import dev.sojourn.core.KvEvent;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+
+/**
+ * Who is told of pages that come and go. A subscriber that throws is dropped: having missed an
+ * event it could never be in step again.
+ */
+final class KvEventFeed {
+
+  private static final Logger LOG = System.getLogger(KvEventFeed.class.getName());
+
+  private final List<Consumer<KvEvent>> subscribers = new ArrayList<>();
+
+  boolean isSilent() {
+    return subscribers.isEmpty();
+  }
+
+  /** Tells a new subscriber the past, then adds it. */
+  void subscribe(Consumer<KvEvent> subscriber, List<KvEvent> past) {
+    subscribers.add(subscriber);
+    for (KvEvent event : past) {
+      if (!tell(subscriber, event)) {
+        return;
+      }
+    }
+  }
+
+  void emit(KvEvent event) {
+    for (Consumer<KvEvent> subscriber : List.copyOf(subscribers)) {
+      tell(subscriber, event);
+    }
+  }
+
+  private boolean tell(Consumer<KvEvent> subscriber, KvEvent event) {
+    try {
+      subscriber.accept(event);
+      return true;
+    } catch (RuntimeException e) {
+      subscribers.remove(subscriber);
+      LOG.log(Level.ERROR, "a subscriber to KV events failed and is dropped", e);
+      return false;
+    }
+  }
+}

@@ -1,0 +1,194 @@
+package dev.sojourn.engine.kv;
+
+import dev.sojourn.core.CloseResult;
+import dev.sojourn.core.Fault;
+import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.SessionControl.OnClose;
+import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionSettings;
+import dev.sojourn.core.SessionView;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The sessions of a rank: from open to close or expiry.
+ *
+ * <p>A name may have several lives at once, when it is opened again while a turn of an older
+ * incarnation still runs: the newest is current, the older ones end with their turns.
+ *
+ * <p>Idle sessions, and only they, stand in order of their deadline. Owned by the engine thread.
+ */
+public final class Sessions {
+
+  private record Life(SessionId id, Incarnation incarnation) {}
+
+  private final PagePool pool;
+  private final int most;
+  private final Map<SessionId, SessionRecord> current = new HashMap<>();
+  private final Map<Life, SessionRecord> lives = new LinkedHashMap<>();
+  private final TreeSet<SessionRecord> idle =
+      new TreeSet<>(
+          Comparator.comparingLong(SessionRecord::deadline)
+              .thenComparingLong(SessionRecord::serial));
+  private long opened;
+
+  /**
+   * Creates an empty table.
+   *
+   * @param most how many sessions may be open
+   */
+  public Sessions(PagePool pool, int most) {
+    this.pool = pool;
+    this.most = most;
+  }
+
+  /** Opens a session, or confirms one; see {@link dev.sojourn.engine.Engine#open}. */
+  public void open(SessionSettings settings, long now) {
+    Life life = new Life(settings.id(), settings.incarnation());
+    SessionRecord there = lives.get(life);
+    if (there != null) {
+      if (!there.settings().equals(settings) || there.isClosing()) {
+        throw new Fault.Conflict(
+                "session_settings",
+                "session "
+                    + settings.id()
+                    + (there.isClosing()
+                        ? " is closing"
+                        : " is open with other settings: " + describe(there.settings())),
+                Map.of("incarnation", settings.incarnation().toString()))
+            .asException();
+      }
+      return;
+    }
+    if (lives.size() >= most) {
+      throw new Fault.Overloaded(
+              "this rank holds " + lives.size() + " sessions, as many as it may",
+              Duration.ofSeconds(1))
+          .asException();
+    }
+    SessionRecord older = current.get(settings.id());
+    if (older != null) {
+      close(older, older.settings().onExpiry(), null);
+    }
+    SessionRecord session = new SessionRecord(settings, pool, opened++, now);
+    current.put(settings.id(), session);
+    lives.put(life, session);
+    idle.add(session);
+  }
+
+  /** Returns the record that a turn names, which must be current, open and free. */
+  public SessionRecord find(SessionId id, Incarnation incarnation) {
+    SessionRecord session = current.get(id);
+    if (session == null || session.isClosing()) {
+      throw new Fault.NotFound("session_not_found", "there is no session " + id).asException();
+    }
+    if (!session.settings().incarnation().equals(incarnation)) {
+      throw new Fault.Conflict(
+              "stale_incarnation",
+              "session " + id + " has begun another life",
+              Map.of("incarnation", session.settings().incarnation().toString()))
+          .asException();
+    }
+    if (session.isBusy()) {
+      throw new Fault.Conflict(
+              "session_busy", "session " + id + " has a turn that has not ended", Map.of())
+          .asException();
+    }
+    return session;
+  }
+
+  /** Closes a life of a session, at once or when its turn ends; then completes the reply. */
+  public void close(
+      SessionId id, Incarnation incarnation, OnClose how, CompletableFuture<CloseResult> reply) {
+    SessionRecord session = lives.get(new Life(id, incarnation));
+    if (session == null) {
+      reply.complete(CloseResult.UNKNOWN);
+    } else {
+      close(session, how, reply);
+    }
+  }
+
+  /** Gives a session to a turn. */
+  public void take(SessionRecord session, String requestId) {
+    idle.remove(session);
+    session.take(requestId);
+  }
+
+  /** Takes a session back from its turn, and ends it if it was closed meanwhile. */
+  public void giveBack(SessionRecord session, String requestId, long now) {
+    session.giveBack(requestId, now);
+    idle.add(session);
+    if (session.isClosing()) {
+      remove(session);
+      session.endAsAsked();
+    }
+  }
+
+  /** Ends the sessions whose idle time is over; one with a turn is not idle. */
+  public void expire(long now) {
+    while (!idle.isEmpty() && idle.first().deadline() <= now) {
+      SessionRecord session = idle.first();
+      close(session, session.settings().onExpiry(), null);
+    }
+  }
+
+  /** Returns when {@link #expire} has to be called next; {@link Long#MAX_VALUE} without need. */
+  public long nextExpiry() {
+    return idle.isEmpty() ? Long.MAX_VALUE : idle.first().deadline();
+  }
+
+  /** Returns how many sessions there are. */
+  public int size() {
+    return lives.size();
+  }
+
+  /** Returns all sessions, those that are closing included. */
+  public Collection<SessionRecord> all() {
+    return lives.values();
+  }
+
+  /** Returns what the sessions are now. */
+  public List<SessionView> views(long now) {
+    List<SessionView> views = new ArrayList<>(lives.size());
+    lives.values().forEach(session -> views.add(session.view(now)));
+    return views;
+  }
+
+  private void close(
+      SessionRecord session, OnClose how, @Nullable CompletableFuture<CloseResult> reply) {
+    if (session.isBusy()) {
+      session.closeLater(how, reply);
+      return;
+    }
+    remove(session);
+    CloseResult result = session.end(how);
+    if (reply != null) {
+      reply.complete(result);
+    }
+  }
+
+  private void remove(SessionRecord session) {
+    idle.remove(session);
+    SessionSettings settings = session.settings();
+    lives.remove(new Life(settings.id(), settings.incarnation()));
+    current.remove(settings.id(), session);
+  }
+
+  private static String describe(SessionSettings settings) {
+    return "timeout "
+        + settings.timeout().toSeconds()
+        + " s, capacity "
+        + (settings.capacity().isPresent() ? settings.capacity().getAsInt() : "none")
+        + ", on close "
+        + settings.onExpiry();
+  }
+}

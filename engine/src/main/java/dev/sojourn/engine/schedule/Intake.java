@@ -1,0 +1,145 @@
+package dev.sojourn.engine.schedule;
+
+import static dev.sojourn.core.BlockHasher.BLOCK;
+
+import dev.sojourn.core.Fault;
+import dev.sojourn.core.SessionControl.Input;
+import dev.sojourn.core.SessionControl.OnDivergence;
+import dev.sojourn.core.Tokens;
+import dev.sojourn.core.TurnMode;
+import dev.sojourn.engine.SessionTurn;
+import dev.sojourn.engine.TurnRequest;
+import dev.sojourn.engine.kv.SessionRecord;
+import dev.sojourn.engine.kv.Sessions;
+import dev.sojourn.engine.model.ModelRunner;
+import dev.sojourn.engine.schedule.Turn.Plan;
+import java.util.Map;
+import java.util.OptionalInt;
+
+/**
+ * Checks what comes in: whether a turn fits its session, and whether it can ever run. What it finds
+ * holds until the turn ends, since a session has one turn at a time.
+ */
+final class Intake {
+
+  private final Sessions sessions;
+  private final int vocabularySize;
+  private final int contextLength;
+  private final int poolTokens;
+
+  Intake(Sessions sessions, ModelRunner runner) {
+    this.sessions = sessions;
+    vocabularySize = runner.vocabularySize();
+    contextLength = runner.contextLength();
+    poolTokens = runner.pages() * BLOCK;
+  }
+
+  /**
+   * Finds out what a turn does to its session.
+   *
+   * @throws dev.sojourn.core.FaultException if the session is not as the turn says, or an id is no
+   *     token
+   */
+  Plan plan(TurnRequest request) {
+    Plan plan =
+        request
+            .session()
+            .map(turn -> inSession(request, turn))
+            .orElseGet(() -> new Plan(null, TurnMode.NONE, 0, 0, request.input()));
+    for (int i = 0; i < plan.scratch().length(); i++) {
+      int id = plan.scratch().get(i);
+      if (id < 0 || id >= vocabularySize) {
+        throw Fault.invalid(
+                "prompt",
+                "token " + id + " is not in the vocabulary of " + vocabularySize + " tokens")
+            .asException();
+      }
+    }
+    if (plan.promptLength() == 0) {
+      throw Fault.invalid("prompt", "a prompt has at least one token").asException();
+    }
+    return plan;
+  }
+
+  /**
+   * Returns the length at which a turn ends at the latest.
+   *
+   * @throws dev.sojourn.core.FaultException if it leaves no room for an answer
+   */
+  int limit(TurnRequest request, Plan plan) {
+    int prompt = plan.promptLength();
+    requireRoom(prompt, contextLength, "the model's context");
+    // The last token of a turn has no KV.
+    requireRoom(prompt, poolTokens + 1, "this rank's KV pool");
+    int limit = Math.min(contextLength, poolTokens + 1);
+    SessionRecord session = plan.session();
+    if (session != null && plan.commits()) {
+      OptionalInt capacity = session.settings().capacity();
+      if (capacity.isPresent()) {
+        requireRoom(prompt, capacity.getAsInt(), "the session's capacity");
+        limit = Math.min(limit, capacity.getAsInt());
+      }
+    }
+    return (int) Math.min(limit, (long) prompt + request.maxTokens());
+  }
+
+  private static void requireRoom(int prompt, int room, String where) {
+    if (prompt >= room) {
+      throw Fault.invalid(
+              "prompt",
+              "a prompt of "
+                  + prompt
+                  + " tokens leaves no room for an answer in "
+                  + where
+                  + " of "
+                  + room
+                  + " tokens")
+          .asException();
+    }
+  }
+
+  private Plan inSession(TurnRequest request, SessionTurn turn) {
+    SessionRecord session = sessions.find(turn.id(), turn.incarnation());
+    if (!session.accepts(request.namespace().seed())) {
+      throw Fault.invalid(
+              "cache_salt", "session " + turn.id() + " was begun with another cache salt")
+          .asException();
+    }
+    int committed = session.committed();
+    if (turn.expectedTip().orElse(committed) != committed
+        || (turn.expectedDigest().isPresent()
+            && turn.expectedDigest().getAsLong() != session.digest())) {
+      throw conflict(
+          "tip_mismatch", "session " + turn.id() + " is not where the request says", session);
+    }
+    if (committed == 0) {
+      return new Plan(session, TurnMode.OPENED, 0, 0, request.input());
+    }
+    if (turn.input() == Input.DELTA) {
+      return new Plan(session, TurnMode.APPEND, committed, committed, request.input());
+    }
+    Tokens input = request.input();
+    int common = session.tokens().mismatch(input);
+    if (common == committed) {
+      return new Plan(session, TurnMode.APPEND, committed, committed, input.from(committed));
+    }
+    if (turn.onDivergence() == OnDivergence.REJECT) {
+      throw conflict(
+          "diverged",
+          "the prompt differs from session " + turn.id() + " from token " + common + " on",
+          session);
+    }
+    int boundary = session.boundary(Math.max(1, turn.rewindFloor()), common);
+    return boundary < 0
+        ? new Plan(session, TurnMode.ASIDE, 0, committed, input)
+        : new Plan(session, TurnMode.REWIND, common, boundary, input.from(common));
+  }
+
+  private static RuntimeException conflict(String code, String message, SessionRecord session) {
+    return new Fault.Conflict(
+            code,
+            message,
+            Map.of("tip", session.committed(), "digest", Long.toHexString(session.digest())))
+        .asException();
+  }
+}

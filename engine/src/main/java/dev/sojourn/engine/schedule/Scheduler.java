@@ -1,0 +1,492 @@
+package dev.sojourn.engine.schedule;
+
+import static dev.sojourn.core.BlockHasher.BLOCK;
+
+import dev.sojourn.core.Clock;
+import dev.sojourn.core.CloseResult;
+import dev.sojourn.core.Fault;
+import dev.sojourn.core.FaultException;
+import dev.sojourn.core.FinishReason;
+import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.KvEvent;
+import dev.sojourn.core.SessionControl.OnClose;
+import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionSettings;
+import dev.sojourn.core.SessionView;
+import dev.sojourn.engine.EngineConfig;
+import dev.sojourn.engine.EngineStats;
+import dev.sojourn.engine.TurnEnd;
+import dev.sojourn.engine.TurnRequest;
+import dev.sojourn.engine.TurnSink;
+import dev.sojourn.engine.TurnStart;
+import dev.sojourn.engine.kv.Context;
+import dev.sojourn.engine.kv.Invariants;
+import dev.sojourn.engine.kv.PagePool;
+import dev.sojourn.engine.kv.PageState;
+import dev.sojourn.engine.kv.SessionRecord;
+import dev.sojourn.engine.kv.Sessions;
+import dev.sojourn.engine.model.ModelRunner;
+import dev.sojourn.engine.model.StepBatch;
+import dev.sojourn.engine.sample.Sampler;
+import dev.sojourn.engine.sample.TopLogprobs;
+import dev.sojourn.text.TokenBytes;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+
+/**
+ * Decides which turns run in the next step, and what becomes of them. {@link #step} does one step;
+ * everything else happens between steps.
+ *
+ * <p>A step: sessions whose time is over end; waiting turns are admitted while their pages fit;
+ * each running turn gets a part of the step, and pages for it, if need be those of the turn that
+ * ranks last; the model runs; tokens are sampled and told; what has ended is committed.
+ *
+ * <p>Running turns rank by priority, then by arrival. The first can take pages from all others and
+ * fits the pool alone, so there is always one that gets on.
+ *
+ * <p>Deterministic: what happens depends on the calls and the clock alone. Not thread-safe.
+ */
+public final class Scheduler {
+
+  private static final Logger LOG = System.getLogger(Scheduler.class.getName());
+
+  private static final Comparator<Turn> RANK =
+      Comparator.comparingInt((Turn turn) -> -turn.priority()).thenComparingLong(t -> t.arrival);
+
+  private final ModelRunner runner;
+  private final TokenBytes spelling;
+  private final EngineConfig config;
+  private final Clock clock;
+  private final LongSupplier cpu;
+  private final long origin;
+  private final PagePool pool;
+  private final Sessions sessions;
+  private final Intake intake;
+  private final WaitingQueue waiting;
+  private final List<Turn> running = new ArrayList<>(); // in order of rank
+  private final Map<String, Turn> turns = new HashMap<>();
+  private final StepBatch batch;
+  private final Sampler sampler;
+  private final Tally tally = new Tally();
+  private long arrivals;
+
+  /**
+   * Creates a scheduler with an empty pool.
+   *
+   * @param cpu CPU time of the calling thread, in nanoseconds, for the statistics
+   */
+  public Scheduler(
+      ModelRunner runner, TokenBytes spelling, EngineConfig config, Clock clock, LongSupplier cpu) {
+    this.runner = runner;
+    this.spelling = spelling;
+    this.config = config;
+    this.clock = clock;
+    this.cpu = cpu;
+    origin = clock.nanos();
+    pool =
+        new PagePool(
+            runner, (int) (runner.pages() * config.sessionKvFraction()), config.eviction());
+    sessions = new Sessions(pool, config.maxSessions());
+    intake = new Intake(sessions, runner);
+    waiting = new WaitingQueue(config.prefillChunk());
+    batch = new StepBatch(runner.vocabularySize());
+    sampler = new Sampler(runner.vocabularySize());
+  }
+
+  /** Opens a session; see {@link dev.sojourn.engine.Engine#open}. */
+  public void open(SessionSettings settings) {
+    sessions.open(settings, now());
+  }
+
+  /** Closes a session; see {@link dev.sojourn.engine.Engine#close}. */
+  public void close(
+      SessionId id, Incarnation incarnation, OnClose how, CompletableFuture<CloseResult> reply) {
+    sessions.close(id, incarnation, how, reply);
+  }
+
+  /** Queues a turn, or tells its sink why not. */
+  public void submit(TurnRequest request, TurnSink sink) {
+    Turn turn;
+    try {
+      turn = accept(request, sink);
+    } catch (FaultException e) {
+      tell(request.requestId(), () -> sink.failed(e.fault()));
+      return;
+    }
+    tell(turn, sink::accepted);
+  }
+
+  /** Ends a turn wherever it is; see {@link dev.sojourn.engine.Engine#cancel}. */
+  public void cancel(String requestId) {
+    Turn turn = turns.get(requestId);
+    if (turn != null) {
+      finish(turn, FinishReason.CANCELLED, OptionalInt.empty());
+    }
+  }
+
+  /** Cancels all turns. */
+  public void cancelAll() {
+    List.copyOf(turns.keySet()).forEach(this::cancel);
+  }
+
+  /** Fails all turns. */
+  public void failAll(Fault fault) {
+    List.copyOf(turns.values()).forEach(turn -> fail(turn, fault));
+  }
+
+  /** Does one step and returns whether there is more to do now. */
+  public boolean step() {
+    sessions.expire(now());
+    pool.expireRetention(now());
+    admit();
+    share();
+    reservePages();
+    compute();
+    return !running.isEmpty() || !waiting.isEmpty();
+  }
+
+  /** Returns in how many nanoseconds a step is due even if nothing else happens. */
+  public long nanosToNextDeadline() {
+    long next = sessions.nextExpiry();
+    return next == Long.MAX_VALUE ? next : Math.max(0, next - now());
+  }
+
+  /** Returns what the sessions are now. */
+  public List<SessionView> sessions() {
+    return sessions.views(now());
+  }
+
+  /** Returns what the engine holds and has done. */
+  public EngineStats stats() {
+    return new EngineStats(
+        pool.capacity(),
+        pool.count(PageState.FREE),
+        pool.count(PageState.CACHED),
+        pool.count(PageState.LEASED),
+        pool.count(PageState.IN_USE),
+        sessions.size(),
+        running.size(),
+        waiting.size(),
+        tally.steps,
+        tally.promptTokens,
+        tally.reusedTokens,
+        tally.computedTokens,
+        tally.sampledTokens,
+        pool.evicted(),
+        tally.retractions,
+        tally.modelNanos,
+        cpu.getAsLong() - tally.modelCpuNanos);
+  }
+
+  /** Subscribes to KV events; see {@link dev.sojourn.engine.Engine#subscribe}. */
+  public void subscribe(Consumer<KvEvent> subscriber) {
+    pool.subscribe(subscriber);
+  }
+
+  /**
+   * Checks that everything that is held is held by somebody, once.
+   *
+   * @throws IllegalStateException naming what is wrong
+   */
+  public void check() {
+    List<Context> open = new ArrayList<>();
+    running.forEach(turn -> open.add(turn.context()));
+    Invariants.check(pool, sessions.all(), open);
+    for (SessionRecord session : sessions.all()) {
+      String owner = session.owner();
+      if (owner != null) {
+        Turn turn = turns.get(owner);
+        if (turn == null || turn.plan.session() != session) {
+          throw new IllegalStateException("the owner of a session is gone: " + owner);
+        }
+      }
+    }
+    for (Turn turn : turns.values()) {
+      if (running.contains(turn) == waiting.all().contains(turn)
+          || running.contains(turn) != turn.isRunning()) {
+        throw new IllegalStateException("a turn does not either wait or run: " + turn.id());
+      }
+    }
+    if (turns.size() != running.size() + waiting.size()) {
+      throw new IllegalStateException("a turn waits or runs that nobody knows");
+    }
+  }
+
+  /** Returns the pages, for tests that watch them. */
+  PagePool pool() {
+    return pool;
+  }
+
+  private Turn accept(TurnRequest request, TurnSink sink) {
+    if (turns.containsKey(request.requestId())) {
+      throw Fault.invalid("request_id", "request " + request.requestId() + " has not ended")
+          .asException();
+    }
+    if (waiting.size() >= config.maxWaiting()) {
+      throw new Fault.Overloaded(
+              waiting.size() + " turns wait already, as many as may", Duration.ofSeconds(1))
+          .asException();
+    }
+    Turn.Plan plan = intake.plan(request);
+    int limit = intake.limit(request, plan);
+    SessionRecord session = plan.session();
+    long namespace = request.namespace().seed();
+    Context context;
+    if (session == null) {
+      context = new Context(pool, namespace, null);
+    } else if (plan.commits()) {
+      context = session.context(namespace);
+    } else {
+      context = new Context(pool, namespace, session.publisher());
+    }
+    if (session != null) {
+      sessions.take(session, request.requestId());
+    }
+    Turn turn = new Turn(request, sink, plan, context, limit, arrivals++);
+    turns.put(turn.id(), turn);
+    waiting.add(turn);
+    return turn;
+  }
+
+  /** Lets turns run while their pages fit, in order: nobody slips past one that does not fit. */
+  private void admit() {
+    while (running.size() < config.maxRunning()) {
+      Turn turn = waiting.first();
+      if (turn == null || !isWorthTrying(turn)) {
+        return;
+      }
+      TurnStart start = turn.begin();
+      int needed = pagesFor(turn) - turn.context().pageCount();
+      if (needed > availablePages() && !running.isEmpty()) {
+        turn.suspend(retainedUntil(turn));
+        turn.blockedAt = availablePages();
+        return;
+      }
+      waiting.admit(turn);
+      running.add(turn);
+      running.sort(RANK);
+      if (!turn.started) {
+        turn.started = true;
+        tally.promptTokens += start.promptTokens();
+        tally.reusedTokens += start.reusedTokens();
+        tell(turn, () -> turn.sink.started(start));
+      }
+    }
+  }
+
+  private boolean isWorthTrying(Turn turn) {
+    if (running.isEmpty()) {
+      return true;
+    }
+    int available = availablePages();
+    return turn.isYetToRewind() ? pagesFor(turn) <= available : available > turn.blockedAt;
+  }
+
+  /** Returns how many pages a turn needs for what is set aside for it. */
+  private int pagesFor(Turn turn) {
+    return pages(turn.reserved(config.reserve()) - 1);
+  }
+
+  /** Returns how many pages are neither in use nor set aside for running turns. */
+  private int availablePages() {
+    int available = pool.capacity() - pool.count(PageState.IN_USE);
+    for (Turn turn : running) {
+      available -= Math.max(0, pagesFor(turn) - turn.context().pageCount());
+    }
+    return available;
+  }
+
+  /**
+   * Gives each running turn its part of the step: one token to those that decode; of the prompt
+   * tokens that a step may compute, first to the short remainders, but a quarter to the others.
+   */
+  private void share() {
+    int budget = config.prefillChunk();
+    boolean anyLong = false;
+    for (Turn turn : running) {
+      turn.chunk = turn.remaining() == 1 ? 1 : 0;
+      anyLong |= isLong(turn);
+    }
+    int forShort = anyLong ? budget - Math.max(1, budget / 4) : budget;
+    budget -= share(forShort, false);
+    budget -= share(budget, true);
+    share(budget, false);
+  }
+
+  private int share(int budget, boolean toLong) {
+    int left = budget;
+    for (Turn turn : running) {
+      if (turn.remaining() > 1 && isLong(turn) == toLong) {
+        int more = Math.min(left, turn.remaining() - turn.chunk);
+        turn.chunk += more;
+        left -= more;
+      }
+    }
+    return budget - left;
+  }
+
+  private boolean isLong(Turn turn) {
+    return turn.remaining() > config.prefillChunk();
+  }
+
+  /** Gets the pages of the step, in order of rank; retracts from the end where there are none. */
+  private void reservePages() {
+    for (int i = 0; i < running.size(); i++) {
+      Turn turn = running.get(i);
+      Context context = turn.context();
+      while (turn.chunk > 0 && !context.reserve(context.computed() + turn.chunk)) {
+        int room = context.pageCount() * BLOCK - context.computed();
+        if (room > 0) {
+          turn.chunk = room;
+        } else {
+          retract(running.getLast());
+          if (!turn.isRunning()) {
+            break;
+          }
+        }
+      }
+    }
+  }
+
+  private void retract(Turn turn) {
+    tally.retractions++;
+    running.remove(turn);
+    turn.suspend(retainedUntil(turn));
+    turn.blockedAt = -1;
+    waiting.add(turn);
+  }
+
+  private void compute() {
+    batch.clear();
+    List<Turn> computed = new ArrayList<>(running.size());
+    for (Turn turn : running) {
+      if (turn.chunk > 0) {
+        turn.context().addTo(batch, turn.chunk);
+        computed.add(turn);
+      }
+    }
+    if (computed.isEmpty()) {
+      return;
+    }
+    tally.steps++;
+    long started = clock.nanos();
+    long startedCpu = cpu.getAsLong();
+    try {
+      runner.run(batch);
+    } catch (RuntimeException e) {
+      LOG.log(Level.ERROR, "a step failed, and with it " + computed.size() + " turns", e);
+      Fault fault = new Fault.Internal("the model failed: " + e.getClass().getSimpleName());
+      computed.forEach(turn -> fail(turn, fault));
+      return;
+    } finally {
+      tally.modelNanos += clock.nanos() - started;
+      tally.modelCpuNanos += cpu.getAsLong() - startedCpu;
+    }
+    tally.computedTokens += batch.tokens();
+    for (Turn turn : computed) {
+      turn.context().advance(turn.chunk);
+    }
+    for (int slice = 0; slice < computed.size(); slice++) {
+      if (batch.wantsLogits(slice)) {
+        sample(computed.get(slice), batch.logits(slice));
+      }
+    }
+  }
+
+  private void sample(Turn turn, float[] logits) {
+    if (!turn.isRunning()) {
+      return; // a sink of this step cancelled it
+    }
+    int id;
+    double norm;
+    try {
+      id = sampler.sample(logits, turn.request.sampling(), turn.length());
+      norm = sampler.logSumExp(logits);
+    } catch (ArithmeticException e) {
+      fail(turn, new Fault.Internal("the model's logits are no numbers: " + e.getMessage()));
+      return;
+    }
+    tally.sampledTokens++;
+    turn.append(id);
+    boolean endOfTurn = turn.request.stop().tokens().contains(id);
+    boolean stopped = turn.stop.append(endOfTurn ? NOTHING : spelling.of(id));
+    float logprob = (float) (logits[id] - norm);
+    TopLogprobs top = Sampler.top(logits, turn.request.topLogprobs(), norm);
+    tell(turn, () -> turn.sink.token(id, logprob, top, turn.stop.visibleBytes()));
+    if (!turn.isRunning()) {
+      return;
+    }
+    if (endOfTurn) {
+      finish(turn, FinishReason.STOP, OptionalInt.of(id));
+    } else if (stopped) {
+      finish(turn, FinishReason.STOP, OptionalInt.empty());
+    } else if (turn.isAtLimit()) {
+      finish(turn, FinishReason.LENGTH, OptionalInt.empty());
+    }
+  }
+
+  private void finish(Turn turn, FinishReason reason, OptionalInt stopToken) {
+    TurnEnd end = turn.end(reason, stopToken, retainedUntil(turn));
+    forget(turn);
+    tell(turn.id(), () -> turn.sink.finished(end));
+  }
+
+  private void fail(Turn turn, Fault fault) {
+    turn.drop(retainedUntil(turn));
+    forget(turn);
+    tell(turn.id(), () -> turn.sink.failed(fault));
+  }
+
+  private void forget(Turn turn) {
+    turns.remove(turn.id());
+    running.remove(turn);
+    waiting.remove(turn);
+    SessionRecord session = turn.plan.session();
+    if (session != null) {
+      sessions.giveBack(session, turn.id(), now());
+    }
+  }
+
+  /** Tells a turn something; a turn that nobody listens to any more is cancelled. */
+  private void tell(Turn turn, Runnable event) {
+    if (!tell(turn.id(), event)) {
+      cancel(turn.id());
+    }
+  }
+
+  private static boolean tell(String requestId, Runnable event) {
+    try {
+      event.run();
+      return true;
+    } catch (RuntimeException e) {
+      LOG.log(Level.ERROR, "the sink of request " + requestId + " failed", e);
+      return false;
+    }
+  }
+
+  private long retainedUntil(Turn turn) {
+    Duration retention =
+        turn.request.hints().retention().orElse(turn.plan.commits() ? null : config.retention());
+    return retention == null ? Context.WHILE_LEASED : now() + retention.toNanos();
+  }
+
+  private long now() {
+    return clock.nanos() - origin;
+  }
+
+  private static int pages(int tokens) {
+    return (tokens + BLOCK - 1) / BLOCK;
+  }
+
+  private static final byte[] NOTHING = {};
+}

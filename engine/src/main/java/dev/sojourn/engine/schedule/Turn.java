@@ -1,0 +1,234 @@
+package dev.sojourn.engine.schedule;
+
+import dev.sojourn.core.FinishReason;
+import dev.sojourn.core.LossCause;
+import dev.sojourn.core.Tokens;
+import dev.sojourn.core.TurnMode;
+import dev.sojourn.engine.TurnEnd;
+import dev.sojourn.engine.TurnRequest;
+import dev.sojourn.engine.TurnSink;
+import dev.sojourn.engine.TurnStart;
+import dev.sojourn.engine.kv.Context;
+import dev.sojourn.engine.kv.SessionRecord;
+import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One turn on its way through the engine. It waits, with its ids kept aside, or it runs, with its
+ * context open and its ids in it; {@link #begin} and {@link #suspend} lead from one to the other
+ * and back, as often as memory demands, without a trace in its answer.
+ *
+ * <p>There is no prefill phase and no decode phase: a step computes tokens that have no KV yet, and
+ * when none are left the next is sampled.
+ */
+final class Turn {
+
+  final TurnRequest request;
+  final TurnSink sink;
+
+  /** Its place in the order of arrival. */
+  final long arrival;
+
+  /** What it found out about its session when it arrived. */
+  final Plan plan;
+
+  /** The length at which it ends, if nothing else ends it. */
+  final int limit;
+
+  final StopMatcher stop;
+  private final Context context;
+
+  /** While it waits: the ids behind the first {@code base} ones of the context. */
+  private Tokens scratch;
+
+  private int base;
+  private boolean rewound;
+  private boolean running;
+  private int sampled;
+
+  /** Whether {@link TurnStart} was told. */
+  boolean started;
+
+  /** How often a turn that came later went first. */
+  int overtaken;
+
+  /** How many pages were to be had when it last did not fit. */
+  int blockedAt = -1;
+
+  /** How many tokens of it the present step computes. */
+  int chunk;
+
+  /**
+   * How a turn relates to its session.
+   *
+   * @param session its session; also where it is served aside
+   * @param mode what it does to it
+   * @param common how many tokens of the session's context it starts with
+   * @param boundary where the session is cut to; its committed length unless it is rewound
+   * @param scratch the ids that follow the common ones
+   */
+  record Plan(
+      @Nullable SessionRecord session, TurnMode mode, int common, int boundary, Tokens scratch) {
+
+    /** Returns whether the turn is to be committed. */
+    boolean commits() {
+      return session != null && mode != TurnMode.ASIDE;
+    }
+
+    int promptLength() {
+      return common + scratch.length();
+    }
+  }
+
+  Turn(TurnRequest request, TurnSink sink, Plan plan, Context context, int limit, long arrival) {
+    this.request = request;
+    this.sink = sink;
+    this.plan = plan;
+    this.context = context;
+    this.limit = limit;
+    this.arrival = arrival;
+    stop = new StopMatcher(request.stop().strings());
+    base = plan.common();
+    scratch = plan.scratch();
+  }
+
+  String id() {
+    return request.requestId();
+  }
+
+  int priority() {
+    return request.hints().priority();
+  }
+
+  boolean isRunning() {
+    return running;
+  }
+
+  Context context() {
+    return context;
+  }
+
+  int sampled() {
+    return sampled;
+  }
+
+  /** Returns the length of its context so far. */
+  int length() {
+    return running ? context.length() : base + scratch.length();
+  }
+
+  /** Returns how many tokens it would at most have to compute before it can sample. */
+  int work() {
+    return plan.commits() ? length() - Math.min(context.computed(), base) : length();
+  }
+
+  /** Returns whether its session is still to be cut back, which cannot be undone. */
+  boolean isYetToRewind() {
+    return plan.mode() == TurnMode.REWIND && !rewound;
+  }
+
+  /** Opens the context and puts the ids into it, on whatever KV of them is resident. */
+  TurnStart begin() {
+    SessionRecord session = plan.session();
+    int held = plan.commits() && session != null ? session.heldKv() : 0;
+    int lost = held - Math.min(context.computed(), held);
+    context.begin();
+    if (session != null && isYetToRewind()) {
+      session.rewind(plan.boundary());
+      rewound = true;
+    }
+    context.truncate(base);
+    context.append(scratch);
+    scratch = Tokens.EMPTY;
+    running = true;
+    context.match();
+    boolean diverged = plan.mode() == TurnMode.REWIND && lost == 0;
+    return new TurnStart(
+        plan.mode(),
+        plan.promptLength(),
+        context.computed(),
+        diverged ? Math.max(0, held - base) : lost,
+        lost > 0
+            ? LossCause.EVICTED
+            : diverged && held > base ? LossCause.DIVERGED : LossCause.NOTHING_LOST);
+  }
+
+  /** Closes the context, with what the session keeps; the ids are kept aside. */
+  void suspend(long retainedUntil) {
+    base = kept();
+    scratch = context.view(context.length()).from(base);
+    close(retainedUntil);
+  }
+
+  /** Returns how many tokens are still to be computed before one can be sampled. */
+  int remaining() {
+    return context.length() - context.computed();
+  }
+
+  /** Appends the token that was sampled. */
+  void append(int id) {
+    context.append(id);
+    sampled++;
+  }
+
+  /** Returns whether it has no room for another token. */
+  boolean isAtLimit() {
+    return context.length() >= limit;
+  }
+
+  /** Returns the length that it has pages set aside for. */
+  int reserved(int reserve) {
+    return (int) Math.min(limit, (long) length() + Math.max(1, reserve - sampled));
+  }
+
+  /**
+   * Ends it: commits it where the reason allows, and closes the context.
+   *
+   * @param stopToken the end-of-turn token that was sampled
+   */
+  TurnEnd end(FinishReason reason, OptionalInt stopToken, long retainedUntil) {
+    stop.end();
+    int prompt = plan.promptLength();
+    boolean whole = stop.found().isEmpty();
+    int cut = prompt + (whole ? sampled : stop.visibleTokens());
+    Tokens all = all();
+    SessionRecord session = plan.commits() ? plan.session() : null;
+    if (session != null && (reason == FinishReason.STOP || reason == FinishReason.LENGTH)) {
+      session.commit(prompt, cut);
+    }
+    close(retainedUntil);
+    return new TurnEnd(
+        reason,
+        all.slice(0, prompt),
+        all.slice(prompt, cut),
+        sampled,
+        stop.visibleBytes(),
+        stop.found(),
+        stopToken,
+        session == null ? 0 : session.committed(),
+        session == null ? 0 : session.digest());
+  }
+
+  /** Closes the context without a commit, if it is open. */
+  void drop(long retainedUntil) {
+    close(retainedUntil);
+  }
+
+  private void close(long retainedUntil) {
+    if (running) {
+      running = false;
+      context.end(kept(), priority(), retainedUntil);
+    }
+  }
+
+  private int kept() {
+    SessionRecord session = plan.session();
+    return plan.commits() && session != null ? session.committed() : 0;
+  }
+
+  private Tokens all() {
+    return running
+        ? context.view(context.length())
+        : (plan.commits() ? context.view(base) : Tokens.EMPTY).concat(scratch);
+  }
+}
