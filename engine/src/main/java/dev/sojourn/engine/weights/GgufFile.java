@@ -149,6 +149,12 @@ public final class GgufFile implements AutoCloseable {
     return Optional.of(tensor);
   }
 
+  /** Returns what to throw where the numbers of a tensor make no sense. */
+  public ModelFileException wrong(GgufTensor tensor, String expected, String found) {
+    return new ModelFileException.Malformed(
+        path, tensor.offset(), "tensor \"" + tensor.name() + "\" to have " + expected, found);
+  }
+
   /** Unmaps the file. Tensor data may not be touched after; metadata may. */
   @Override
   public void close() {

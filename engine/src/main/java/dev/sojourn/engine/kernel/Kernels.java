@@ -1,0 +1,151 @@
+package dev.sojourn.engine.kernel;
+
+import com.sun.management.HotSpotDiagnosticMXBean;
+import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
+
+/**
+ * The arithmetic whose order is the law. Two implementations give the same bits for the same
+ * arguments: plain Java, which is the definition, and vectors of 128, 256 or 512 bits. Everything
+ * else of a forward pass is element by element and needs no implementation of its own.
+ *
+ * <p>What makes the bits equal: a product adds in order of k, one FMA each; a sum over a row is 16
+ * running sums, whatever the vector's length, and then {@link #tree}; a page of KV holds 16 tokens,
+ * whose scores are 16 lanes; {@code exp} is {@link Exp}.
+ *
+ * <p>Stateless and thread-safe; the arrays are the caller's.
+ */
+public sealed interface Kernels permits ScalarKernels, VectorKernels {
+
+  /** Tokens of a KV page, and running sums of a reduction. */
+  int LANES = 16;
+
+  /** Tokens whose activations are interleaved for a product (see {@link #product}). */
+  int GROUP = 8;
+
+  /** Columns of a panel that are unpacked at a time: 32 KB of floats. */
+  int TILE_COLUMNS = 256;
+
+  /** The property that forces a width: 128, 256 or 512 bits, or 0 for plain Java. */
+  String WIDTH_PROPERTY = "sojourn.vector.bits";
+
+  /**
+   * Returns the fastest implementation for this machine.
+   *
+   * @throws UnsupportedOperationException if the machine has no FMA instructions, without which
+   *     each product would be a thousand times slower
+   */
+  static Kernels best() {
+    var vm = ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class);
+    if (vm != null && vm.getVMOption("UseFMA").getValue().equals("false")) {
+      throw new UnsupportedOperationException(
+          "this CPU has no FMA instructions, or the JVM does not use them (-XX:+UseFMA); Sojourn's"
+              + " engine needs FMA3 on x86 or NEON on ARM");
+    }
+    return Integer.getInteger(WIDTH_PROPERTY, -1) == 0 ? new ScalarKernels() : new VectorKernels();
+  }
+
+  /** Returns a short description for logs: the width in bits, or plain Java. */
+  String description();
+
+  /**
+   * Multiplies one panel of a matrix with the activations of all tokens: {@code out[t * stride +
+   * row] = sum of w[row][k] * x[t][k]} for the panel's 32 rows.
+   *
+   * @param x with one token its activations; with more, groups of {@link #GROUP} tokens, and in a
+   *     group for each column its tokens' activations side by side (see {@link #interleave}); the
+   *     last group may be partly empty
+   * @param out has room for the rows of whole groups; those of tokens that do not exist are junk
+   * @param stride floats from one token's results to the next's; at least the panels' rows
+   * @param tile scratch of {@link #TILE_COLUMNS} · 32 floats
+   */
+  void product(
+      PackedMatrix w, int panel, float[] x, int tokens, float[] out, int stride, float[] tile);
+
+  /**
+   * Returns the sum of squares of {@code n} floats.
+   *
+   * @param sums scratch of {@link #LANES} floats
+   */
+  float squares(float[] x, int at, int n, float[] sums);
+
+  /** Replaces {@code n} gates by {@code gate / (1 + exp(-gate)) * up}. */
+  void siluTimes(float[] gate, float[] up, int at, int n);
+
+  /** Sets {@code out[i]} to {@code exp((x[i] - minus) / divisor)}, for the first {@code n}. */
+  void exp(float[] x, float minus, float divisor, float[] out, int n);
+
+  /**
+   * Multiplies queries with the keys of a page: {@code scores[16 j + lane]} is the sum over d of
+   * {@code q[at[j] + d] * k[16 d + lane]}, for {@code from <= j < to}.
+   */
+  void scores(
+      float[] q,
+      int[] at,
+      int from,
+      int to,
+      int headDim,
+      MemorySegment keys,
+      long keysAt,
+      float[] scores);
+
+  /**
+   * Takes one query's scores {@code 16 j ..} of a page into its running softmax: replaces them by
+   * weights relative to the new maximum, and updates {@code max[j]} and {@code sum[j]}.
+   *
+   * @param valid how many of the page's tokens there are for this query; the others weigh 0
+   * @return what earlier results must be multiplied with, since the maximum moved
+   */
+  float weigh(float[] scores, int j, int valid, float[] max, float[] sum);
+
+  /**
+   * Adds a page's values to one query's result: {@code out[outAt + d] = out[outAt + d] * scale +
+   * sum of weights[weightsAt + t] * v[t * headDim + d]} over the {@code valid} tokens, in order.
+   */
+  void accumulate(
+      float[] weights,
+      int weightsAt,
+      int valid,
+      float scale,
+      MemorySegment values,
+      long valuesAt,
+      int headDim,
+      float[] out,
+      int outAt);
+
+  /** Converts {@code n} halves, a multiple of 16, to floats. */
+  void widenHalves(MemorySegment from, long fromAt, MemorySegment to, int n);
+
+  /** Converts {@code n} upper halves of floats, a multiple of 16, to floats. */
+  void widenBfloats(MemorySegment from, long fromAt, MemorySegment to, int n);
+
+  /** Sums 16 running sums in the one order that every width can do: halves onto halves. */
+  static float tree(float[] s, int at) {
+    float s0 = (s[at] + s[at + 8]) + (s[at + 4] + s[at + 12]);
+    float s1 = (s[at + 1] + s[at + 9]) + (s[at + 5] + s[at + 13]);
+    float s2 = (s[at + 2] + s[at + 10]) + (s[at + 6] + s[at + 14]);
+    float s3 = (s[at + 3] + s[at + 11]) + (s[at + 7] + s[at + 15]);
+    return (s0 + s2) + (s1 + s3);
+  }
+
+  /**
+   * Lays out the activations of one group of tokens for {@link #product}.
+   *
+   * @param rows token-major activations, from one token to the next {@code stride}
+   * @param group index of the group; its tokens beyond {@code tokens} are left as they are
+   */
+  static void interleave(float[] rows, int stride, int columns, int tokens, int group, float[] x) {
+    if (tokens == 1) {
+      System.arraycopy(rows, 0, x, 0, columns);
+      return;
+    }
+    int first = group * GROUP;
+    for (int t = first; t < Math.min(first + GROUP, tokens); t++) {
+      int from = t * stride;
+      int to = first * columns + t - first;
+      for (int k = 0; k < columns; k++) {
+        x[to + k * GROUP] = rows[from + k];
+      }
+    }
+  }
+}

@@ -1,0 +1,134 @@
+package dev.sojourn.engine.kernel;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+
+/** The definition of {@link Kernels} in plain Java: the oracle of the vectors. */
+final class ScalarKernels implements Kernels {
+
+  @Override
+  public String description() {
+    return "plain Java";
+  }
+
+  @Override
+  public void product(
+      PackedMatrix w, int panel, float[] x, int tokens, float[] out, int stride, float[] tile) {
+    int columns = w.columns();
+    int first = panel * PackedMatrix.PANEL;
+    float[] weights = new float[columns];
+    for (int row = first; row < Math.min(first + PackedMatrix.PANEL, w.rows()); row++) {
+      w.row(row, weights, 0);
+      for (int t = 0; t < tokens; t++) {
+        int at = tokens == 1 ? 0 : t / GROUP * GROUP * columns + t % GROUP;
+        int step = tokens == 1 ? 1 : GROUP;
+        float sum = 0;
+        for (int k = 0; k < columns; k++) {
+          sum = Math.fma(weights[k], x[at + k * step], sum);
+        }
+        out[t * stride + row] = sum;
+      }
+    }
+  }
+
+  @Override
+  public float squares(float[] x, int at, int n, float[] sums) {
+    Arrays.fill(sums, 0);
+    for (int i = 0; i < n; i++) {
+      sums[i % LANES] = Math.fma(x[at + i], x[at + i], sums[i % LANES]);
+    }
+    return Kernels.tree(sums, 0);
+  }
+
+  @Override
+  public void siluTimes(float[] gate, float[] up, int at, int n) {
+    for (int i = at; i < at + n; i++) {
+      gate[i] = gate[i] / (1 + Exp.exp(-gate[i])) * up[i];
+    }
+  }
+
+  @Override
+  public void exp(float[] x, float minus, float divisor, float[] out, int n) {
+    for (int i = 0; i < n; i++) {
+      out[i] = Exp.exp((x[i] - minus) / divisor);
+    }
+  }
+
+  @Override
+  public void scores(
+      float[] q,
+      int[] at,
+      int from,
+      int to,
+      int headDim,
+      MemorySegment keys,
+      long keysAt,
+      float[] scores) {
+    for (int j = from; j < to; j++) {
+      for (int lane = 0; lane < LANES; lane++) {
+        float sum = 0;
+        for (int d = 0; d < headDim; d++) {
+          sum = Math.fma(floatAt(keys, keysAt, d * LANES + lane), q[at[j] + d], sum);
+        }
+        scores[j * LANES + lane] = sum;
+      }
+    }
+  }
+
+  @Override
+  public float weigh(float[] scores, int j, int valid, float[] max, float[] sum) {
+    int at = j * LANES;
+    float greatest = max[j];
+    for (int lane = 0; lane < valid; lane++) {
+      greatest = Math.max(greatest, scores[at + lane]);
+    }
+    float scale = Exp.exp(max[j] - greatest);
+    for (int lane = 0; lane < LANES; lane++) {
+      scores[at + lane] = lane < valid ? Exp.exp(scores[at + lane] - greatest) : 0;
+    }
+    max[j] = greatest;
+    sum[j] = Math.fma(sum[j], scale, Kernels.tree(scores, at));
+    return scale;
+  }
+
+  @Override
+  public void accumulate(
+      float[] weights,
+      int weightsAt,
+      int valid,
+      float scale,
+      MemorySegment values,
+      long valuesAt,
+      int headDim,
+      float[] out,
+      int outAt) {
+    for (int d = 0; d < headDim; d++) {
+      float sum = out[outAt + d] * scale;
+      for (int t = 0; t < valid; t++) {
+        sum = Math.fma(floatAt(values, valuesAt, t * headDim + d), weights[weightsAt + t], sum);
+      }
+      out[outAt + d] = sum;
+    }
+  }
+
+  @Override
+  public void widenHalves(MemorySegment from, long fromAt, MemorySegment to, int n) {
+    for (int i = 0; i < n; i++) {
+      float wide = Float.float16ToFloat(from.get(ValueLayout.JAVA_SHORT, fromAt + 2L * i));
+      to.setAtIndex(ValueLayout.JAVA_FLOAT, i, wide);
+    }
+  }
+
+  @Override
+  public void widenBfloats(MemorySegment from, long fromAt, MemorySegment to, int n) {
+    for (int i = 0; i < n; i++) {
+      int high = from.get(ValueLayout.JAVA_SHORT, fromAt + 2L * i) << 16;
+      to.setAtIndex(ValueLayout.JAVA_FLOAT, i, Float.intBitsToFloat(high));
+    }
+  }
+
+  static float floatAt(MemorySegment segment, long at, int index) {
+    return segment.get(ValueLayout.JAVA_FLOAT, at + 4L * index);
+  }
+}

@@ -1,0 +1,92 @@
+package dev.sojourn.engine.model;
+
+import dev.sojourn.engine.weights.GgufFile;
+import dev.sojourn.engine.weights.GgufMetadata;
+import java.util.OptionalInt;
+
+/**
+ * The numbers of a model that its file states, checked.
+ *
+ * @param epsilon of the normalisations
+ * @param scaling how positions are stretched
+ * @param ropeDim how many numbers of a head are rotated; even
+ * @param ropeBase the base of the rotations' frequencies
+ */
+record Hyperparameters(
+    int layers,
+    int width,
+    int feedForward,
+    int heads,
+    int kvHeads,
+    int headDim,
+    int ropeDim,
+    float epsilon,
+    float ropeBase,
+    RopeScaling scaling,
+    int contextLength) {
+
+  private static final int MOST = 1 << 20;
+
+  /**
+   * Reads them.
+   *
+   * @param wanted the context length asked for; beyond the model's own it implies YaRN
+   * @throws dev.sojourn.engine.weights.ModelFileException if one is missing or makes no sense
+   */
+  static Hyperparameters read(GgufFile file, OptionalInt wanted) {
+    GgufMetadata metadata = file.metadata();
+    String prefix = file.architecture() + ".";
+    String headsKey = prefix + "attention.head_count";
+    String kvHeadsKey = prefix + "attention.head_count_kv";
+    String keyKey = prefix + "attention.key_length";
+    String valueKey = prefix + "attention.value_length";
+    String ropeKey = prefix + "rope.dimension_count";
+    String baseKey = prefix + "rope.freq_base";
+    String epsilonKey = prefix + "attention.layer_norm_rms_epsilon";
+
+    int width = metadata.integer(prefix + "embedding_length", 1, MOST);
+    int heads = metadata.integer(headsKey, 1, MOST);
+    int kvHeads = metadata.findInteger(kvHeadsKey, 1, heads).orElse(heads);
+    if (heads % kvHeads != 0) {
+      throw metadata.wrong(kvHeadsKey, "a divisor of the " + heads + " heads");
+    }
+    OptionalInt keyLength = metadata.findInteger(keyKey, 1, 1 << 14);
+    if (keyLength.isEmpty() && width % heads != 0) {
+      throw metadata.wrong(headsKey, "a divisor of the width, " + width);
+    }
+    int headDim = keyLength.orElse(width / heads);
+    if (metadata.findInteger(valueKey, 1, 1 << 14).orElse(headDim) != headDim) {
+      throw metadata.unsupported(valueKey, "as long as keys, " + headDim);
+    }
+    int ropeDim = metadata.findInteger(ropeKey, 2, headDim).orElse(headDim);
+    if (ropeDim % 2 != 0) {
+      throw metadata.wrong(
+          metadata.has(ropeKey) ? ropeKey : headsKey, "such that an even number is rotated");
+    }
+    float base = (float) metadata.findReal(baseKey).orElse(10_000);
+    if (base <= 1) {
+      throw metadata.wrong(baseKey, "above 1");
+    }
+    float epsilon = metadata.real(epsilonKey);
+    if (epsilon < 0) {
+      throw metadata.wrong(epsilonKey, "at least 0");
+    }
+    if (metadata.findInteger(prefix + "expert_count", 0, MOST).orElse(0) > 0) {
+      throw metadata.unsupported(prefix + "expert_count", "0 (no mixture of experts)");
+    }
+    int own = metadata.integer(prefix + "context_length", 1, Integer.MAX_VALUE);
+    int context = wanted.orElse(own);
+    return new Hyperparameters(
+        metadata.integer(prefix + "block_count", 1, 1 << 12),
+        width,
+        metadata.integer(prefix + "feed_forward_length", 1, MOST),
+        heads,
+        kvHeads,
+        headDim,
+        ropeDim,
+        epsilon,
+        base,
+        RopeScaling.read(metadata, prefix, own, context),
+        context);
+  }
+}

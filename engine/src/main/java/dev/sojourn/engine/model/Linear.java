@@ -1,0 +1,34 @@
+package dev.sojourn.engine.model;
+
+import dev.sojourn.engine.kernel.Kernels;
+import dev.sojourn.engine.kernel.PackedMatrix;
+
+/** A matrix, and what is added to its products. Immutable. */
+final class Linear {
+
+  private final PackedMatrix weights;
+  private final float[] bias;
+
+  /** Creates it; {@code bias} has a number for each row, or none. */
+  Linear(PackedMatrix weights, float[] bias) {
+    this.weights = weights;
+    this.bias = bias;
+  }
+
+  PackedMatrix weights() {
+    return weights;
+  }
+
+  /** Computes one panel's rows of the products with {@code n} tokens; see {@link Kernels}. */
+  void multiply(Kernels kernels, int panel, float[] input, int n, float[] out, float[] tile) {
+    int stride = weights.paddedRows();
+    kernels.product(weights, panel, input, n, out, stride, tile);
+    int first = panel * PackedMatrix.PANEL;
+    int end = Math.min(first + PackedMatrix.PANEL, bias.length);
+    for (int row = 0; row < n; row++) {
+      for (int i = first; i < end; i++) {
+        out[row * stride + i] += bias[i];
+      }
+    }
+  }
+}

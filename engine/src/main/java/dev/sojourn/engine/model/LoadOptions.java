@@ -1,0 +1,30 @@
+package dev.sojourn.engine.model;
+
+import java.util.OptionalInt;
+
+/**
+ * How a model is loaded.
+ *
+ * @param threads of arithmetic, for all ranks together
+ * @param contextLength the most tokens of a context; beyond the model's own, its positions are
+ *     stretched by YaRN; the model's own if absent
+ * @param kvType how the KV cache stores its numbers
+ */
+public record LoadOptions(int threads, OptionalInt contextLength, KvType kvType) {
+
+  public LoadOptions {
+    if (threads < 1) {
+      throw new IllegalArgumentException("threads is at least 1, not " + threads);
+    }
+    if (contextLength.isPresent() && contextLength.getAsInt() < 1) {
+      throw new IllegalArgumentException(
+          "context length is at least 1, not " + contextLength.getAsInt());
+    }
+  }
+
+  /** Returns a thread for each processor, the model's own context length, and exact KV. */
+  public static LoadOptions defaults() {
+    int processors = Runtime.getRuntime().availableProcessors();
+    return new LoadOptions(processors, OptionalInt.empty(), KvType.F32);
+  }
+}

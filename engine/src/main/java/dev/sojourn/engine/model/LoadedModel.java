@@ -1,0 +1,146 @@
+package dev.sojourn.engine.model;
+
+import dev.sojourn.core.BlockHasher;
+import dev.sojourn.engine.kernel.ComputePool;
+import dev.sojourn.engine.kernel.Kernels;
+import dev.sojourn.engine.weights.GgufFile;
+import dev.sojourn.engine.weights.GgufTensor;
+import dev.sojourn.engine.weights.Progress;
+import java.lang.foreign.Arena;
+import java.util.Arrays;
+
+/**
+ * A model in memory: its weights, packed, and the threads that multiply them. Ranks are runners of
+ * it with pages of their own; they share both.
+ *
+ * <p>Safe for use by any thread. Close it after its runners' last step.
+ */
+public final class LoadedModel implements AutoCloseable {
+
+  /** Weights times rounds of warming up: a second or two of a machine with two cores. */
+  private static final double WARM_UP_WORK = 4e9;
+
+  private final LoadOptions options;
+  private final ModelShape shape;
+  private final Arena arena;
+  private final ComputePool pool;
+  private final ForwardPass pass;
+
+  private LoadedModel(
+      LoadOptions options, ModelShape shape, Arena arena, ComputePool pool, ForwardPass pass) {
+    this.options = options;
+    this.shape = shape;
+    this.arena = arena;
+    this.pool = pool;
+    this.pass = pass;
+  }
+
+  /**
+   * Packs a model's weights into memory. The file may be closed after.
+   *
+   * @throws dev.sojourn.engine.weights.ModelFileException if the file is not a model that we know
+   * @throws NotEnoughMemoryException if the weights do not fit
+   * @throws UnsupportedOperationException if the machine has no FMA instructions
+   */
+  public static LoadedModel load(GgufFile file, LoadOptions options, Progress progress) {
+    Kernels kernels = Kernels.best();
+    Architecture architecture = Architecture.of(file);
+    Hyperparameters h = Hyperparameters.read(file, options.contextLength());
+    long bytes = file.tensors().stream().map(GgufTensor::data).mapToLong(d -> d.byteSize()).sum();
+    NotEnoughMemoryException.check(
+        file.path().getFileName().toString(), bytes, "choose a smaller model");
+    Arena arena = Arena.ofShared();
+    ComputePool pool = new ComputePool(options.threads());
+    boolean loaded = false;
+    try {
+      Tensors tensors = new Tensors(file, h, arena, pool, progress);
+      Weights weights = Weights.read(architecture, h, tensors);
+      ModelShape shape =
+          new ModelShape(
+              file.metadata().findString("general.name").orElse(file.architecture()),
+              file.architecture(),
+              h.layers(),
+              h.width(),
+              h.feedForward(),
+              h.heads(),
+              h.kvHeads(),
+              h.headDim(),
+              weights.vocabulary(),
+              h.contextLength(),
+              tensors.parameters(),
+              tensors.packedBytes(),
+              KvCache.pageBytes(options.kvType(), h.layers(), h.kvHeads(), h.headDim()));
+      ForwardPass pass = new ForwardPass(weights, kernels, pool, arena);
+      loaded = true;
+      return new LoadedModel(options, shape, arena, pool, pass);
+    } finally {
+      if (!loaded) {
+        pool.close();
+        arena.close();
+      }
+    }
+  }
+
+  /** Returns the facts of the model. */
+  public ModelShape shape() {
+    return shape;
+  }
+
+  /**
+   * Creates a rank's runner with storage for so many KV pages.
+   *
+   * @throws NotEnoughMemoryException if they do not fit
+   */
+  public ModelRunner newRunner(int pages) {
+    if (pages < 1) {
+      throw new IllegalArgumentException("a runner has at least 1 page, not " + pages);
+    }
+    int tokens = Math.multiplyExact(pages, BlockHasher.BLOCK);
+    NotEnoughMemoryException.check(
+        "KV for " + tokens + " tokens",
+        Math.multiplyExact(pages, shape.kvBytesPerPage()),
+        "a token takes " + shape.kvBytesPerPage() / BlockHasher.BLOCK + " bytes: ask for fewer");
+    KvCache kv =
+        new KvCache(options.kvType(), shape.layers(), shape.kvHeads(), shape.headDim(), pages);
+    return new CpuRunner(pass, kv, shape, pages);
+  }
+
+  /**
+   * Runs every shape of the arithmetic (a long prompt, some tokens, one token) until it is
+   * compiled, so that the first request does not pay for it.
+   */
+  public void warmUp() {
+    int prompt = Math.min(72, shape.contextLength() - 2);
+    int pages = Math.ceilDiv(prompt + 2, BlockHasher.BLOCK);
+    int[] table = new int[pages];
+    Arrays.setAll(table, page -> page);
+    StepBatch batch = new StepBatch(shape.vocabularySize());
+    int rounds = (int) Math.clamp(WARM_UP_WORK / shape.parameters(), 2, 50);
+    try (ModelRunner runner = newRunner(pages)) {
+      for (int round = 0; round < rounds; round++) {
+        for (int length : new int[] {prompt, 3, 1}) {
+          batch.clear();
+          batch.addSlice(length == prompt ? 0 : Math.max(0, prompt - 1), table, true);
+          for (int i = 0; i < length; i++) {
+            batch.addToken((round + i) % shape.vocabularySize());
+          }
+          runner.run(batch);
+        }
+      }
+    }
+  }
+
+  /** Frees the weights and ends the threads, after a step that runs. */
+  @Override
+  public void close() {
+    pool.acquire();
+    try {
+      pool.close();
+      if (arena.scope().isAlive()) {
+        arena.close();
+      }
+    } finally {
+      pool.release();
+    }
+  }
+}

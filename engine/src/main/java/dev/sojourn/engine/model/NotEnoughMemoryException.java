@@ -1,0 +1,51 @@
+package dev.sojourn.engine.model;
+
+import com.sun.management.OperatingSystemMXBean;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** Something does not fit into this machine's memory. The message is one line for a person. */
+public final class NotEnoughMemoryException extends RuntimeException {
+
+  private static final long serialVersionUID = 1L;
+
+  private NotEnoughMemoryException(String message) {
+    super(message);
+  }
+
+  /** Throws unless so many bytes are available now. */
+  static void check(String what, long bytes, String advice) {
+    long available = available();
+    if (bytes > available) {
+      throw new NotEnoughMemoryException(
+          "%s takes %s, but %s of memory are available; %s"
+              .formatted(what, megabytes(bytes), megabytes(available), advice));
+    }
+  }
+
+  private static String megabytes(long bytes) {
+    return Math.ceilDiv(bytes, 1L << 20) + " MB";
+  }
+
+  /** Linux's own estimate, as free memory alone leaves out its caches; the container's bound. */
+  private static long available() {
+    var system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+    long available = system.getFreeMemorySize();
+    Path estimates = Path.of("/proc/meminfo");
+    if (Files.isReadable(estimates)) {
+      try {
+        for (String line : Files.readAllLines(estimates)) {
+          if (line.startsWith("MemAvailable:")) {
+            available = Long.parseLong(line.replaceAll("\\D", "")) << 10;
+          }
+        }
+      } catch (IOException e) {
+        // Then free memory is the best there is.
+        return available;
+      }
+    }
+    return Math.min(available, system.getTotalMemorySize());
+  }
+}

@@ -1,0 +1,119 @@
+package dev.sojourn.engine.model;
+
+import dev.sojourn.engine.kernel.ComputePool;
+import dev.sojourn.engine.kernel.PackedMatrix;
+import dev.sojourn.engine.kernel.WeightType;
+import dev.sojourn.engine.weights.GgufFile;
+import dev.sojourn.engine.weights.GgufTensor;
+import dev.sojourn.engine.weights.Progress;
+import java.lang.foreign.Arena;
+
+/**
+ * Takes a model's tensors out of its file: matrices packed, vectors as floats; counts what it took.
+ * Used by one thread.
+ */
+final class Tensors {
+
+  private static final float[] NONE = {};
+
+  private final GgufFile file;
+  private final Arena arena;
+  private final ComputePool pool;
+  private final Progress progress;
+  private final float epsilon;
+  private final long totalBytes;
+  private long doneBytes;
+  private long parameters;
+  private long packedBytes;
+
+  Tensors(
+      GgufFile file, Hyperparameters parameters, Arena arena, ComputePool pool, Progress progress) {
+    this.file = file;
+    this.arena = arena;
+    this.pool = pool;
+    this.progress = progress;
+    this.epsilon = parameters.epsilon();
+    this.totalBytes = file.tensors().stream().mapToLong(tensor -> tensor.data().byteSize()).sum();
+  }
+
+  boolean has(String name) {
+    return file.has(name);
+  }
+
+  /** Returns how many rows a matrix has. */
+  int rows(String name, int columns) {
+    long rows = 0;
+    for (GgufTensor tensor : file.tensors()) {
+      if (tensor.name().equals(name)) {
+        rows = tensor.rows();
+      }
+    }
+    file.tensor(name, columns, rows);
+    return Math.toIntExact(rows);
+  }
+
+  /** Packs {@code name.weight}, and takes {@code name.bias} if the file has it. */
+  Linear linear(String name, int rows, int columns) {
+    PackedMatrix weights = matrix(name + ".weight", rows, columns);
+    return new Linear(weights, optional(name + ".bias", rows));
+  }
+
+  /** Packs {@code name.weight}, and takes {@code name.bias}, which must be there. */
+  Linear biased(String name, int rows, int columns) {
+    return new Linear(matrix(name + ".weight", rows, columns), vector(name + ".bias", rows));
+  }
+
+  private PackedMatrix matrix(String name, int rows, int columns) {
+    GgufTensor tensor = file.tensor(name, columns, rows);
+    WeightType type =
+        switch (tensor.type()) {
+          case F32 -> WeightType.F32;
+          case F16 -> WeightType.F16;
+          case BF16 -> WeightType.BF16;
+          case Q8_0 -> WeightType.Q8_0;
+          case Q4_0 -> WeightType.Q4_0;
+          default -> throw new AssertionError(tensor.type() + " is not supported");
+        };
+    PackedMatrix packed;
+    try {
+      packed = PackedMatrix.pack(type, tensor.data(), rows, columns, arena, pool);
+    } catch (ArithmeticException e) {
+      throw file.wrong(tensor, "finite numbers", String.valueOf(e.getMessage()));
+    }
+    packedBytes += packed.bytes();
+    count(tensor);
+    return packed;
+  }
+
+  /** Takes the factors of {@code name.weight}. */
+  Norm norm(String name, int length) {
+    return new Norm(vector(name + ".weight", length), epsilon);
+  }
+
+  private float[] vector(String name, int length) {
+    GgufTensor tensor = file.tensor(name, length);
+    count(tensor);
+    return tensor.toFloats();
+  }
+
+  /** Takes a vector, or an empty one if it is not there. */
+  float[] optional(String name, int length) {
+    return file.has(name) ? vector(name, length) : NONE;
+  }
+
+  private void count(GgufTensor tensor) {
+    parameters += tensor.elements();
+    doneBytes += tensor.data().byteSize();
+    progress.at("loading " + file.path().getFileName(), doneBytes, totalBytes);
+  }
+
+  /** Returns how many weights were taken. */
+  long parameters() {
+    return parameters;
+  }
+
+  /** Returns the bytes of the packed matrices. */
+  long packedBytes() {
+    return packedBytes;
+  }
+}

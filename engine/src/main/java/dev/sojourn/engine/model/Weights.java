@@ -1,0 +1,47 @@
+package dev.sojourn.engine.model;
+
+import dev.sojourn.engine.kernel.PackedMatrix;
+import java.util.List;
+
+/**
+ * All weights of a model.
+ *
+ * @param embeddings a row for each token
+ * @param outputNorm normalises the state after the last layer
+ * @param output makes logits; often the embeddings once more
+ */
+record Weights(
+    Hyperparameters parameters,
+    PackedMatrix embeddings,
+    Rope rope,
+    List<Layer> layers,
+    Norm outputNorm,
+    Linear output) {
+
+  /** Takes the weights of a model out of its file. */
+  static Weights read(Architecture architecture, Hyperparameters parameters, Tensors tensors) {
+    int width = parameters.width();
+    int vocabulary = tensors.rows("token_embd.weight", width);
+    Linear embeddings = tensors.linear("token_embd", vocabulary, width);
+    float[] factors = tensors.optional("rope_freqs.weight", parameters.ropeDim() / 2);
+    Layer[] layers = new Layer[parameters.layers()];
+    for (int i = 0; i < layers.length; i++) {
+      layers[i] = architecture.layer(tensors, i, parameters);
+    }
+    Norm outputNorm = tensors.norm("output_norm", width);
+    Linear output =
+        tensors.has("output.weight") ? tensors.linear("output", vocabulary, width) : embeddings;
+    return new Weights(
+        parameters,
+        embeddings.weights(),
+        new Rope(parameters, factors, architecture.pairs()),
+        List.of(layers),
+        outputNorm,
+        output);
+  }
+
+  /** Returns how many logits a token has. */
+  int vocabulary() {
+    return embeddings.rows();
+  }
+}
