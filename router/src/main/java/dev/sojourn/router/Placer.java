@@ -8,6 +8,7 @@ import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.Selection.Affinity;
 import dev.sojourn.router.affinity.AffinityStore;
 import dev.sojourn.router.affinity.Binding.Bound;
+import dev.sojourn.router.affinity.Lease;
 import dev.sojourn.router.affinity.Terms;
 import dev.sojourn.router.index.PrefixIndex;
 import dev.sojourn.router.load.Fleet;
@@ -129,20 +130,27 @@ final class Placer {
                             + ", which is not registered; registered are "
                             + fleet.ranks().stream().map(Rank::id).toList())
                     .asException());
-    Affinity affinity =
-        standing instanceof Standing.Opens
-            ? Affinity.NEW
-            : standing.binding().filter(bound -> bound.target().equals(pin)).isPresent()
-                ? Affinity.HIT
-                : standing.binding().filter(bound -> isMovable(bound)).isPresent()
-                    ? Affinity.BROKEN
-                    : Affinity.NONE;
-    return new Choice(rank, affinity, "pinned");
+    return new Choice(rank, affinityOfPin(pin, standing), "pinned");
   }
 
-  /** Whether a session would be somewhere else even without a pin: its rank is gone. */
-  private boolean isMovable(Bound bound) {
-    return fleet.find(bound.target()).isEmpty();
+  private Affinity affinityOfPin(WorkerRank pin, Standing standing) {
+    return switch (standing) {
+      case Standing.Opens _ -> Affinity.NEW;
+      case Standing.Without _ -> Affinity.NONE;
+      case Standing.Looks looks ->
+          looks.bound().target().equals(pin) ? Affinity.HIT : Affinity.NONE;
+      case Standing.Holds(Bound bound, Lease _, NoSession why) -> {
+        if (bound.target().equals(pin)) {
+          yield Affinity.HIT;
+        }
+        // An engine session that a pin takes elsewhere was found without its rank at the beginning.
+        boolean broken =
+            bound.terms().kind() == Terms.Kind.ENGINE_BACKED
+                ? why != NoSession.PINNED
+                : fleet.find(bound.target()).isEmpty();
+        yield broken ? Affinity.BROKEN : Affinity.NONE;
+      }
+    };
   }
 
   private Choice home(Bound bound, boolean closing, int[] overlaps, Selector.Demand demand) {

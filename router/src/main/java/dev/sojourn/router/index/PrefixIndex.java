@@ -42,8 +42,12 @@ public final class PrefixIndex {
     int words = (slots + Long.SIZE - 1) / Long.SIZE;
     long[] holders = new long[words];
     long[] all = new long[words];
-    if (blocks.length == 0 || !stripe(blocks[0]).holders(blocks[0], all)) {
+    if (slots == 0 || blocks.length == 0 || !stripe(blocks[0]).holders(blocks[0], all)) {
       return overlap;
+    }
+    if (slots % Long.SIZE != 0) {
+      // A rank that came after the caller counted the slots.
+      all[words - 1] &= (1L << slots) - 1;
     }
     int held = 1;
     for (boolean some = true; some && held < blocks.length; held++) {
