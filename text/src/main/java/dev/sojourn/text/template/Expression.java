@@ -59,7 +59,7 @@ sealed interface Expression {
     public Object evaluate(Frame frame) {
       Map<Object, Object> map = new LinkedHashMap<>();
       for (int i = 0; i < keys.size(); i++) {
-        map.put(Values.key(keys.get(i).evaluate(frame)), values.get(i).evaluate(frame));
+        Values.put(map, keys.get(i).evaluate(frame), values.get(i).evaluate(frame));
       }
       return map;
     }

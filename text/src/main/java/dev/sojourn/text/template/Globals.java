@@ -55,7 +55,7 @@ final class Globals {
         if (two.size() != 2) {
           throw new TemplateException(function + "() takes pairs, not " + two.size() + " values");
         }
-        map.put(Values.key(two.get(0)), two.get(1));
+        Values.put(map, two.get(0), two.get(1));
       }
     }
     map.putAll(arguments.named());

@@ -106,6 +106,9 @@ final class Lexer {
   }
 
   private void raw(int opened) {
+    if (at == source.length()) {
+      return;
+    }
     for (int tag = source.indexOf("{%", at); tag >= 0; tag = source.indexOf("{%", tag + 1)) {
       int name = skipSpace(tag + 2 + (sign(tag + 2) ? 1 : 0));
       if (source.startsWith("endraw", name)) {
@@ -122,6 +125,9 @@ final class Lexer {
 
   private void comment(int opened) {
     int end = source.indexOf("#}", at);
+    if (at == source.length()) {
+      return; // jinja2 does not mind a comment that opens at the very end
+    }
     if (end < 0) {
       throw new TemplateException("missing end of comment", lineOf(opened));
     }

@@ -126,8 +126,14 @@ final class SequenceFilters {
     UnaryOperator<Object> path = Paths.folded(bound.at(1), bound.flag(0));
     Set<Object> seen = new HashSet<>();
     List<Object> items = Values.list(value, rendering);
-    items.removeIf(item -> !seen.add(Values.key(path.apply(item))));
+    items.removeIf(item -> !seen.add(identity(path.apply(item))));
     return new Generator(items);
+  }
+
+  /** In a set, true and 1 are the same. */
+  private static Object identity(Object value) {
+    Number number = value instanceof Boolean ? Numbers.integer(value) : null;
+    return number == null ? Values.key(value) : number;
   }
 
   private static Object groupBy(Object value, Arguments arguments, Rendering rendering) {

@@ -69,7 +69,7 @@ final class Splitting {
         return words;
       }
       if (words.size() == most) {
-        words.add(StringMethods.strip(text.substring(at), Characters::space, false, true));
+        words.add(text.substring(at));
         return words;
       }
       int from = at;
@@ -91,7 +91,7 @@ final class Splitting {
         break;
       }
       if (words.size() == most) {
-        words.add(StringMethods.strip(text.substring(0, at), Characters::space, true, false));
+        words.add(text.substring(0, at));
         break;
       }
       int to = at;

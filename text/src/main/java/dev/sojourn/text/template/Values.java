@@ -189,14 +189,37 @@ final class Values {
     if (value != null) {
       return value;
     }
+    Object spelled = plain instanceof String ? plain : spelled(map, plain);
+    return map.containsKey(spelled) ? of(map.get(spelled)) : null;
+  }
+
+  /** Sets the value of a key of a dict of ours. */
+  static void put(Map<Object, Object> map, Object key, Object value) {
+    Object plain = key(key);
+    Object spelled = spelled(map, plain);
+    map.put(spelled == null ? plain : spelled, value);
+  }
+
+  /**
+   * Returns a key as a dict spells it: a caller's tree may have small integers as Integer and None
+   * as null, and to Python true and 1 are one key.
+   */
+  private static @Nullable Object spelled(Map<?, ?> map, Object plain) {
     if (map.containsKey(plain)) {
-      return None.NONE;
+      return plain;
     }
-    // A caller's tree may spell small integers as Integer.
-    if (plain instanceof Long number && number == number.intValue()) {
-      return map.get(number.intValue());
-    }
-    return plain == None.NONE && map.containsKey(null) ? of(map.get(null)) : null;
+    return switch (plain) {
+      case None none -> null;
+      case Boolean b -> map.containsKey(b ? 1L : 0L) ? (Object) (b ? 1L : 0L) : plain;
+      case Long number -> {
+        Object small = number.intValue();
+        boolean truth = number == 1 || number == 0;
+        yield number == number.intValue() && map.containsKey(small)
+            ? small
+            : truth && map.containsKey(number == 1) ? (Object) (number == 1) : number;
+      }
+      default -> plain;
+    };
   }
 
   /** Returns whether two values are one object, as far as a template can tell. */
