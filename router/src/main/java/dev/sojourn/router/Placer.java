@@ -14,7 +14,6 @@ import dev.sojourn.router.index.PrefixIndex;
 import dev.sojourn.router.load.Fleet;
 import dev.sojourn.router.load.Rank;
 import dev.sojourn.router.select.Selector;
-import java.util.List;
 import java.util.Optional;
 
 /**
@@ -104,12 +103,12 @@ final class Placer {
       return home(bound.get(), isClosing(intent), overlaps, demand);
     }
     if (!(standing instanceof Standing.Opens opens)) {
-      return new Choice(cheapest(open(), overlaps, demand), Affinity.NONE, "cheapest");
+      return new Choice(cheapest(overlaps, demand), Affinity.NONE, "cheapest");
     }
     Optional<Rank> parents = opens.opening().terms().parent().flatMap(this::parentRank);
     return parents
         .map(rank -> new Choice(rank, Affinity.NEW, "the parent's rank"))
-        .orElseGet(() -> new Choice(cheapest(open(), overlaps, demand), Affinity.NEW, "cheapest"));
+        .orElseGet(() -> new Choice(cheapest(overlaps, demand), Affinity.NEW, "cheapest"));
   }
 
   private static boolean isClosing(TurnIntent intent) {
@@ -156,24 +155,26 @@ final class Placer {
   private Choice home(Bound bound, boolean closing, int[] overlaps, Selector.Demand demand) {
     Optional<Rank> home = fleet.find(bound.target());
     if (home.isEmpty()) {
-      return new Choice(
-          cheapest(open(), overlaps, demand), Affinity.BROKEN, bound.target() + " is gone");
+      return new Choice(cheapest(overlaps, demand), Affinity.BROKEN, bound.target() + " is gone");
     }
     Rank rank = home.get();
-    List<Rank> others = fleet.ranks().stream().filter(other -> !other.draining()).toList();
-    if (rank.draining() && !closing && !others.isEmpty()) {
-      return new Choice(
-          cheapest(others, overlaps, demand), Affinity.MOVED, rank.id() + " is draining");
+    Optional<Choice> better = Optional.empty();
+    if (rank.draining() && !closing) {
+      better =
+          selector
+              .cheapest(fleet.ranks(), other -> !other.draining(), overlaps, demand)
+              .map(other -> new Choice(other, Affinity.MOVED, rank.id() + " is draining"));
+    } else if (bound.terms().kind() == Terms.Kind.ROUTER_ONLY && isOverloaded(rank)) {
+      better =
+          selector
+              .cheapest(fleet.ranks(), Placer::hasRoom, overlaps, demand)
+              .map(other -> new Choice(other, Affinity.MOVED, rank.id() + " is overloaded"));
     }
-    if (bound.terms().kind() == Terms.Kind.ROUTER_ONLY && isOverloaded(rank)) {
-      List<Rank> roomy =
-          others.stream().filter(other -> other.requests() < other.maxRunning()).toList();
-      if (!roomy.isEmpty()) {
-        return new Choice(
-            cheapest(roomy, overlaps, demand), Affinity.MOVED, rank.id() + " is overloaded");
-      }
-    }
-    return new Choice(rank, Affinity.HIT, "bound");
+    return better.orElseGet(() -> new Choice(rank, Affinity.HIT, "bound"));
+  }
+
+  private static boolean hasRoom(Rank rank) {
+    return !rank.draining() && rank.requests() < rank.maxRunning();
   }
 
   private boolean isOverloaded(Rank rank) {
@@ -192,15 +193,9 @@ final class Placer {
                 < Math.ceil(rank.maxRunning() * config.parentShare()));
   }
 
-  private List<Rank> open() {
-    List<Rank> open = fleet.ranks().stream().filter(rank -> !rank.draining()).toList();
-    if (open.isEmpty()) {
-      throw new Fault.Unavailable("all workers are draining").asException();
-    }
-    return open;
-  }
-
-  private Rank cheapest(List<Rank> candidates, int[] overlaps, Selector.Demand demand) {
-    return selector.cheapest(candidates, overlaps, demand);
+  private Rank cheapest(int[] overlaps, Selector.Demand demand) {
+    return selector
+        .cheapest(fleet.ranks(), rank -> !rank.draining(), overlaps, demand)
+        .orElseThrow(() -> new Fault.Unavailable("all workers are draining").asException());
   }
 }

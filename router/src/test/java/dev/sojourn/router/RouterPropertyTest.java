@@ -28,9 +28,11 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Random;
+import java.util.TreeMap;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -79,6 +81,13 @@ class RouterPropertyTest {
     final List<Flight> flights = new ArrayList<>();
     final Map<String, Deque<Later>> waiting = new HashMap<>();
     final List<String> story = new ArrayList<>();
+
+    /** How often what happened, so that it can be seen that it does happen. */
+    final Map<String, Long> reached = new HashMap<>();
+
+    long interrupted;
+    long waited;
+    long reopened;
 
     Run(long seed) {
       random = new Random(seed);
@@ -190,6 +199,7 @@ class RouterPropertyTest {
     private void tryLost(Flight flight) {
       try {
         flight.guard.lost();
+        reopened++;
       } catch (IllegalStateException e) {
         story.add("has no session to lose");
       }
@@ -219,6 +229,7 @@ class RouterPropertyTest {
         story.add("interrupt");
         victim.thread().interrupt();
         victim.thread().join();
+        interrupted++;
       }
     }
 
@@ -279,6 +290,7 @@ class RouterPropertyTest {
           try {
             TurnGuard guard = first.guard().orTimeout(20, TimeUnit.SECONDS).join();
             flights.add(new Flight(name, guard));
+            waited++;
             story.add("its turn: " + name);
           } catch (CompletionException e) {
             assertThat(e).hasCauseInstanceOf(FaultException.class);
@@ -335,6 +347,18 @@ class RouterPropertyTest {
         house.advance(Duration.ofSeconds(5));
       }
       RouterStats stats = house.router.stats();
+      reached.put("expired", stats.expired());
+      reached.put("hits", stats.hits());
+      reached.put("moved", stats.moved());
+      reached.put("broken", stats.broken());
+      reached.put("refused", stats.lifecycle().refused());
+      reached.put("acknowledged", stats.lifecycle().acknowledged());
+      reached.put("abandoned", stats.lifecycle().abandoned());
+      reached.put("lost", stats.lifecycle().lost());
+      reached.put("retries", stats.lifecycle().retries());
+      reached.put("interrupted", interrupted);
+      reached.put("waited", waited);
+      reached.put("reopened", reopened);
       assertThat(stats.engineBacked() + stats.routerOnly() + stats.opening()).isZero();
       assertThat(stats.lifecycle().tombstones()).isZero();
       assertThat(house.router.nextDeadlineNanos()).isEmpty();
@@ -345,6 +369,8 @@ class RouterPropertyTest {
       house.close();
     }
   }
+
+  private static final Map<String, Long> REACHED = new TreeMap<>();
 
   static long[] seeds() {
     return IntStream.rangeClosed(1, 150).asLongStream().toArray();
@@ -365,5 +391,12 @@ class RouterPropertyTest {
       String story = String.join("\n", run.story.subList(from, run.story.size()));
       throw new AssertionError("seed " + seed + ", at the end:\n" + story, e);
     }
+    run.reached.forEach((what, times) -> REACHED.merge(what, times, Long::sum));
+  }
+
+  /** A random test proves nothing about what it does not reach. */
+  @AfterAll
+  static void everythingHappened() {
+    assertThat(REACHED).hasSize(12).allSatisfy((_, times) -> assertThat(times).isPositive());
   }
 }

@@ -84,7 +84,10 @@ public final class PrefixIndex {
   public final class Feed {
 
     private final int slot;
-    private int resident;
+
+    /** Written under the lock, read without. */
+    private volatile int resident;
+
     private boolean closed;
 
     private Feed(int slot) {
@@ -99,12 +102,12 @@ public final class PrefixIndex {
       switch (event) {
         case KvEvent.Stored stored -> {
           if (stripe(stored.hash()).add(stored.hash(), slot)) {
-            resident++;
+            resident = resident + 1;
           }
         }
         case KvEvent.Removed removed -> {
           if (stripe(removed.hash()).remove(removed.hash(), slot)) {
-            resident--;
+            resident = resident - 1;
           }
         }
         case KvEvent.Cleared _ -> clear();
@@ -112,7 +115,7 @@ public final class PrefixIndex {
     }
 
     /** Returns how many blocks the rank holds. */
-    public synchronized int resident() {
+    public int resident() {
       return resident;
     }
 

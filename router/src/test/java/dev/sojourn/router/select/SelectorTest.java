@@ -31,7 +31,8 @@ class SelectorTest {
 
   private int pick(int promptTokens, int... overlaps) {
     return selector
-        .cheapest(fleet.ranks(), overlaps, new Selector.Demand(promptTokens, 0))
+        .cheapest(fleet.ranks(), _ -> true, overlaps, new Selector.Demand(promptTokens, 0))
+        .orElseThrow()
         .id()
         .rank();
   }
