@@ -3,7 +3,6 @@ module dev.sojourn.bench {
   requires transitive dev.sojourn.server;
   requires transitive tools.jackson.databind;
   requires java.management;
-  requires jdk.management;
   requires static org.jspecify;
 
   exports dev.sojourn.bench;

@@ -6,5 +6,4 @@ module dev.sojourn.text {
   requires static org.jspecify;
 
   exports dev.sojourn.text;
-  exports dev.sojourn.text.template;
 }

@@ -12,6 +12,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
 
 /**
  * One command line, from its words to its exit code. Every error ends here, as one line: what is
@@ -46,11 +47,7 @@ final class CommandLineRun {
         .setDefaultValueProvider(settings)
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setUsageHelpAutoWidth(true)
-        .setExecutionStrategy(parsed -> {
-          List<CommandLine> commands = parsed.asCommandLineList();
-          settings.checkKeys(commands.getLast().getCommandSpec());
-          return new CommandLine.RunLast().execute(parsed);
-        })
+        .setExecutionStrategy(parsed -> execute(settings, parsed))
         .setParameterExceptionHandler((wrong, _) -> usage(settings, wrong))
         .setExecutionExceptionHandler((wrong, _, _) -> failure(wrong));
   }
@@ -71,6 +68,15 @@ final class CommandLineRun {
       return variable.isEmpty() ? ConfigFile.NONE : ConfigFile.read(Path.of(variable));
     }
     return ConfigFile.read(path);
+  }
+
+  private int execute(Settings settings, ParseResult parsed) {
+    try {
+      settings.checkKeys(parsed.asCommandLineList().getLast().getCommandSpec());
+    } catch (UserError e) {
+      return report(e);
+    }
+    return new CommandLine.RunLast().execute(parsed);
   }
 
   private int usage(Settings settings, ParameterException wrong) {

@@ -12,5 +12,8 @@ final class ExitCode {
   /** The command line, an environment variable or the configuration file is wrong. */
   static final int USAGE = 2;
 
+  /** It was interrupted, as by Ctrl-C. */
+  static final int INTERRUPTED = 130;
+
   private ExitCode() {}
 }

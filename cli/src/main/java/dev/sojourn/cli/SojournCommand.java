@@ -9,7 +9,14 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "sojourn",
     description = "Serves language models to agents, with KV sessions from end to end.",
-    subcommands = {SessionsCommand.class, SmokeCommand.class, VersionCommand.class},
+    subcommands = {
+      ServeCommand.class,
+      ModelCommand.class,
+      SessionsCommand.class,
+      SmokeCommand.class,
+      BenchCommand.class,
+      VersionCommand.class
+    },
     footer = {
       "",
       "Start here:",

@@ -24,15 +24,18 @@ final class SyntheticCache {
 
   private SyntheticCache() {}
 
-  /** Returns the directory. */
-  static Path directory(Map<String, String> environment) {
+  /** Returns the directory of the user that runs this process. */
+  static Path directory() {
+    return directory(System.getenv(), Path.of(System.getProperty("user.home")));
+  }
+
+  static Path directory(Map<String, String> environment, Path home) {
     String own = environment.getOrDefault("SOJOURN_CACHE", "");
     if (!own.isEmpty()) {
       return Path.of(own);
     }
     String xdg = environment.getOrDefault("XDG_CACHE_HOME", "");
-    Path caches = xdg.isEmpty() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(xdg);
-    return caches.resolve("sojourn");
+    return (xdg.isEmpty() ? home.resolve(".cache") : Path.of(xdg)).resolve("sojourn");
   }
 
   /**

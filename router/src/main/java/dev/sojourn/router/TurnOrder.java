@@ -1,7 +1,6 @@
 package dev.sojourn.router;
 
 import dev.sojourn.core.Fault;
-import dev.sojourn.core.FaultException;
 import dev.sojourn.core.SessionId;
 import java.util.ArrayDeque;
 import java.util.Map;
@@ -73,10 +72,6 @@ final class TurnOrder implements AutoCloseable {
           }
           return joined;
         });
-    if (closed) {
-      place.leave();
-      throw shuttingDown();
-    }
     if (before[0] > limit) {
       throw refusal(id, mayWait, before[0]).asException();
     }
@@ -99,12 +94,8 @@ final class TurnOrder implements AutoCloseable {
       }
     }
     if (!granted) {
-      throw shuttingDown();
+      throw new Fault.Unavailable("the router is shutting down").asException();
     }
-  }
-
-  private static FaultException shuttingDown() {
-    return new Fault.Unavailable("the router is shutting down").asException();
   }
 
   private Fault refusal(SessionId id, boolean mayWait, int turns) {

@@ -42,12 +42,8 @@ public final class PrefixIndex {
     int words = (slots + Long.SIZE - 1) / Long.SIZE;
     long[] holders = new long[words];
     long[] all = new long[words];
-    if (slots == 0 || blocks.length == 0 || !stripe(blocks[0]).holders(blocks[0], all)) {
+    if (blocks.length == 0 || !stripe(blocks[0]).holders(blocks[0], all)) {
       return overlap;
-    }
-    if (slots % Long.SIZE != 0) {
-      // A rank that came after the caller counted the slots.
-      all[words - 1] &= (1L << slots) - 1;
     }
     int held = 1;
     for (boolean some = true; some && held < blocks.length; held++) {
@@ -84,10 +80,7 @@ public final class PrefixIndex {
   public final class Feed {
 
     private final int slot;
-
-    /** Written under the lock, read without. */
-    private volatile int resident;
-
+    private int resident;
     private boolean closed;
 
     private Feed(int slot) {
@@ -102,12 +95,12 @@ public final class PrefixIndex {
       switch (event) {
         case KvEvent.Stored stored -> {
           if (stripe(stored.hash()).add(stored.hash(), slot)) {
-            resident = resident + 1;
+            resident++;
           }
         }
         case KvEvent.Removed removed -> {
           if (stripe(removed.hash()).remove(removed.hash(), slot)) {
-            resident = resident - 1;
+            resident--;
           }
         }
         case KvEvent.Cleared _ -> clear();
@@ -115,7 +108,7 @@ public final class PrefixIndex {
     }
 
     /** Returns how many blocks the rank holds. */
-    public int resident() {
+    public synchronized int resident() {
       return resident;
     }
 

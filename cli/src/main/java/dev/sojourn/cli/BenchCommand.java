@@ -1,0 +1,22 @@
+package dev.sojourn.cli;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Workloads that measure. */
+@Command(
+    name = "bench",
+    description = "Measure a gateway under the workloads of agents.",
+    subcommands = BenchTurns.class,
+    footer = {"", "Example:", "  sojourn bench turns --turns 100"})
+final class BenchCommand extends HelpOption implements Runnable {
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "Missing a workload: turns");
+  }
+}

@@ -1,0 +1,129 @@
+package dev.sojourn.cli;
+
+import dev.sojourn.core.BlockHasher;
+import dev.sojourn.engine.model.LoadOptions;
+import dev.sojourn.engine.model.LoadedModel;
+import dev.sojourn.engine.model.ModelRunner;
+import dev.sojourn.engine.model.ModelShape;
+import dev.sojourn.engine.model.NotEnoughMemoryException;
+import dev.sojourn.engine.weights.GgufFile;
+import dev.sojourn.engine.weights.GgufVocabulary;
+import dev.sojourn.engine.weights.Progress;
+import dev.sojourn.server.ServedModel;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalInt;
+
+/**
+ * A model loaded into this process, with the runners of its ranks. The runners pass to the gateway
+ * that serves them; the weights stay here, and are freed by {@link #close} after the gateway.
+ */
+final class LocalModel implements AutoCloseable {
+
+  /** The most KV tokens of a rank that nobody chose. */
+  private static final int MOST_KV_TOKENS = 131_072;
+
+  private final LoadedModel loaded;
+  private final ServedModel served;
+  private final int kvTokens;
+
+  private LocalModel(LoadedModel loaded, ServedModel served, int kvTokens) {
+    this.loaded = loaded;
+    this.served = served;
+    this.kvTokens = kvTokens;
+  }
+
+  /**
+   * Loads the model that the options name, or the one of our own.
+   *
+   * @param cache the directory that keeps our own
+   * @throws UserError if the machine cannot run it
+   * @throws dev.sojourn.engine.weights.ModelFileException if the file is no model that we can run
+   */
+  static LocalModel load(ModelOptions options, Path cache, Progress progress) {
+    Path path = options.model().orElseGet(() -> SyntheticCache.model(cache, progress));
+    String id =
+        options
+            .modelName()
+            .or(() -> options.model().map(LocalModel::nameOf))
+            .orElse(SyntheticCache.NAME);
+    try (GgufFile file = GgufFile.open(path)) {
+      LoadedModel loaded = LoadedModel.load(file, loadOptions(options), progress);
+      List<ModelRunner> runners = new ArrayList<>();
+      boolean ready = false;
+      try {
+        progress.at("warming up", 0, 1);
+        loaded.warmUp();
+        progress.at("warming up", 1, 1);
+        int pages = pages(options, loaded.shape());
+        for (int rank = 0; rank < options.ranks(); rank++) {
+          runners.add(loaded.newRunner(pages));
+        }
+        ServedModel served =
+            new ServedModel(
+                id,
+                installed(path),
+                GgufVocabulary.of(file),
+                file.chatTemplate().orElse(""),
+                runners);
+        ready = true;
+        return new LocalModel(loaded, served, pages * BlockHasher.BLOCK);
+      } finally {
+        if (!ready) {
+          runners.forEach(ModelRunner::close);
+          loaded.close();
+        }
+      }
+    } catch (NotEnoughMemoryException | UnsupportedOperationException e) {
+      throw UserError.failed(String.valueOf(e.getMessage()));
+    }
+  }
+
+  ServedModel served() {
+    return served;
+  }
+
+  /** Returns how many tokens' KV each rank can hold. */
+  int kvTokens() {
+    return kvTokens;
+  }
+
+  @Override
+  public void close() {
+    loaded.close();
+  }
+
+  private static LoadOptions loadOptions(ModelOptions options) {
+    OptionalInt context =
+        options.contextLength() > 0 ? OptionalInt.of(options.contextLength()) : OptionalInt.empty();
+    return new LoadOptions(options.threads(), context, LoadOptions.defaults().kvType());
+  }
+
+  private static int pages(ModelOptions options, ModelShape shape) {
+    if (options.kvTokens() > 0) {
+      return options.kvTokens() / BlockHasher.BLOCK;
+    }
+    var machine =
+        (com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+    long share = machine.getTotalMemorySize() / 4 / options.ranks();
+    return Math.clamp(share / shape.kvBytesPerPage(), 1, MOST_KV_TOKENS / BlockHasher.BLOCK);
+  }
+
+  private static String nameOf(Path file) {
+    return String.valueOf(file.getFileName()).replaceFirst("\\.gguf$", "");
+  }
+
+  private static Instant installed(Path file) {
+    try {
+      return Files.getLastModifiedTime(file).toInstant();
+    } catch (IOException e) {
+      throw new UncheckedIOException("the time of " + file + " cannot be read", e);
+    }
+  }
+}

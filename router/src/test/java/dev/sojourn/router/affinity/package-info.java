@@ -1,5 +1,0 @@
-/** Tests of {@code affinity}. */
-@NullMarked
-package dev.sojourn.router.affinity;
-
-import org.jspecify.annotations.NullMarked;
