@@ -13,6 +13,7 @@ import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionSettings;
 import dev.sojourn.core.SessionView;
+import dev.sojourn.core.Tokens;
 import dev.sojourn.engine.EngineConfig;
 import dev.sojourn.engine.EngineStats;
 import dev.sojourn.engine.TurnEnd;
@@ -225,6 +226,15 @@ public final class Scheduler {
   /** Returns the pages, for tests that watch them. */
   PagePool pool() {
     return pool;
+  }
+
+  /** Returns the committed tokens of the current life of a session, for tests. */
+  Tokens committed(SessionId id) {
+    return sessions.all().stream()
+        .filter(session -> session.settings().id().equals(id))
+        .reduce((older, newer) -> newer)
+        .orElseThrow()
+        .tokens();
   }
 
   private Turn accept(TurnRequest request, TurnSink sink) {

@@ -1,0 +1,291 @@
+package dev.sojourn.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sojourn.core.AgentHints;
+import dev.sojourn.core.CloseResult;
+import dev.sojourn.core.Fault;
+import dev.sojourn.core.FaultException;
+import dev.sojourn.core.FinishReason;
+import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.KvEvent;
+import dev.sojourn.core.ManualClock;
+import dev.sojourn.core.Namespace;
+import dev.sojourn.core.SessionControl.Input;
+import dev.sojourn.core.SessionControl.OnClose;
+import dev.sojourn.core.SessionControl.OnDivergence;
+import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionSettings;
+import dev.sojourn.core.Tenant;
+import dev.sojourn.core.Tokens;
+import dev.sojourn.engine.model.ModelRunner;
+import dev.sojourn.engine.model.StepBatch;
+import dev.sojourn.engine.sample.SamplingParameters;
+import dev.sojourn.engine.sample.TopLogprobs;
+import dev.sojourn.text.TokenBytes;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(30)
+class EngineTest {
+
+  private static final int VOCABULARY = 16;
+
+  private final TokenEchoRunner runner = new TokenEchoRunner(VOCABULARY, 100_000, 64);
+  private final ManualClock clock = new ManualClock();
+  private final Engine engine = engine(runner);
+  private int requests;
+
+  @AfterEach
+  void close() {
+    engine.close();
+    assertThat(runner.isClosed()).isTrue();
+  }
+
+  @Test
+  void session_fromOpenToClose() throws Exception {
+    SessionSettings session = session(1);
+    engine.open(session).get();
+    TurnEnd first = run(request(Optional.of(session), 40, 8)).get();
+    assertThat(first.reason()).isEqualTo(FinishReason.LENGTH);
+    assertThat(first.committed()).isEqualTo(48);
+    assertThat(run(request(Optional.of(session), 5, 8)).get().committed()).isEqualTo(61);
+    assertThat(engine.sessions()).hasSize(1);
+    assertThat(engine.sessions().getFirst().resident()).isEqualTo(60);
+    engine.check().get();
+    CloseResult closed = engine.close(session.id(), session.incarnation(), OnClose.FREE).get();
+    assertThat(closed).isEqualTo(new CloseResult(true, 60));
+    assertThat(engine.sessions()).isEmpty();
+  }
+
+  @Test
+  void open_withOtherSettings_failsWithTheFault() throws Exception {
+    engine.open(session(1)).get();
+    SessionSettings other =
+        new SessionSettings(
+            session(1).id(),
+            session(1).incarnation(),
+            Duration.ofSeconds(9),
+            OptionalInt.empty(),
+            OnClose.FREE);
+    assertThatThrownBy(() -> engine.open(other).get())
+        .isInstanceOf(ExecutionException.class)
+        .hasCauseInstanceOf(FaultException.class);
+  }
+
+  @Test
+  void cancel_ofARunningTurn_endsIt() throws Exception {
+    TurnRequest request = request(Optional.empty(), 20, 900);
+    CountDownLatch running = new CountDownLatch(3);
+    CompletableFuture<TurnEnd> end = new CompletableFuture<>();
+    engine.submit(request, new Sink(end, running::countDown));
+    running.await();
+    engine.cancel(request.requestId());
+    assertThat(end.get().reason()).isEqualTo(FinishReason.CANCELLED);
+    engine.cancel("nobody");
+  }
+
+  @Test
+  void sinkThatThrows_harmsItselfAlone() throws Exception {
+    CompletableFuture<TurnEnd> end = new CompletableFuture<>();
+    engine.submit(
+        request(Optional.empty(), 20, 900),
+        new Sink(
+            end,
+            () -> {
+              throw new IllegalStateException("told to fail");
+            }));
+    assertThat(end.get().reason()).isEqualTo(FinishReason.CANCELLED);
+    assertThat(run(request(Optional.empty(), 20, 5)).get().sampled()).isEqualTo(5);
+  }
+
+  @Test
+  void subscriber_isToldWhatIsThere_thenWhatComes() throws Exception {
+    run(request(Optional.empty(), 40, 1)).get();
+    List<KvEvent> events = new ArrayList<>();
+    engine.subscribe(events::add);
+    engine.sessions(); // whatever was asked before has been done when this returns
+    assertThat(events).hasSize(2).allMatch(event -> event instanceof KvEvent.Stored);
+    run(request(Optional.empty(), 70, 1)).get();
+    engine.sessions();
+    assertThat(events).hasSize(4);
+  }
+
+  @Test
+  void stats_afterAStep_saySoAndCostNoWait() throws Exception {
+    run(request(Optional.empty(), 40, 3)).get();
+    engine.check().get();
+    engine.sessions();
+    EngineStats stats = engine.stats();
+    assertThat(stats.capacity()).isEqualTo(64);
+    assertThat(stats.free() + stats.cached() + stats.leased() + stats.inUse()).isEqualTo(64);
+    assertThat(stats.promptTokens()).isEqualTo(40);
+    assertThat(stats.sampledTokens()).isEqualTo(3);
+    assertThat(stats.computedTokens()).isEqualTo(42);
+  }
+
+  @Test
+  void idleEngine_parks() throws Exception {
+    run(request(Optional.empty(), 40, 3)).get();
+    engine.sessions();
+    Thread thread = engineThread();
+    while (thread.getState() != Thread.State.WAITING
+        && thread.getState() != Thread.State.TIMED_WAITING) {
+      Thread.onSpinWait(); // the test's timeout bounds this
+    }
+    int runs = runner.runs();
+    assertThat(run(request(Optional.empty(), 3, 1)).get().sampled()).isEqualTo(1);
+    assertThat(runner.runs()).isEqualTo(runs + 1);
+  }
+
+  @Test
+  void close_cancelsWhatRunsAndWaits_andLaterCallsAreUnavailable() throws Exception {
+    SessionSettings session = session(1);
+    engine.open(session).get();
+    CountDownLatch running = new CountDownLatch(1);
+    CompletableFuture<TurnEnd> end = new CompletableFuture<>();
+    engine.submit(request(Optional.of(session), 20, 900), new Sink(end, running::countDown));
+    running.await();
+    CompletableFuture<CloseResult> closing =
+        engine.close(session.id(), session.incarnation(), OnClose.FREE);
+    engine.close();
+    assertThat(end.get(0, TimeUnit.SECONDS).reason()).isEqualTo(FinishReason.CANCELLED);
+    assertThat(closing.get(0, TimeUnit.SECONDS).existed()).isTrue();
+    assertThat(run(request(Optional.empty(), 3, 1)))
+        .isCompletedExceptionally()
+        .failsWithin(Duration.ZERO)
+        .withThrowableOfType(ExecutionException.class)
+        .withMessageContaining("has ended");
+    assertThatThrownBy(engine::sessions).isInstanceOf(CompletionException.class);
+    assertThat(engine.close(session.id(), session.incarnation(), OnClose.FREE))
+        .isCompletedExceptionally();
+    engine.close();
+  }
+
+  @Test
+  void errorInTheModel_endsTheEngine_andFailsItsTurns() {
+    ModelRunner broken =
+        new ModelRunner() {
+          @Override
+          public int vocabularySize() {
+            return VOCABULARY;
+          }
+
+          @Override
+          public int contextLength() {
+            return 100;
+          }
+
+          @Override
+          public int pages() {
+            return 8;
+          }
+
+          @Override
+          public void run(StepBatch batch) {
+            throw new LinkageError("told to fail");
+          }
+
+          @Override
+          public void copySlots(int from, int to, int slots) {}
+
+          @Override
+          public void close() {}
+        };
+    try (Engine dying = engine(broken)) {
+      CompletableFuture<TurnEnd> end = new CompletableFuture<>();
+      dying.submit(request(Optional.empty(), 3, 1), new Sink(end, () -> {}));
+      assertThatThrownBy(end::join).hasMessageContaining("has ended");
+    }
+  }
+
+  private Engine engine(ModelRunner model) {
+    byte[][] bytes = new byte[VOCABULARY][];
+    for (int id = 0; id < VOCABULARY; id++) {
+      bytes[id] = new byte[] {(byte) ('a' + id)};
+    }
+    TokenBytes spelling = new TokenBytes(bytes, new boolean[VOCABULARY]);
+    return new Engine("engine-test", model, spelling, EngineConfig.defaults(), clock);
+  }
+
+  private static Thread engineThread() {
+    return Thread.getAllStackTraces().keySet().stream()
+        .filter(thread -> thread.getName().equals("engine-test"))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private CompletableFuture<TurnEnd> run(TurnRequest request) {
+    CompletableFuture<TurnEnd> end = new CompletableFuture<>();
+    engine.submit(request, new Sink(end, () -> {}));
+    return end;
+  }
+
+  private static SessionSettings session(long incarnation) {
+    return new SessionSettings(
+        new SessionId(Tenant.DEFAULT, "agent"),
+        new Incarnation(incarnation),
+        Duration.ofMinutes(5),
+        OptionalInt.empty(),
+        OnClose.FREE);
+  }
+
+  private TurnRequest request(Optional<SessionSettings> session, int prompt, int maxTokens) {
+    return new TurnRequest(
+        "request-" + requests++,
+        Namespace.DEFAULT,
+        session.map(settings ->
+            new SessionTurn(
+                settings.id(),
+                settings.incarnation(),
+                Input.DELTA,
+                OptionalInt.empty(),
+                OptionalLong.empty(),
+                OnDivergence.REWIND,
+                0)),
+        Tokens.of(IntStream.range(0, prompt).map(i -> i % VOCABULARY).toArray()),
+        maxTokens,
+        SamplingParameters.GREEDY,
+        StopRules.NONE,
+        0,
+        AgentHints.NONE);
+  }
+
+  private record Sink(CompletableFuture<TurnEnd> end, Runnable onToken) implements TurnSink {
+
+    @Override
+    public void accepted() {}
+
+    @Override
+    public void started(TurnStart start) {}
+
+    @Override
+    public void token(int id, float logprob, TopLogprobs top, int visibleBytes) {
+      onToken.run();
+    }
+
+    @Override
+    public void finished(TurnEnd ended) {
+      end.complete(ended);
+    }
+
+    @Override
+    public void failed(Fault fault) {
+      end.completeExceptionally(fault.asException());
+    }
+  }
+}

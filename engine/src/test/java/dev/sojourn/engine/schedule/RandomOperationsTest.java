@@ -1,0 +1,705 @@
+package dev.sojourn.engine.schedule;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sojourn.core.AgentHints;
+import dev.sojourn.core.BlockHasher;
+import dev.sojourn.core.CloseResult;
+import dev.sojourn.core.Fault;
+import dev.sojourn.core.FaultException;
+import dev.sojourn.core.FinishReason;
+import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.Namespace;
+import dev.sojourn.core.SessionControl.Input;
+import dev.sojourn.core.SessionControl.OnClose;
+import dev.sojourn.core.SessionControl.OnDivergence;
+import dev.sojourn.core.SessionSettings;
+import dev.sojourn.core.SessionView;
+import dev.sojourn.core.Tokens;
+import dev.sojourn.core.TurnMode;
+import dev.sojourn.engine.EngineConfig;
+import dev.sojourn.engine.EngineStats;
+import dev.sojourn.engine.EvictionPolicy;
+import dev.sojourn.engine.RecordedAnswer;
+import dev.sojourn.engine.SessionTurn;
+import dev.sojourn.engine.StopRules;
+import dev.sojourn.engine.TurnEnd;
+import dev.sojourn.engine.TurnRequest;
+import dev.sojourn.engine.TurnStart;
+import dev.sojourn.engine.sample.SamplingParameters;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Random operations on a scheduler, against a model of plain lists: the invariants of the design
+ * after every step, and every answer compared bit for bit with a stateless run over the same ids.
+ *
+ * <p>{@code -Dsojourn.operations=N} sets how many, {@code -Dsojourn.seed=S} replays one world.
+ */
+class RandomOperationsTest {
+
+  private static final int OPERATIONS = Integer.getInteger("sojourn.operations", 40_000);
+  private static final int OPERATIONS_OF_A_WORLD = 500;
+
+  @Test
+  void randomOperations_afterEachStep_agreeWithPlainLists() {
+    Long only = Long.getLong("sojourn.seed");
+    if (only != null) {
+      new World(only).run(OPERATIONS_OF_A_WORLD);
+      return;
+    }
+    Coverage total = new Coverage();
+    for (long seed = 0; seed < OPERATIONS / OPERATIONS_OF_A_WORLD; seed++) {
+      World world = new World(seed);
+      try {
+        world.run(OPERATIONS_OF_A_WORLD);
+      } catch (Throwable e) {
+        throw new AssertionError("replay with -Dsojourn.seed=" + seed + ": " + world, e);
+      }
+      total.add(world.seen);
+    }
+    // A test that never gets there would prove nothing.
+    assertThat(total.counts)
+        .containsKeys(
+            "mode OPENED",
+            "mode APPEND",
+            "mode REWIND",
+            "mode ASIDE",
+            "mode NONE",
+            "end STOP",
+            "end LENGTH",
+            "end CANCELLED",
+            "stop string",
+            "stop token",
+            "retraction",
+            "eviction",
+            "lost KV",
+            "reused all but one",
+            "expired",
+            "closed busy",
+            "model failure",
+            "sink failure",
+            "fault tip_mismatch",
+            "fault diverged",
+            "fault session_busy",
+            "fault stale_incarnation",
+            "fault session_not_found",
+            "fault session_settings",
+            "fault too long",
+            "adopted");
+  }
+
+  /** How often what was seen. */
+  private static final class Coverage {
+    final Map<String, Integer> counts = new HashMap<>();
+
+    void see(String what) {
+      counts.merge(what, 1, Integer::sum);
+    }
+
+    void add(Coverage other) {
+      other.counts.forEach((what, count) -> counts.merge(what, count, Integer::sum));
+    }
+  }
+
+  /** A request and what must come of it. */
+  private static final class Expected {
+    final TurnRequest request;
+    final @Nullable SessionModel session;
+    final TurnMode mode;
+    final List<Integer> prompt;
+    final Answer answer;
+    boolean startChecked;
+
+    Expected(
+        TurnRequest request,
+        @Nullable SessionModel session,
+        TurnMode mode,
+        List<Integer> prompt,
+        Answer answer) {
+      this.request = request;
+      this.session = session;
+      this.mode = mode;
+      this.prompt = prompt;
+      this.answer = answer;
+    }
+  }
+
+  /** A sink that may fail, and that tells the model of a rewind when it happens. */
+  private static final class Answer extends RecordedAnswer {
+    private final int failAfter;
+    private Runnable onStart = () -> {};
+
+    Answer(int failAfter) {
+      this.failAfter = failAfter;
+    }
+
+    @Override
+    public void started(TurnStart start) {
+      super.started(start);
+      onStart.run();
+    }
+
+    @Override
+    public void token(
+        int id, float logprob, dev.sojourn.engine.sample.TopLogprobs top, int visibleBytes) {
+      super.token(id, logprob, top, visibleBytes);
+      if (ids.size() == failAfter) {
+        throw new IllegalStateException("told to fail");
+      }
+    }
+  }
+
+  private static final class World {
+    final Coverage seen = new Coverage();
+    private final Random random;
+    private final long seed;
+    private final Rig rig;
+    private final int pages;
+    private final int contextLength;
+    private final List<SessionModel> lives = new ArrayList<>();
+    private final Map<String, SessionModel> current = new HashMap<>();
+    private final List<Expected> pending = new ArrayList<>();
+    private final List<List<Integer>> prefixes = new ArrayList<>();
+    private long incarnations;
+    private int requests;
+    private int operations;
+
+    World(long seed) {
+      this.seed = seed;
+      random = new Random(seed);
+      pages = 4 + random.nextInt(random.nextBoolean() ? 8 : 60);
+      contextLength = 40 + random.nextInt(600);
+      rig =
+          new Rig(
+              pages,
+              contextLength,
+              new EngineConfig(
+                  1 + random.nextInt(6),
+                  1 + random.nextInt(random.nextBoolean() ? 8 : 60),
+                  8,
+                  6,
+                  1 + random.nextInt(30),
+                  random.nextDouble(),
+                  random.nextBoolean() ? EvictionPolicy.LRU : EvictionPolicy.PRIORITY,
+                  Duration.ofSeconds(random.nextInt(20))));
+      for (int i = 0; i < 4; i++) {
+        prefixes.add(ids(random.nextInt(100)));
+      }
+    }
+
+    void run(int count) {
+      for (operations = 0; operations < count; operations++) {
+        switch (random.nextInt(24)) {
+          case 0 -> open();
+          case 1, 2, 3, 4, 5, 6 -> turn();
+          case 7, 8 -> stateless();
+          case 9 -> cancel();
+          case 10 -> {
+            if (random.nextInt(4) == 0) {
+              close();
+            }
+          }
+          case 11 -> rig.clock.advance(Duration.ofSeconds(random.nextInt(12)));
+          case 12 -> {
+            if (random.nextInt(6) == 0) {
+              rig.runner.failNext();
+            }
+          }
+          default -> steps(1 + random.nextInt(6));
+        }
+        settle();
+        rig.verify();
+        compareSessions();
+      }
+      finish();
+    }
+
+    private void steps(int count) {
+      for (int i = 0; i < count; i++) {
+        expire();
+        rig.step();
+        settle();
+        compareSessions();
+      }
+    }
+
+    /** At the end nobody holds anything. */
+    private void finish() {
+      for (int i = 0; !pending.isEmpty(); i++) {
+        assertThat(i).as("steps without an end").isLessThan(20_000);
+        steps(1);
+      }
+      List.copyOf(lives).forEach(this::close);
+      EngineStats stats = rig.scheduler.stats();
+      assertThat(stats.free() + stats.cached()).isEqualTo(pages);
+      assertThat(stats.sessions() + stats.running() + stats.waiting()).isZero();
+      if (stats.retractions() > 0) {
+        seen.see("retraction");
+      }
+      if (stats.evictedPages() > 0) {
+        seen.see("eviction");
+      }
+    }
+
+    private void open() {
+      String name = name();
+      SessionModel there = current.get(name);
+      int kind = random.nextInt(6);
+      SessionSettings settings;
+      if (there != null && kind < 2) {
+        settings = kind == 0 ? there.settings : with(there.settings, Duration.ofSeconds(77));
+      } else if (there != null && kind < 5) {
+        return;
+      } else {
+        settings =
+            new SessionSettings(
+                Rig.id(name),
+                new Incarnation(incarnations++),
+                Duration.ofSeconds(5 + random.nextInt(60)),
+                random.nextInt(4) == 0
+                    ? OptionalInt.of(60 + random.nextInt(200))
+                    : OptionalInt.empty(),
+                random.nextBoolean() ? OnClose.FREE : OnClose.RETAIN);
+      }
+      boolean same = there != null && there.settings.incarnation().equals(settings.incarnation());
+      boolean conflict =
+          there != null && same && (there.closing || !there.settings.equals(settings));
+      boolean full = !same && lives.size() >= 6;
+      try {
+        rig.scheduler.open(settings);
+        assertThat(conflict || full).isFalse();
+      } catch (FaultException e) {
+        assertThat(conflict || full).isTrue();
+        if (conflict) {
+          assertThat(code(e.fault())).isEqualTo("session_settings");
+          seen.see("fault session_settings");
+        }
+        return;
+      }
+      if (same) {
+        return;
+      }
+      if (there != null) {
+        if (there.busy) {
+          there.closing = true;
+        } else {
+          end(there);
+        }
+      }
+      SessionModel model = new SessionModel(settings, now());
+      lives.add(model);
+      current.put(name, model);
+    }
+
+    private void turn() {
+      String name = name();
+      List<SessionModel> idle = lives.stream().filter(life -> !life.busy).toList();
+      List<SessionModel> some = idle.isEmpty() || random.nextInt(8) == 0 ? lives : idle;
+      SessionModel model =
+          some.isEmpty() || random.nextInt(15) == 0 ? null : some.get(random.nextInt(some.size()));
+      SessionSettings settings =
+          model == null
+              ? Rig.settings(name, random.nextInt(3) == 0 ? -1 : random.nextInt(50))
+              : model.settings;
+      if (model == null) {
+        SessionModel there = current.get(name);
+        model =
+            there != null && there.settings.incarnation().equals(settings.incarnation())
+                ? there
+                : null;
+      }
+      List<Integer> committed = model == null ? List.of() : model.committed;
+      boolean isDelta = random.nextInt(2) > 0;
+      List<Integer> input = isDelta ? ids(random.nextInt(40)) : full(committed);
+      boolean wrongTip = random.nextInt(15) == 0;
+      OptionalInt tip =
+          wrongTip
+              ? OptionalInt.of(committed.size() + 1)
+              : random.nextBoolean() ? OptionalInt.of(committed.size()) : OptionalInt.empty();
+      boolean wrongDigest = random.nextInt(20) == 0;
+      OptionalLong digest =
+          wrongDigest
+              ? OptionalLong.of(digest(committed) + 1)
+              : random.nextBoolean() ? OptionalLong.of(digest(committed)) : OptionalLong.empty();
+      boolean reject = random.nextInt(6) == 0;
+      int floor = random.nextInt(4) == 0 ? random.nextInt(60) : 0;
+      SessionTurn turn =
+          new SessionTurn(
+              settings.id(),
+              settings.incarnation(),
+              isDelta ? Input.DELTA : Input.FULL,
+              tip,
+              digest,
+              reject ? OnDivergence.REJECT : OnDivergence.REWIND,
+              floor);
+      Plan plan = plan(settings, model, isDelta, input, committed, wrongTip || wrongDigest, turn);
+      submit(request(Optional.of(turn), input), plan.fault == null ? model : null, plan);
+    }
+
+    private record Plan(@Nullable String fault, TurnMode mode, List<Integer> prompt, int boundary) {
+
+      static Plan fault(String code) {
+        return new Plan(code, TurnMode.NONE, List.of(), 0);
+      }
+    }
+
+    private Plan plan(
+        SessionSettings settings,
+        @Nullable SessionModel model,
+        boolean isDelta,
+        List<Integer> input,
+        List<Integer> committed,
+        boolean wrong,
+        SessionTurn turn) {
+      SessionModel newest = current.get(settings.id().name());
+      if (newest == null || newest.closing) {
+        return Plan.fault("session_not_found");
+      }
+      if (!newest.equals(model)) {
+        return Plan.fault("stale_incarnation");
+      }
+      if (newest.busy) {
+        return Plan.fault("session_busy");
+      }
+      if (wrong) {
+        return Plan.fault("tip_mismatch");
+      }
+      Plan plan;
+      int common = common(committed, input);
+      if (committed.isEmpty()) {
+        plan = new Plan(null, TurnMode.OPENED, input, 0);
+      } else if (isDelta) {
+        List<Integer> all = new ArrayList<>(committed);
+        all.addAll(input);
+        plan = new Plan(null, TurnMode.APPEND, all, 0);
+      } else if (common == committed.size()) {
+        plan = new Plan(null, TurnMode.APPEND, input, 0);
+      } else if (turn.onDivergence() == OnDivergence.REJECT) {
+        return Plan.fault("diverged");
+      } else {
+        int boundary = newest.boundary(Math.max(1, turn.rewindFloor()), common);
+        plan = new Plan(null, boundary < 0 ? TurnMode.ASIDE : TurnMode.REWIND, input, boundary);
+      }
+      return checked(plan, plan.mode == TurnMode.ASIDE ? null : newest);
+    }
+
+    private Plan checked(Plan plan, @Nullable SessionModel session) {
+      int length = plan.prompt.size();
+      boolean tooLong =
+          length >= contextLength
+              || length > pages * BlockHasher.BLOCK
+              || (session != null && length >= capacity(session.settings));
+      return length == 0 || tooLong ? Plan.fault(length == 0 ? "empty" : "too long") : plan;
+    }
+
+    private static int capacity(SessionSettings settings) {
+      return settings.capacity().orElse(Integer.MAX_VALUE);
+    }
+
+    private void stateless() {
+      List<Integer> prompt = new ArrayList<>(prefixes.get(random.nextInt(prefixes.size())));
+      prompt.addAll(ids(random.nextInt(20)));
+      submit(
+          request(Optional.empty(), prompt),
+          null,
+          checked(new Plan(null, TurnMode.NONE, prompt, 0), null));
+    }
+
+    private void submit(TurnRequest request, @Nullable SessionModel session, Plan plan) {
+      boolean fullQueue = rig.scheduler.stats().waiting() >= 8;
+      Answer answer = new Answer(random.nextInt(25) == 0 ? 1 + random.nextInt(10) : -1);
+      Expected expected = new Expected(request, session, plan.mode, plan.prompt, answer);
+      answer.onStart =
+          () -> {
+            if (session != null && plan.mode == TurnMode.REWIND) {
+              session.rewind(plan.boundary);
+            }
+          };
+      rig.scheduler.submit(request, answer);
+      assertThat(answer.accepted).isEqualTo(plan.fault == null && !fullQueue);
+      if (answer.accepted) {
+        pending.add(expected);
+        if (session != null) {
+          session.busy = true;
+        }
+      } else if (fullQueue) {
+        assertThat(answer.fault()).isInstanceOf(Fault.Overloaded.class);
+      } else if (plan.fault != null) {
+        seen.see("fault " + plan.fault);
+        switch (plan.fault) {
+          case "empty", "too long" ->
+              assertThat(answer.fault()).isInstanceOf(Fault.InvalidRequest.class);
+          default -> assertThat(code(answer.fault())).isEqualTo(plan.fault);
+        }
+      }
+    }
+
+    private void cancel() {
+      if (pending.isEmpty()) {
+        rig.scheduler.cancel("nobody");
+        return;
+      }
+      Expected victim = pending.get(random.nextInt(pending.size()));
+      rig.scheduler.cancel(victim.request.requestId());
+      assertThat(victim.answer.isOver()).isTrue();
+    }
+
+    private void close() {
+      if (lives.isEmpty()) {
+        CompletableFuture<CloseResult> reply = rig.close(Rig.settings("z", 1), OnClose.FREE);
+        assertThat(reply).isCompletedWithValue(CloseResult.UNKNOWN);
+        return;
+      }
+      close(lives.get(random.nextInt(lives.size())));
+    }
+
+    private void close(SessionModel model) {
+      CompletableFuture<CloseResult> reply =
+          rig.close(model.settings, random.nextBoolean() ? OnClose.FREE : OnClose.RETAIN);
+      assertThat(reply.isDone()).isEqualTo(!model.busy);
+      if (model.busy) {
+        model.closing = true;
+        seen.see("closed busy");
+      } else {
+        end(model);
+      }
+    }
+
+    private void expire() {
+      for (SessionModel model : List.copyOf(lives)) {
+        long deadline = model.idleSince + model.settings.timeout().toNanos();
+        if (!model.busy && deadline <= now()) {
+          end(model);
+          seen.see("expired");
+        }
+      }
+    }
+
+    private void end(SessionModel model) {
+      lives.remove(model);
+      current.remove(model.settings.id().name(), model);
+    }
+
+    /** Brings the model up to date with the turns that have ended, and checks these. */
+    private void settle() {
+      for (Expected expected : List.copyOf(pending)) {
+        Answer answer = expected.answer;
+        if (answer.hasStarted() && !expected.startChecked) {
+          expected.startChecked = true;
+          checkStart(expected, answer.start());
+        }
+        if (!answer.isOver()) {
+          continue;
+        }
+        pending.remove(expected);
+        SessionModel session = expected.session;
+        if (answer.hasFailed()) {
+          assertThat(answer.fault()).isInstanceOf(Fault.Internal.class);
+          seen.see("model failure");
+        } else {
+          checkEnd(expected, answer.end());
+        }
+        if (session != null) {
+          session.busy = false;
+          session.idleSince = now();
+          if (session.closing) {
+            end(session);
+          }
+        }
+      }
+    }
+
+    private void checkStart(Expected expected, TurnStart start) {
+      assertThat(start.mode()).isEqualTo(expected.mode);
+      assertThat(start.promptTokens()).isEqualTo(expected.prompt.size());
+      assertThat(start.reusedTokens()).isLessThan(start.promptTokens());
+      if (start.lostTokens() > 0) {
+        seen.see("lost KV");
+      }
+      if (start.reusedTokens() == start.promptTokens() - 1) {
+        seen.see("reused all but one");
+      }
+      if (start.mode() == TurnMode.NONE && start.reusedTokens() > 0) {
+        seen.see("adopted");
+      }
+    }
+
+    private void checkEnd(Expected expected, TurnEnd end) {
+      SessionModel session = expected.session;
+      seen.see("mode " + expected.mode);
+      seen.see("end " + end.reason());
+      assertThat(list(end.prompt())).isEqualTo(expected.prompt);
+      Rig.assertSameAsStateless(expected.request, expected.answer);
+      if (end.stopString().isPresent()) {
+        seen.see("stop string");
+      }
+      if (end.stopToken().isPresent()) {
+        seen.see("stop token");
+      }
+      if (expected.answer.failAfter > 0
+          && expected.answer.ids.size() == expected.answer.failAfter) {
+        assertThat(end.reason()).isEqualTo(FinishReason.CANCELLED);
+        seen.see("sink failure");
+      }
+      if (end.reason() == FinishReason.LENGTH) {
+        int length = expected.prompt.size() + end.sampled();
+        int most = Math.min(contextLength, pages * BlockHasher.BLOCK + 1);
+        if (session != null && expected.mode != TurnMode.ASIDE) {
+          most = Math.min(most, capacity(session.settings));
+        }
+        assertThat(length)
+            .isEqualTo(Math.min(most, expected.prompt.size() + expected.request.maxTokens()));
+      }
+      if (session != null && expected.mode != TurnMode.ASIDE) {
+        if (end.reason() != FinishReason.CANCELLED) {
+          session.commit(expected.prompt, list(end.completion()));
+        }
+        assertThat(end.committed()).isEqualTo(session.committed.size());
+        assertThat(end.digest()).isEqualTo(digest(session.committed));
+      }
+    }
+
+    private void compareSessions() {
+      Map<Incarnation, SessionView> views =
+          rig.scheduler.sessions().stream()
+              .collect(Collectors.toMap(SessionView::incarnation, view -> view));
+      assertThat(views).hasSize(lives.size());
+      for (SessionModel model : lives) {
+        SessionView view = requireNonNull(views.get(model.settings.incarnation()));
+        assertThat(view.committed()).isEqualTo(model.committed.size());
+        assertThat(view.digest()).isEqualTo(digest(model.committed));
+        assertThat(view.resident()).isBetween(0, model.committed.size());
+        assertThat(view.running()).isEqualTo(model.busy);
+        assertThat(view.closing()).isEqualTo(model.closing);
+      }
+    }
+
+    private TurnRequest request(Optional<SessionTurn> session, List<Integer> input) {
+      List<String> stops =
+          random.nextInt(3) == 0
+              ? List.of(
+                  List.of("ab", "cabc", "é", "bb", "€", "hab").get(random.nextInt(6)),
+                  List.of("aab", "dd", "fg", "cde").get(random.nextInt(4)))
+              : List.of();
+      Set<Integer> stopTokens =
+          random.nextInt(3) == 0 ? Set.of(Rig.END_OF_TURN, random.nextInt(22)) : Set.of();
+      SamplingParameters sampling =
+          random.nextBoolean()
+              ? SamplingParameters.GREEDY
+              : new SamplingParameters(
+                  random.nextFloat() * 2,
+                  random.nextInt(5),
+                  0.5f + random.nextFloat() / 2,
+                  0,
+                  random.nextLong(),
+                  0);
+      AgentHints hints =
+          new AgentHints(
+              random.nextInt(3) == 0 ? random.nextInt(4) - 1 : 0,
+              OptionalInt.empty(),
+              random.nextInt(4) == 0
+                  ? Optional.of(Duration.ofSeconds(random.nextInt(30)))
+                  : Optional.empty());
+      return new TurnRequest(
+          "request-" + requests++,
+          Namespace.DEFAULT,
+          session,
+          tokens(input),
+          1 + random.nextInt(40),
+          sampling,
+          new StopRules(stops, stopTokens),
+          0,
+          hints);
+    }
+
+    /** Returns a full prompt: repeating, going on, cut short, or going another way. */
+    private List<Integer> full(List<Integer> committed) {
+      if (random.nextInt(8) == 0) {
+        List<Integer> other = new ArrayList<>(prefixes.get(random.nextInt(prefixes.size())));
+        other.addAll(ids(random.nextInt(10)));
+        return other;
+      }
+      int keep = random.nextInt(3) == 0 ? random.nextInt(committed.size() + 1) : committed.size();
+      List<Integer> prompt = new ArrayList<>(committed.subList(0, keep));
+      prompt.addAll(ids(random.nextInt(30)));
+      return prompt;
+    }
+
+    private List<Integer> ids(int count) {
+      return IntStream.range(0, count).mapToObj(i -> random.nextInt(Rig.VOCABULARY)).toList();
+    }
+
+    private String name() {
+      return "s" + random.nextInt(4);
+    }
+
+    private long now() {
+      return rig.clock.nanos();
+    }
+
+    @Override
+    public String toString() {
+      return "world "
+          + seed
+          + " with "
+          + pages
+          + " pages and a context of "
+          + contextLength
+          + ", operation "
+          + operations;
+    }
+
+    private static SessionSettings with(SessionSettings settings, Duration timeout) {
+      return new SessionSettings(
+          settings.id(), settings.incarnation(), timeout, settings.capacity(), settings.onExpiry());
+    }
+  }
+
+  private static int common(List<Integer> a, List<Integer> b) {
+    int i = 0;
+    while (i < a.size() && i < b.size() && a.get(i).equals(b.get(i))) {
+      i++;
+    }
+    return i;
+  }
+
+  private static long digest(List<Integer> ids) {
+    Tokens tokens = tokens(ids);
+    BlockHasher hasher = new BlockHasher(Namespace.DEFAULT.seed());
+    long[] chain = hasher.chain(tokens);
+    return hasher.digest(
+        chain.length == 0 ? 0 : chain[chain.length - 1],
+        tokens.from(chain.length * BlockHasher.BLOCK));
+  }
+
+  private static Tokens tokens(List<Integer> ids) {
+    return Tokens.of(ids.stream().mapToInt(Integer::intValue).toArray());
+  }
+
+  private static List<Integer> list(Tokens tokens) {
+    return tokens.stream().boxed().toList();
+  }
+
+  private static String code(Fault fault) {
+    return switch (fault) {
+      case Fault.Conflict conflict -> conflict.code();
+      case Fault.NotFound notFound -> notFound.code();
+      default -> fault.toString();
+    };
+  }
+}
