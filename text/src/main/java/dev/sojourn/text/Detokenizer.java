@@ -64,8 +64,8 @@ public final class Detokenizer {
     return decode(visibleBytes, true);
   }
 
-  /** Returns how many bytes came in that are not part of a character shown so far. */
-  int pending() {
+  /** Returns how many bytes came in that are not part of what was returned so far. */
+  public int pending() {
     return held;
   }
 

@@ -1,6 +1,7 @@
 package dev.sojourn.text;
 
 import dev.sojourn.text.Vocabulary.TokenType;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -14,6 +15,9 @@ final class SpecialTokens {
 
   private final Node root = new Node();
 
+  /** Letters that begin a spelling: most letters of a text need no look into the trie. */
+  private final BitSet first = new BitSet();
+
   SpecialTokens(Vocabulary vocabulary) {
     for (int id = 0; id < vocabulary.tokens().size(); id++) {
       boolean control = vocabulary.control(id);
@@ -21,6 +25,7 @@ final class SpecialTokens {
       String spelling = vocabulary.tokens().get(id);
       if (added && !spelling.isEmpty()) {
         root.add(spelling, id, control);
+        first.set(spelling.charAt(0));
       }
     }
   }
@@ -32,6 +37,9 @@ final class SpecialTokens {
    */
   @Nullable Match find(String text, int from, boolean controlOnly) {
     for (int start = from; start < text.length(); start++) {
+      if (!first.get(text.charAt(start))) {
+        continue;
+      }
       Node node = root.next(text.charAt(start));
       Match longest = null;
       for (int end = start + 1; node != null; end++) {

@@ -57,6 +57,11 @@ public final class TokenBytes {
     return id >= 0 && id < bytes.length ? bytes[id] : EMPTY;
   }
 
+  /** Returns {@link #raw} as text; U+FFFD for what is no character by itself. */
+  public String text(int id) {
+    return new String(raw(id), UTF_8);
+  }
+
   /** Returns whether an id is a control token. */
   public boolean special(int id) {
     return id >= 0 && id < special.length && special[id];
