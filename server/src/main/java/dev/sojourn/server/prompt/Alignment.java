@@ -1,0 +1,178 @@
+package dev.sojourn.server.prompt;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.sojourn.core.SessionControl.Input;
+import dev.sojourn.core.TokenBuffer;
+import dev.sojourn.core.Tokens;
+import dev.sojourn.server.prompt.Piece.Kind;
+import dev.sojourn.server.prompt.Prompt.Draft;
+import dev.sojourn.server.prompt.Prompt.Said;
+import dev.sojourn.text.Tokenizer;
+import dev.sojourn.text.Tokenizer.Position;
+import dev.sojourn.text.Tokenizer.Segment;
+import java.io.ByteArrayOutputStream;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Lays a prompt's text along a transcript: the ids of those pieces that the text begins with are
+ * kept, the rest is tokenised. Of a sampled answer that was changed, as many tokens are kept as
+ * spell its unchanged beginning; of other text whole pieces, up to a special token, since ids in
+ * the middle of a text depend on what follows them. Immutable, thread-safe.
+ */
+final class Alignment {
+
+  private final Tokenizer tokenizer;
+
+  Alignment(Tokenizer tokenizer) {
+    this.tokenizer = tokenizer;
+  }
+
+  /** Returns the prompt of a text that nothing is held of. */
+  Prompt begin(String text, Said said) {
+    Tail tail = tokenise(text, Position.START, 0, 0);
+    return new Prompt(
+        Tokens.EMPTY, tail.ids, 0, 0, Optional.empty(), new Draft(0, tail.pieces, said));
+  }
+
+  /** Returns the prompt of all that a transcript holds, followed by {@code rest}. */
+  Prompt extend(Transcript held, String rest, Said said) {
+    return join(held, held.pieces().size(), Optional.empty(), rest, said);
+  }
+
+  /** Returns the prompt of a text that may begin with what a transcript holds. */
+  Prompt match(Transcript held, String text, Said said) {
+    List<Piece> pieces = held.pieces();
+    int same = 0;
+    while (same < pieces.size() && text.startsWith(pieces.get(same).text(), held.textEnd(same))) {
+      same++;
+    }
+    Optional<Piece> changed =
+        same < pieces.size() && pieces.get(same).kind() == Kind.SAMPLED
+            ? held.sampledPrefix(same, text)
+            : Optional.empty();
+    int at = changed.map(Piece::textEnd).orElse(held.textEnd(same));
+    return join(held, same, changed, text.substring(at), said);
+  }
+
+  /** Returns the prompt of given ids, whole or behind what is held. */
+  Prompt ids(Optional<Transcript> transcript, Tokens ids, Input input) {
+    if (transcript.isEmpty()) {
+      String text = spelled(ids);
+      Piece piece = new Piece(text, text.length(), ids.length(), Kind.TEXT);
+      Draft draft = new Draft(0, List.of(piece), Said.NOTHING);
+      return new Prompt(Tokens.EMPTY, ids, 0, 0, Optional.empty(), draft);
+    }
+    Transcript held = transcript.get();
+    int base = input == Input.DELTA ? held.committed() : held.tokens().mismatch(ids);
+    Tokens fresh = input == Input.DELTA ? ids : ids.from(base);
+    int kept = held.pieces().size();
+    while (held.tokenEnd(kept) > base) {
+      kept--;
+    }
+    int from = held.tokenEnd(kept);
+    Tokens behind = held.tokens().slice(from, base).concat(fresh);
+    String text = spelled(behind);
+    Piece piece =
+        new Piece(text, held.textEnd(kept) + text.length(), from + behind.length(), Kind.TEXT);
+    return relate(held, base, fresh, new Draft(kept, List.of(piece), Said.NOTHING));
+  }
+
+  private Prompt join(Transcript held, int kept, Optional<Piece> changed, String rest, Said said) {
+    Position position =
+        changed.isPresent()
+            ? Position.AFTER_TEXT
+            : kept == 0
+                ? Position.START
+                : held.pieces().get(kept - 1).kind() == Kind.TO_SPECIAL
+                    ? Position.AFTER_SPECIAL
+                    : Position.AFTER_TEXT;
+    int textEnd = changed.map(Piece::textEnd).orElse(held.textEnd(kept));
+    int tokenEnd = changed.map(Piece::tokenEnd).orElse(held.tokenEnd(kept));
+    Tail tail = tokenise(rest, position, textEnd, tokenEnd);
+    changed.ifPresent(piece -> tail.pieces.addFirst(piece));
+    return relate(held, tokenEnd, tail.ids, new Draft(kept, tail.pieces, said));
+  }
+
+  /**
+   * Finds the first id that differs, which may lie behind the point from which on we tokenised, and
+   * says what that means for the session.
+   *
+   * @param base how many committed ids stay
+   * @param behind the ids that follow them
+   */
+  private static Prompt relate(Transcript held, int base, Tokens behind, Draft draft) {
+    Tokens committed = held.tokens();
+    int same = base + behind.mismatch(committed.from(base));
+    Tokens fresh = behind.from(same - base);
+    if (same == committed.length()) {
+      return new Prompt(committed, fresh, same, 0, Optional.empty(), draft);
+    }
+    boolean aside = !sharesAMessage(held, same, draft.said());
+    return new Prompt(
+        committed.slice(0, same),
+        fresh,
+        committed.length(),
+        aside ? same + 1 : 0,
+        Optional.of(new Divergence(same, cause(held, draft.said()))),
+        draft);
+  }
+
+  /**
+   * Returns whether a prompt goes on from some message of the session after the system message; of
+   * completions, which have no messages, whether it goes on from the first prompt.
+   */
+  private static boolean sharesAMessage(Transcript held, int same, Said said) {
+    if (!said.chat() || held.messages().isEmpty()) {
+      return same >= held.firstPrompt();
+    }
+    return held.messages().subList(0, said.kept()).stream()
+        .anyMatch(message -> !Conversation.isSystem(message));
+  }
+
+  private static String cause(Transcript held, Said said) {
+    if (!said.chat() || held.messages().isEmpty()) {
+      return "the prompt is not what the session holds";
+    }
+    if (said.kept() == held.messages().size()) {
+      return "the template writes an earlier message in another way than it was written before";
+    }
+    if (said.added().isEmpty()) {
+      return "the conversation ends before the session does, after %d messages"
+          .formatted(said.kept());
+    }
+    return "message %d (%s) is not the one that the session holds"
+        .formatted(said.kept(), said.added().getFirst().get("role"));
+  }
+
+  /** Ids and the pieces that they belong to. */
+  private record Tail(Tokens ids, List<Piece> pieces) {}
+
+  private Tail tokenise(String text, Position position, int textEnd, int tokenEnd) {
+    TokenBuffer ids = new TokenBuffer(text.length() / 3);
+    List<Piece> pieces = new ArrayList<>();
+    int begun = 0;
+    int end = 0;
+    List<Segment> segments = tokenizer.segments(text, position);
+    for (int i = 0; i < segments.size(); i++) {
+      Segment segment = segments.get(i);
+      ids.append(segment.ids());
+      end += segment.text().length();
+      if (segment.special() || i == segments.size() - 1) {
+        Kind kind = segment.special() ? Kind.TO_SPECIAL : Kind.TEXT;
+        pieces.add(
+            new Piece(text.substring(begun, end), textEnd + end, tokenEnd + ids.length(), kind));
+        begun = end;
+      }
+    }
+    return new Tail(ids.view(), pieces);
+  }
+
+  private String spelled(Tokens ids) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    ids.stream().forEach(id -> bytes.writeBytes(tokenizer.spelling().raw(id)));
+    return bytes.toString(UTF_8);
+  }
+}

@@ -1,0 +1,104 @@
+package dev.sojourn.server.prompt;
+
+import dev.sojourn.core.Tokens;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The token ids of one turn's prompt, and how they relate to what its session holds. Immutable.
+ *
+ * <p>Where {@link #extendsCommitted}, the worker needs {@link #fresh} alone, with the length and
+ * digest that the transcript knows; else it needs the whole {@link #context}.
+ */
+public final class Prompt {
+
+  private final Tokens known;
+  private final Tokens fresh;
+  private final int committed;
+  private final int rewindFloor;
+  private final Optional<Divergence> divergence;
+  private final Draft draft;
+
+  Prompt(
+      Tokens known,
+      Tokens fresh,
+      int committed,
+      int rewindFloor,
+      Optional<Divergence> divergence,
+      Draft draft) {
+    this.known = known;
+    this.fresh = fresh;
+    this.committed = committed;
+    this.rewindFloor = rewindFloor;
+    this.divergence = divergence;
+    this.draft = draft;
+  }
+
+  /**
+   * What the transcript becomes when the turn is committed, but for the answer.
+   *
+   * @param piecesKept how many of its pieces stay
+   * @param pieces those that follow
+   * @param said the messages
+   */
+  record Draft(int piecesKept, List<Piece> pieces, Said said) {}
+
+  /**
+   * The messages of a conversation that goes on from a transcript's.
+   *
+   * @param kept how many of the transcript's messages it begins with
+   * @param added those that follow; canonical
+   * @param options what else the template is given
+   * @param chat whether there are messages at all: not in a plain completion
+   */
+  record Said(int kept, List<Map<String, ?>> added, Map<String, ?> options, boolean chat) {
+
+    /** What a plain completion says. */
+    static final Said NOTHING = new Said(0, List.of(), Map.of(), false);
+  }
+
+  Draft draft() {
+    return draft;
+  }
+
+  /** Returns the whole context. A copy, unless all of it or nothing is known. */
+  public Tokens context() {
+    return known.concat(fresh);
+  }
+
+  /** Returns the length of the context. */
+  public int length() {
+    return known.length() + fresh.length();
+  }
+
+  /** Returns how many ids at the beginning are the session's committed ones. */
+  public int knownPrefix() {
+    return known.length();
+  }
+
+  /** Returns the ids behind {@link #knownPrefix}. */
+  public Tokens fresh() {
+    return fresh;
+  }
+
+  /** Returns whether there are committed ids and the context begins with all of them. */
+  public boolean extendsCommitted() {
+    return committed > 0 && known.length() == committed;
+  }
+
+  /**
+   * Returns how far back the session may be rewound for this prompt, as the engine understands it:
+   * a prompt that diverges before the floor is served aside. The floor lies behind the first
+   * divergent token if the prompt shares no message after the system message with the session; else
+   * it is 0.
+   */
+  public int rewindFloor() {
+    return rewindFloor;
+  }
+
+  /** Returns where and why the context leaves what the session holds, if it does. */
+  public Optional<Divergence> divergence() {
+    return divergence;
+  }
+}

@@ -1,0 +1,221 @@
+package dev.sojourn.server.prompt;
+
+import dev.sojourn.core.TokenBuffer;
+import dev.sojourn.core.Tokens;
+import dev.sojourn.core.TurnMode;
+import dev.sojourn.engine.TurnEnd;
+import dev.sojourn.server.prompt.Piece.Kind;
+import dev.sojourn.text.Detokenizer;
+import dev.sojourn.text.Tokenizer;
+import java.time.LocalDateTime;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * What one life of a session has said, as its engine session holds it: the committed ids, the text
+ * they stand for, and the messages.
+ *
+ * <pre>
+ *   ids     │ prompt 1 │ answer 1 │ end │ prompt 2 │ answer 2 │ end │
+ *   text    │ pieces…  │ SAMPLED  │ …   │ pieces…  │ SAMPLED  │ …   │   what a template must render
+ *   said    │ system, user │ assistant │ user      │ assistant      │   what a client must send
+ * </pre>
+ *
+ * <p>The ids of an answer are those that were sampled, whatever its text would be tokenised to. A
+ * turn reads the transcript and leaves it alone; only {@link #commit} changes it. Used by one
+ * thread at a time: whoever holds the lease on the session.
+ */
+public final class Transcript {
+
+  private final Tokenizer tokenizer;
+  private final LocalDateTime begun;
+  private final Consumer<Transcript> grown;
+
+  private final TokenBuffer ids = new TokenBuffer(0);
+  private final List<Piece> pieces = new ArrayList<>();
+  private final List<Map<String, ?>> messages = new ArrayList<>();
+  private Map<String, ?> options = Map.of();
+  private int firstPrompt;
+  private int lastPrompt;
+  private long digest;
+
+  /**
+   * Creates an empty transcript.
+   *
+   * @param begun when the session began: what templates that tell the date say in all its turns
+   * @param grown called after each commit
+   */
+  Transcript(Tokenizer tokenizer, LocalDateTime begun, Consumer<Transcript> grown) {
+    this.tokenizer = tokenizer;
+    this.begun = begun;
+    this.grown = grown;
+  }
+
+  /** Returns the number of committed tokens. */
+  public int committed() {
+    return ids.length();
+  }
+
+  /** Returns the digest of the committed tokens, as the engine told it. */
+  public long digest() {
+    return digest;
+  }
+
+  /** Returns the committed ids. */
+  public Tokens tokens() {
+    return ids.view();
+  }
+
+  /**
+   * Takes over what the engine committed when a turn ended. A turn that was served aside changed
+   * nothing, and changes nothing here.
+   *
+   * @param prompt what the turn was built from; by {@link PromptBuilder}, under the same lease
+   * @param mode what the turn did to the session
+   * @param end how it ended
+   * @param answer what the client was shown
+   * @throws IllegalStateException if the engine's session is not what this transcript makes of it
+   */
+  public void commit(Prompt prompt, TurnMode mode, TurnEnd end, String answer) {
+    if (mode == TurnMode.ASIDE || mode == TurnMode.NONE) {
+      return;
+    }
+    int length = prompt.length() + end.completion().length();
+    if (end.prompt().length() != prompt.length() || end.committed() != length) {
+      throw new IllegalStateException(
+          "the engine committed %d tokens of a prompt of %d; the transcript has %d of %d"
+              .formatted(end.committed(), end.prompt().length(), length, prompt.length()));
+    }
+    Prompt.Draft draft = prompt.draft();
+    ids.truncate(prompt.knownPrefix());
+    ids.append(prompt.fresh());
+    cut(pieces, draft.piecesKept());
+    pieces.addAll(draft.pieces());
+    lastPrompt = ids.length();
+    addAnswer(end);
+    if (firstPrompt == 0 || firstPrompt > prompt.knownPrefix()) {
+      firstPrompt = prompt.length();
+    }
+    cut(messages, draft.said().kept());
+    messages.addAll(draft.said().added());
+    if (draft.said().chat()) {
+      messages.add(Conversation.answer(answer));
+    }
+    options = draft.said().options();
+    digest = end.digest();
+    grown.accept(this);
+  }
+
+  private void addAnswer(TurnEnd end) {
+    int stops = end.stopToken().isPresent() ? 1 : 0;
+    Tokens sampled = end.completion().slice(0, end.completion().length() - stops);
+    ids.append(end.completion());
+    if (!sampled.isEmpty()) {
+      addPiece(tokenizer.protect(text(sampled)), ids.length() - stops, Kind.SAMPLED);
+    }
+    end.stopToken()
+        .ifPresent(id -> addPiece(tokenizer.spelling().text(id), ids.length(), Kind.TO_SPECIAL));
+  }
+
+  private void addPiece(String text, int tokenEnd, Kind kind) {
+    pieces.add(new Piece(text, textEnd(pieces.size()) + text.length(), tokenEnd, kind));
+  }
+
+  /** Returns the committed pieces, in order. */
+  List<Piece> pieces() {
+    return Collections.unmodifiableList(pieces);
+  }
+
+  /** Returns where the first {@code count} pieces end in the text. */
+  int textEnd(int count) {
+    return count == 0 ? 0 : pieces.get(count - 1).textEnd();
+  }
+
+  /** Returns where the first {@code count} pieces end in the ids. */
+  int tokenEnd(int count) {
+    return count == 0 ? 0 : pieces.get(count - 1).tokenEnd();
+  }
+
+  /** Returns the committed messages; none after a plain completion. */
+  List<Map<String, ?>> messages() {
+    return Collections.unmodifiableList(messages);
+  }
+
+  /** Returns what the template was given beside messages. */
+  Map<String, ?> options() {
+    return options;
+  }
+
+  LocalDateTime begun() {
+    return begun;
+  }
+
+  /** Returns the length of the first prompt that still stands. */
+  int firstPrompt() {
+    return firstPrompt;
+  }
+
+  /** Returns what the tokens of the last answer spell, the one that ended it included. */
+  String lastAnswer() {
+    int from = pieces.size();
+    while (from > 0 && pieces.get(from - 1).tokenEnd() > lastPrompt) {
+      from--;
+    }
+    StringBuilder text = new StringBuilder();
+    pieces.subList(from, pieces.size()).forEach(piece -> text.append(piece.text()));
+    return text.toString();
+  }
+
+  /**
+   * Returns that beginning of a sampled piece, in whole tokens, which another text has in its
+   * place; nothing if the first token differs already.
+   *
+   * @param text agrees with the pieces before this one
+   */
+  Optional<Piece> sampledPrefix(int index, String text) {
+    Piece piece = pieces.get(index);
+    int start = textEnd(index);
+    Detokenizer stream = new Detokenizer(tokenizer.spelling());
+    int shown = 0;
+    int bytes = 0;
+    Optional<Piece> same = Optional.empty();
+    for (int at = tokenEnd(index); at < piece.tokenEnd(); at++) {
+      bytes += tokenizer.spelling().of(ids.get(at)).length;
+      String more = stream.append(ids.get(at), bytes);
+      // The piece's text has marks where an answer spells a control token; none are kept behind.
+      if (!text.startsWith(more, start + shown) || !piece.text().startsWith(more, shown)) {
+        break;
+      }
+      shown += more.length();
+      if (!more.isEmpty() && stream.pending() == 0) {
+        String kept = piece.text().substring(0, shown);
+        same = Optional.of(new Piece(kept, start + shown, at + 1, Kind.SAMPLED));
+      }
+    }
+    return same;
+  }
+
+  /** Returns about how many bytes of memory this takes: ids, and the text twice. */
+  long bytes() {
+    return 1024 + 8L * ids.length() + 64L * pieces.size() + 4L * textEnd(pieces.size());
+  }
+
+  private String text(Tokens sampled) {
+    Detokenizer stream = new Detokenizer(tokenizer.spelling());
+    StringBuilder text = new StringBuilder();
+    int bytes = 0;
+    for (int i = 0; i < sampled.length(); i++) {
+      bytes += tokenizer.spelling().of(sampled.get(i)).length;
+      text.append(stream.append(sampled.get(i), bytes));
+    }
+    return text.append(stream.finish(bytes)).toString();
+  }
+
+  private static void cut(List<?> list, int size) {
+    list.subList(size, list.size()).clear();
+  }
+}

@@ -1,0 +1,122 @@
+package dev.sojourn.server.prompt;
+
+import dev.sojourn.core.Clock;
+import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.SessionId;
+import dev.sojourn.text.Tokenizer;
+import java.time.LocalDateTime;
+import java.time.ZoneId;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The transcripts of all sessions: bounded by the memory they take, the least recently used go
+ * first. A session whose transcript is gone goes on with full prompts, which are tokenised anew.
+ * Thread-safe; the transcripts themselves belong to whoever holds their session's lease.
+ */
+public final class Transcripts {
+
+  private final Tokenizer tokenizer;
+  private final long maxBytes;
+  private final Clock clock;
+
+  /** Least recently used first. Guarded by itself, as are the entries and the sum. */
+  private final Map<Key, Entry> entries = new LinkedHashMap<>(16, 0.75f, true);
+
+  private long bytes;
+
+  /**
+   * Creates an empty store.
+   *
+   * @param maxBytes about how much memory the transcripts may take together
+   */
+  public Transcripts(Tokenizer tokenizer, long maxBytes, Clock clock) {
+    if (maxBytes < 1) {
+      throw new IllegalArgumentException("transcripts need some memory, not " + maxBytes);
+    }
+    this.tokenizer = tokenizer;
+    this.maxBytes = maxBytes;
+    this.clock = clock;
+  }
+
+  /** Returns the transcript of an incarnation, if it is held. */
+  public Optional<Transcript> find(SessionId session, Incarnation incarnation) {
+    synchronized (entries) {
+      return Optional.ofNullable(entries.get(new Key(session, incarnation)))
+          .map(entry -> entry.transcript);
+    }
+  }
+
+  /** Returns the transcript of an incarnation; an empty one if none is held. */
+  public Transcript open(SessionId session, Incarnation incarnation) {
+    synchronized (entries) {
+      Key key = new Key(session, incarnation);
+      @Nullable Entry held = entries.get(key);
+      if (held != null) {
+        return held.transcript;
+      }
+      LocalDateTime now = LocalDateTime.ofInstant(clock.now(), ZoneId.systemDefault());
+      Transcript transcript = new Transcript(tokenizer, now, grown -> account(key, grown));
+      entries.put(key, new Entry(transcript));
+      account(key, transcript);
+      return transcript;
+    }
+  }
+
+  /** Forgets an incarnation's transcript, if it is held: the session ended. */
+  public void remove(SessionId session, Incarnation incarnation) {
+    synchronized (entries) {
+      @Nullable Entry removed = entries.remove(new Key(session, incarnation));
+      if (removed != null) {
+        bytes -= removed.bytes;
+      }
+    }
+  }
+
+  /** Returns the number of transcripts held. */
+  public int size() {
+    synchronized (entries) {
+      return entries.size();
+    }
+  }
+
+  /** Returns about how many bytes they take. */
+  public long bytes() {
+    synchronized (entries) {
+      return bytes;
+    }
+  }
+
+  /** Counts what a transcript takes now, and makes room. One that was forgotten does not count. */
+  private void account(Key key, Transcript transcript) {
+    synchronized (entries) {
+      @Nullable Entry entry = entries.get(key);
+      if (entry == null || entry.transcript != transcript) {
+        return;
+      }
+      long now = transcript.bytes();
+      bytes += now - entry.bytes;
+      entry.bytes = now;
+      Iterator<Entry> oldest = entries.values().iterator();
+      while (bytes > maxBytes && oldest.hasNext()) {
+        bytes -= oldest.next().bytes;
+        oldest.remove();
+      }
+    }
+  }
+
+  private record Key(SessionId session, Incarnation incarnation) {}
+
+  private static final class Entry {
+
+    final Transcript transcript;
+    long bytes;
+
+    Entry(Transcript transcript) {
+      this.transcript = transcript;
+    }
+  }
+}

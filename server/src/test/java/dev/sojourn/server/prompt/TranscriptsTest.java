@@ -1,0 +1,81 @@
+package dev.sojourn.server.prompt;
+
+import static dev.sojourn.server.prompt.Fixture.CLOCK;
+import static dev.sojourn.server.prompt.Fixture.TOKENIZER;
+import static dev.sojourn.server.prompt.Fixture.user;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.SessionControl.Input;
+import dev.sojourn.core.SessionId;
+import dev.sojourn.core.Tenant;
+import dev.sojourn.core.Tokens;
+import dev.sojourn.core.TurnMode;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+class TranscriptsTest {
+
+  private static final Incarnation LIFE = new Incarnation(7);
+
+  private final PromptBuilder builder = Fixture.builder(Fixture.CHATML);
+
+  @Test
+  void open_again_returnsTheSameTranscript() {
+    Transcripts store = new Transcripts(TOKENIZER, 1 << 20, CLOCK);
+    assertThat(store.open(id("a"), LIFE)).isSameAs(store.open(id("a"), LIFE));
+    assertThat(store.find(id("a"), LIFE)).contains(store.open(id("a"), LIFE));
+  }
+
+  @Test
+  void find_anotherIncarnationOrTenant_findsNothing() {
+    Transcripts store = new Transcripts(TOKENIZER, 1 << 20, CLOCK);
+    store.open(id("a"), LIFE);
+    assertThat(store.find(id("a"), new Incarnation(8))).isEmpty();
+    assertThat(store.find(new SessionId(new Tenant("other"), "a"), LIFE)).isEmpty();
+  }
+
+  @Test
+  void remove_allSessions_leavesNothingCounted() {
+    Transcripts store = new Transcripts(TOKENIZER, 1 << 20, CLOCK);
+    for (String name : List.of("a", "b", "c")) {
+      speak(store.open(id(name), LIFE));
+    }
+    assertThat(store.bytes()).isGreaterThan(3 * 1024);
+    for (String name : List.of("a", "b", "c", "c")) {
+      store.remove(id(name), LIFE);
+    }
+    assertThat(store.bytes()).isZero();
+    assertThat(store.size()).isZero();
+  }
+
+  @Test
+  void commit_overTheLimit_forgetsTheLeastRecentlyUsed() {
+    Transcripts store = new Transcripts(TOKENIZER, 8 * 1024, CLOCK);
+    Transcript first = store.open(id("first"), LIFE);
+    speak(first);
+    for (int i = 0; i < 20; i++) {
+      speak(store.open(id("s" + i), LIFE));
+      assertThat(store.bytes()).isLessThanOrEqualTo(8 * 1024);
+    }
+    assertThat(store.find(id("first"), LIFE)).isEmpty();
+    assertThat(store.find(id("s19"), LIFE)).isPresent();
+    long before = store.bytes();
+    speak(first);
+    assertThat(store.bytes()).isEqualTo(before);
+  }
+
+  private void speak(Transcript transcript) {
+    Prompt prompt =
+        builder.chat(List.of(user("the lower")), Input.FULL, Map.of(), Optional.of(transcript));
+    Fixture.Ended ended = Fixture.end(prompt, Tokens.of('a', Fixture.END), Optional.empty());
+    TurnMode mode = transcript.committed() == 0 ? TurnMode.OPENED : TurnMode.REWIND;
+    transcript.commit(prompt, mode, ended.end(), ended.shown());
+  }
+
+  private static SessionId id(String name) {
+    return new SessionId(Tenant.DEFAULT, name);
+  }
+}
