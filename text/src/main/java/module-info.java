@@ -6,4 +6,5 @@ module dev.sojourn.text {
   requires static org.jspecify;
 
   exports dev.sojourn.text;
+  exports dev.sojourn.text.template;
 }

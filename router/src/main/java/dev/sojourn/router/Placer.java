@@ -8,12 +8,12 @@ import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.Selection.Affinity;
 import dev.sojourn.router.affinity.AffinityStore;
 import dev.sojourn.router.affinity.Binding.Bound;
+import dev.sojourn.router.affinity.Lease;
 import dev.sojourn.router.affinity.Terms;
 import dev.sojourn.router.index.PrefixIndex;
 import dev.sojourn.router.load.Fleet;
 import dev.sojourn.router.load.Rank;
 import dev.sojourn.router.select.Selector;
-import java.util.List;
 import java.util.Optional;
 
 /**
@@ -103,12 +103,12 @@ final class Placer {
       return home(bound.get(), isClosing(intent), overlaps, demand);
     }
     if (!(standing instanceof Standing.Opens opens)) {
-      return new Choice(cheapest(open(), overlaps, demand), Affinity.NONE, "cheapest");
+      return new Choice(cheapest(overlaps, demand), Affinity.NONE, "cheapest");
     }
     Optional<Rank> parents = opens.opening().terms().parent().flatMap(this::parentRank);
     return parents
         .map(rank -> new Choice(rank, Affinity.NEW, "the parent's rank"))
-        .orElseGet(() -> new Choice(cheapest(open(), overlaps, demand), Affinity.NEW, "cheapest"));
+        .orElseGet(() -> new Choice(cheapest(overlaps, demand), Affinity.NEW, "cheapest"));
   }
 
   private static boolean isClosing(TurnIntent intent) {
@@ -129,43 +129,52 @@ final class Placer {
                             + ", which is not registered; registered are "
                             + fleet.ranks().stream().map(Rank::id).toList())
                     .asException());
-    Affinity affinity =
-        standing instanceof Standing.Opens
-            ? Affinity.NEW
-            : standing.binding().filter(bound -> bound.target().equals(pin)).isPresent()
-                ? Affinity.HIT
-                : standing.binding().filter(bound -> isMovable(bound)).isPresent()
-                    ? Affinity.BROKEN
-                    : Affinity.NONE;
-    return new Choice(rank, affinity, "pinned");
+    return new Choice(rank, affinityOfPin(pin, standing), "pinned");
   }
 
-  /** Whether a session would be somewhere else even without a pin: its rank is gone. */
-  private boolean isMovable(Bound bound) {
-    return fleet.find(bound.target()).isEmpty();
+  private Affinity affinityOfPin(WorkerRank pin, Standing standing) {
+    return switch (standing) {
+      case Standing.Opens _ -> Affinity.NEW;
+      case Standing.Without _ -> Affinity.NONE;
+      case Standing.Looks looks ->
+          looks.bound().target().equals(pin) ? Affinity.HIT : Affinity.NONE;
+      case Standing.Holds(Bound bound, Lease _, NoSession why) -> {
+        if (bound.target().equals(pin)) {
+          yield Affinity.HIT;
+        }
+        // An engine session that a pin takes elsewhere was found without its rank at the beginning.
+        boolean broken =
+            bound.terms().kind() == Terms.Kind.ENGINE_BACKED
+                ? why != NoSession.PINNED
+                : fleet.find(bound.target()).isEmpty();
+        yield broken ? Affinity.BROKEN : Affinity.NONE;
+      }
+    };
   }
 
   private Choice home(Bound bound, boolean closing, int[] overlaps, Selector.Demand demand) {
     Optional<Rank> home = fleet.find(bound.target());
     if (home.isEmpty()) {
-      return new Choice(
-          cheapest(open(), overlaps, demand), Affinity.BROKEN, bound.target() + " is gone");
+      return new Choice(cheapest(overlaps, demand), Affinity.BROKEN, bound.target() + " is gone");
     }
     Rank rank = home.get();
-    List<Rank> others = fleet.ranks().stream().filter(other -> !other.draining()).toList();
-    if (rank.draining() && !closing && !others.isEmpty()) {
-      return new Choice(
-          cheapest(others, overlaps, demand), Affinity.MOVED, rank.id() + " is draining");
+    Optional<Choice> better = Optional.empty();
+    if (rank.draining() && !closing) {
+      better =
+          selector
+              .cheapest(fleet.ranks(), other -> !other.draining(), overlaps, demand)
+              .map(other -> new Choice(other, Affinity.MOVED, rank.id() + " is draining"));
+    } else if (bound.terms().kind() == Terms.Kind.ROUTER_ONLY && isOverloaded(rank)) {
+      better =
+          selector
+              .cheapest(fleet.ranks(), Placer::hasRoom, overlaps, demand)
+              .map(other -> new Choice(other, Affinity.MOVED, rank.id() + " is overloaded"));
     }
-    if (bound.terms().kind() == Terms.Kind.ROUTER_ONLY && isOverloaded(rank)) {
-      List<Rank> roomy =
-          others.stream().filter(other -> other.requests() < other.maxRunning()).toList();
-      if (!roomy.isEmpty()) {
-        return new Choice(
-            cheapest(roomy, overlaps, demand), Affinity.MOVED, rank.id() + " is overloaded");
-      }
-    }
-    return new Choice(rank, Affinity.HIT, "bound");
+    return better.orElseGet(() -> new Choice(rank, Affinity.HIT, "bound"));
+  }
+
+  private static boolean hasRoom(Rank rank) {
+    return !rank.draining() && rank.requests() < rank.maxRunning();
   }
 
   private boolean isOverloaded(Rank rank) {
@@ -184,15 +193,9 @@ final class Placer {
                 < Math.ceil(rank.maxRunning() * config.parentShare()));
   }
 
-  private List<Rank> open() {
-    List<Rank> open = fleet.ranks().stream().filter(rank -> !rank.draining()).toList();
-    if (open.isEmpty()) {
-      throw new Fault.Unavailable("all workers are draining").asException();
-    }
-    return open;
-  }
-
-  private Rank cheapest(List<Rank> candidates, int[] overlaps, Selector.Demand demand) {
-    return selector.cheapest(candidates, overlaps, demand);
+  private Rank cheapest(int[] overlaps, Selector.Demand demand) {
+    return selector
+        .cheapest(fleet.ranks(), rank -> !rank.draining(), overlaps, demand)
+        .orElseThrow(() -> new Fault.Unavailable("all workers are draining").asException());
   }
 }

@@ -1,12 +1,10 @@
 package dev.sojourn.router;
 
 import dev.sojourn.core.Clock;
-import dev.sojourn.core.Fault;
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.KvEvent;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Action;
-import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionControl.WhileBusy;
 import dev.sojourn.core.SessionId;
@@ -15,10 +13,6 @@ import dev.sojourn.core.WorkerId;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.affinity.AffinityStore;
 import dev.sojourn.router.affinity.AffinityStore.Entry;
-import dev.sojourn.router.affinity.AffinityStore.Initialised.Full;
-import dev.sojourn.router.affinity.AffinityStore.Initialised.Present;
-import dev.sojourn.router.affinity.AffinityStore.Initialised.Won;
-import dev.sojourn.router.affinity.Binding;
 import dev.sojourn.router.affinity.Binding.Bound;
 import dev.sojourn.router.affinity.Binding.Opening;
 import dev.sojourn.router.affinity.Binding.Vacant;
@@ -34,12 +28,10 @@ import dev.sojourn.router.load.Rank;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.Executor;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.random.RandomGenerator;
 
 /**
@@ -55,8 +47,6 @@ import java.util.random.RandomGenerator;
  */
 public final class Router implements AutoCloseable {
 
-  private static final int EXPIRED_AT_ONCE = 256;
-
   private final RouterConfig config;
   private final Clock clock;
   private final RandomGenerator random;
@@ -67,10 +57,10 @@ public final class Router implements AutoCloseable {
   private final EngineLifecycle lifecycle;
   private final TurnOrder order;
   private final Settling settling;
+  private final Expiry expiry;
+  private final Admission admission;
   private final Placements placements = new Placements();
-  private final ExpiredNames expiredNames = new ExpiredNames();
   private final Counters counters = new Counters();
-  private final AtomicLong leaseNumbers = new AtomicLong();
   private final AffinityStore.Watch watch;
 
   /**
@@ -121,6 +111,9 @@ public final class Router implements AutoCloseable {
                 config.engineGrace(), config.closeRetryFirst(), config.closeRetryLast()));
     order = new TurnOrder(config.maxWaiting());
     settling = new Settling(store);
+    expiry = new Expiry(store, clock, lifecycle, counters);
+    admission =
+        new Admission(store, clock, owner, this::mint, this::isLive, settling, expiry, counters);
     watch =
         store.watch(change -> {
           placements.changed(change);
@@ -170,143 +163,23 @@ public final class Router implements AutoCloseable {
     }
     SessionControl control = intent.control().get();
     if (intent.queryOnly()) {
-      Standing standing =
-          store.peek(control.session()) instanceof Bound bound && !bound.expiredAt(clock.nanos())
-              ? new Standing.Looks(bound)
-              : new Standing.Without(NoSession.UNKNOWN);
-      return new TurnGuard(this, intent, standing, Optional.empty());
+      return new TurnGuard(this, intent, admission.look(control.session()), Optional.empty());
     }
-    refuseWhileOthersOpen(control);
+    if (order.turns(control.session()) <= 1) {
+      admission.refuseContradiction(control);
+    }
     TurnOrder.Place place = order.enter(control.session(), control.whileBusy() == WhileBusy.QUEUE);
-    boolean begun = false;
+    boolean keepsPlace = false;
     try {
-      Standing standing = admit(control, intent);
-      begun = true;
-      return new TurnGuard(this, intent, standing, Optional.of(place));
+      Standing standing = admission.admit(control, intent);
+      keepsPlace = !(standing instanceof Standing.Without);
+      return new TurnGuard(
+          this, intent, standing, keepsPlace ? Optional.of(place) : Optional.empty());
     } finally {
-      if (!begun) {
+      if (!keepsPlace) {
         place.leave();
       }
     }
-  }
-
-  /**
-   * An open that the one in flight contradicts is refused at once, unless others wait before it.
-   */
-  private void refuseWhileOthersOpen(SessionControl control) {
-    if (opensExplicitly(control)
-        && order.turns(control.session()) <= 1
-        && store.peek(control.session()) instanceof Opening opening) {
-      refuseOtherTerms(control, opening.terms());
-    }
-  }
-
-  private Standing admit(SessionControl control, TurnIntent intent) throws InterruptedException {
-    SessionId id = control.session();
-    Lease lease = new Lease(owner, leaseNumbers.incrementAndGet(), intent.requestId());
-    while (true) {
-      Binding binding = settling.settled(id);
-      if (binding instanceof Bound bound) {
-        if (bound.expiredAt(clock.nanos())) {
-          expire(id, bound);
-          continue;
-        }
-        Optional<Standing> standing = hold(control, intent, bound, lease);
-        if (standing.isPresent()) {
-          return standing.get();
-        }
-        continue;
-      }
-      NoSession why = expiredNames.contains(id) ? NoSession.EXPIRED : NoSession.UNKNOWN;
-      boolean opens =
-          opensExplicitly(control) || (control.action() == Action.CONTINUE && control.implicit());
-      if (control.input() == Input.DELTA && !opensExplicitly(control)) {
-        throw unknownSession(id, why);
-      }
-      if (!opens) {
-        return new Standing.Without(why);
-      }
-      switch (store.initialise(id, mint(), terms(control), lease)) {
-        case Won(Opening opening) -> {
-          expiredNames.remove(id);
-          counters.leasesTaken.incrementAndGet();
-          return new Standing.Opens(opening, lease, why);
-        }
-        case Present _ -> {
-          // Another gateway was first; look again.
-        }
-        case Full(int entries) -> {
-          if (control.implicit()) {
-            return new Standing.Without(NoSession.FULL);
-          }
-          throw new Fault.Overloaded(
-                  "there are " + entries + " sessions, the most there may be; close some",
-                  Duration.ofSeconds(1))
-              .asException();
-        }
-      }
-    }
-  }
-
-  /** Takes a lease on a live binding; empty if it changed meanwhile. */
-  private Optional<Standing> hold(
-      SessionControl control, TurnIntent intent, Bound bound, Lease lease) {
-    if (opensExplicitly(control)) {
-      refuseOtherTerms(control, bound.terms());
-    }
-    boolean pinnedElsewhere =
-        intent.pin().filter(pin -> !pin.equals(bound.target())).isPresent()
-            && bound.terms().kind() == Terms.Kind.ENGINE_BACKED
-            && fleet.find(bound.target()).isPresent();
-    if (pinnedElsewhere && control.input() == Input.DELTA) {
-      throw Fault.invalid(
-              "nvext.backend_instance_id",
-              "a delta turn runs where its session lives, on "
-                  + bound.target()
-                  + ", not on "
-                  + intent.pin().get())
-          .asException();
-    }
-    Optional<Bound> held = store.acquire(control.session(), bound.revision(), lease);
-    held.ifPresent(_ -> counters.leasesTaken.incrementAndGet());
-    return held.map(leased ->
-        new Standing.Holds(leased, lease, pinnedElsewhere ? NoSession.PINNED : NoSession.NONE));
-  }
-
-  private static boolean opensExplicitly(SessionControl control) {
-    return control.action() == Action.OPEN || control.action() == Action.BIND;
-  }
-
-  private static Terms terms(SessionControl control) {
-    return new Terms(
-        control.action() == Action.BIND ? Terms.Kind.ROUTER_ONLY : Terms.Kind.ENGINE_BACKED,
-        control.timeout(),
-        control.capacity(),
-        control.onClose(),
-        control.parent().map(name -> new SessionId(control.session().tenant(), name)));
-  }
-
-  private static void refuseOtherTerms(SessionControl control, Terms present) {
-    if (!present.agreesWith(terms(control))) {
-      throw new Fault.Conflict(
-              "session_settings",
-              "session "
-                  + control.session().name()
-                  + " is open with other settings; close it first, or open it with the same",
-              Map.of(
-                  "action", present.kind() == Terms.Kind.ROUTER_ONLY ? "bind" : "open",
-                  "timeout", present.timeout().toSeconds(),
-                  "on_close", present.onClose().name().toLowerCase(java.util.Locale.ROOT)))
-          .asException();
-    }
-  }
-
-  private static RuntimeException unknownSession(SessionId id, NoSession why) {
-    String how = why == NoSession.EXPIRED ? " has expired" : " does not exist";
-    return new Fault.NotFound(
-            "session_not_found",
-            "session " + id.name() + how + "; open it, or send the whole conversation")
-        .asException();
   }
 
   /**
@@ -340,15 +213,7 @@ public final class Router implements AutoCloseable {
 
   /** Ends what has been idle for too long, and repeats closes that are due. */
   public void tick() {
-    List<Entry> due = store.expired(EXPIRED_AT_ONCE);
-    while (!due.isEmpty()) {
-      for (Entry entry : due) {
-        if (entry.binding() instanceof Bound bound) {
-          expire(entry.id(), bound);
-        }
-      }
-      due = due.size() < EXPIRED_AT_ONCE ? List.of() : store.expired(EXPIRED_AT_ONCE);
-    }
+    expiry.endDue();
     lifecycle.retryDue();
   }
 
@@ -362,23 +227,6 @@ public final class Router implements AutoCloseable {
     long earlier =
         expiry.getAsLong() - retry.getAsLong() < 0 ? expiry.getAsLong() : retry.getAsLong();
     return OptionalLong.of(earlier);
-  }
-
-  private void expire(SessionId id, Bound seen) {
-    Optional<Bound> claimed = store.claimExpired(id, seen.revision());
-    claimed.ifPresent(bound -> {
-      expiredNames.add(id);
-      counters.expired.incrementAndGet();
-      if (bound.terms().kind() == Terms.Kind.ENGINE_BACKED) {
-        var _ =
-            lifecycle.close(
-                bound.target(),
-                id,
-                bound.incarnation(),
-                bound.terms().onClose(),
-                bound.terms().timeout());
-      }
-    });
   }
 
   /** Returns a session's binding. */
@@ -469,8 +317,12 @@ public final class Router implements AutoCloseable {
     store.dropOwner(owner);
   }
 
+  private boolean isLive(WorkerRank rank) {
+    return fleet.find(rank).isPresent();
+  }
+
   private Presence presence(WorkerRank rank) {
-    if (fleet.find(rank).isPresent()) {
+    if (isLive(rank)) {
       return Presence.LIVE;
     }
     return fleet.ranks().isEmpty() ? Presence.ABSENT : Presence.GONE;

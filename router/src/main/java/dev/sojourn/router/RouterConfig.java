@@ -27,6 +27,31 @@ public record RouterConfig(
     double evictionWeight,
     int maxWaiting) {
 
+  public RouterConfig {
+    requireNotNegative("engineGrace", engineGrace);
+    requireNotNegative("closeRetryFirst", closeRetryFirst);
+    requireNotNegative("closeRetryLast", closeRetryLast);
+    requireNotNegative("closeWait", closeWait);
+    if (!(parentShare >= 0 && parentShare <= 1)) {
+      throw new IllegalArgumentException("parentShare is 0 to 1, not " + parentShare);
+    }
+    if (!(moveMargin >= 0) || !(evictionWeight >= 0) || maxWaiting < 0) {
+      throw new IllegalArgumentException(
+          "moveMargin, evictionWeight and maxWaiting are at least 0, not "
+              + moveMargin
+              + ", "
+              + evictionWeight
+              + ", "
+              + maxWaiting);
+    }
+  }
+
+  private static void requireNotNegative(String name, Duration value) {
+    if (value.isNegative()) {
+      throw new IllegalArgumentException(name + " is at least 0, not " + value);
+    }
+  }
+
   /** Returns the defaults; times are Dynamo's. */
   public static RouterConfig defaults() {
     return new RouterConfig(

@@ -38,6 +38,8 @@ public final class TurnGuard implements AutoCloseable {
   private enum Step {
     BEGUN,
     SELECTED,
+    /** The open failed, and with it the turn. */
+    FAILED,
     ACCEPTED,
     FINISHED
   }
@@ -130,7 +132,7 @@ public final class TurnGuard implements AutoCloseable {
           yield holds.incarnation();
         }
         if (isClosing()) {
-          // Its rank is gone, and after this turn the session would be too.
+          // It is gone already, and after this turn it would be anyway.
           yield Optional.empty();
         }
         toOpen = router.mint();
@@ -142,12 +144,15 @@ public final class TurnGuard implements AutoCloseable {
   /**
    * Opens the engine session at the chosen rank, if there is one to open.
    *
-   * @throws dev.sojourn.core.FaultException the worker's; the turn then leaves nothing behind
+   * @throws dev.sojourn.core.FaultException the worker's; the turn can then only be finished, and
+   *     leaves nothing behind
    */
   public void open() {
     expect(Step.SELECTED);
     if (toOpen != null) {
+      step = Step.FAILED;
       router.lifecycle().open(selected().target(), session(), toOpen, terms());
+      step = Step.SELECTED;
       opened = toOpen;
       toOpen = null;
     }
@@ -155,10 +160,10 @@ public final class TurnGuard implements AutoCloseable {
 
   /**
    * Tells that the worker does not know the session: it was started anew, or the session ended by
-   * the engine's own timeout. A new life begins on the same rank; {@link #open} has to be called
-   * again.
+   * the engine's own timeout. A new life begins on the same rank, and {@link #open} has to be
+   * called again; a turn that closes the session goes on without one.
    *
-   * @return the selection with the new life
+   * @return the selection as it is now
    */
   public Selection lost() {
     expect(Step.SELECTED);
@@ -169,15 +174,13 @@ public final class TurnGuard implements AutoCloseable {
       throw new IllegalStateException("this turn does not run in a session that was open before");
     }
     lost = true;
-    Incarnation next = router.mint();
-    toOpen = next;
     Selection after =
         new Selection(
             before.target(),
             Affinity.BROKEN,
             before.target() + " had lost the session",
             0,
-            Optional.of(next));
+            engineLife(Affinity.BROKEN));
     selection = after;
     return after;
   }

@@ -1,6 +1,7 @@
 package dev.sojourn.router;
 
 import dev.sojourn.core.Fault;
+import dev.sojourn.core.FaultException;
 import dev.sojourn.core.SessionId;
 import java.util.ArrayDeque;
 import java.util.Map;
@@ -72,6 +73,10 @@ final class TurnOrder implements AutoCloseable {
           }
           return joined;
         });
+    if (closed) {
+      place.leave();
+      throw shuttingDown();
+    }
     if (before[0] > limit) {
       throw refusal(id, mayWait, before[0]).asException();
     }
@@ -94,8 +99,12 @@ final class TurnOrder implements AutoCloseable {
       }
     }
     if (!granted) {
-      throw new Fault.Unavailable("the router is shutting down").asException();
+      throw shuttingDown();
     }
+  }
+
+  private static FaultException shuttingDown() {
+    return new Fault.Unavailable("the router is shutting down").asException();
   }
 
   private Fault refusal(SessionId id, boolean mayWait, int turns) {

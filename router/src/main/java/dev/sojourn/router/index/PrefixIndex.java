@@ -42,8 +42,12 @@ public final class PrefixIndex {
     int words = (slots + Long.SIZE - 1) / Long.SIZE;
     long[] holders = new long[words];
     long[] all = new long[words];
-    if (blocks.length == 0 || !stripe(blocks[0]).holders(blocks[0], all)) {
+    if (slots == 0 || blocks.length == 0 || !stripe(blocks[0]).holders(blocks[0], all)) {
       return overlap;
+    }
+    if (slots % Long.SIZE != 0) {
+      // A rank that came after the caller counted the slots.
+      all[words - 1] &= (1L << slots) - 1;
     }
     int held = 1;
     for (boolean some = true; some && held < blocks.length; held++) {
@@ -80,7 +84,10 @@ public final class PrefixIndex {
   public final class Feed {
 
     private final int slot;
-    private int resident;
+
+    /** Written under the lock, read without. */
+    private volatile int resident;
+
     private boolean closed;
 
     private Feed(int slot) {
@@ -95,12 +102,12 @@ public final class PrefixIndex {
       switch (event) {
         case KvEvent.Stored stored -> {
           if (stripe(stored.hash()).add(stored.hash(), slot)) {
-            resident++;
+            resident = resident + 1;
           }
         }
         case KvEvent.Removed removed -> {
           if (stripe(removed.hash()).remove(removed.hash(), slot)) {
-            resident--;
+            resident = resident - 1;
           }
         }
         case KvEvent.Cleared _ -> clear();
@@ -108,7 +115,7 @@ public final class PrefixIndex {
     }
 
     /** Returns how many blocks the rank holds. */
-    public synchronized int resident() {
+    public int resident() {
       return resident;
     }
 

@@ -3,8 +3,10 @@ package dev.sojourn.router.select;
 import dev.sojourn.core.BlockHasher;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.load.Rank;
-import java.util.Collection;
 import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Predicate;
 import java.util.function.ToIntFunction;
 
 /**
@@ -26,7 +28,7 @@ import java.util.function.ToIntFunction;
 public final class Selector {
 
   private final double evictionWeight;
-  private final ToIntFunction<WorkerRank> sessions;
+  private final Comparator<Rank> ties;
 
   /**
    * A turn, as far as its cost depends on it.
@@ -50,23 +52,33 @@ public final class Selector {
    */
   public Selector(double evictionWeight, ToIntFunction<WorkerRank> sessions) {
     this.evictionWeight = evictionWeight;
-    this.sessions = sessions;
+    ties =
+        Comparator.comparingInt((Rank rank) -> sessions.applyAsInt(rank.id()))
+            .thenComparingInt(Rank::requests)
+            .thenComparingInt(rank -> rank.feed().resident())
+            .thenComparing(Rank::id);
   }
 
   /**
-   * Returns the cheapest of at least one candidate.
+   * Returns the cheapest of the ranks that may be taken; empty if none may.
    *
    * @param overlaps resident leading blocks of the prompt, by the rank's slot
    */
-  public Rank cheapest(Collection<Rank> candidates, int[] overlaps, Demand demand) {
-    return candidates.stream()
-        .min(
-            Comparator.comparingDouble((Rank rank) -> cost(rank, overlap(overlaps, rank), demand))
-                .thenComparingInt(rank -> sessions.applyAsInt(rank.id()))
-                .thenComparingInt(Rank::requests)
-                .thenComparingInt(rank -> rank.feed().resident())
-                .thenComparing(Rank::id))
-        .orElseThrow(() -> new IllegalArgumentException("no candidates"));
+  public Optional<Rank> cheapest(
+      List<Rank> ranks, Predicate<Rank> allowed, int[] overlaps, Demand demand) {
+    Rank best = null;
+    double bestCost = Double.POSITIVE_INFINITY;
+    for (Rank rank : ranks) {
+      if (allowed.test(rank)) {
+        double cost = cost(rank, overlap(overlaps, rank), demand);
+        int order = Double.compare(cost, bestCost);
+        if (best == null || order < 0 || (order == 0 && ties.compare(rank, best) < 0)) {
+          best = rank;
+          bestCost = cost;
+        }
+      }
+    }
+    return Optional.ofNullable(best);
   }
 
   /** Returns a rank's overlap; 0 for one that came after the overlaps were counted. */

@@ -1,0 +1,182 @@
+package dev.sojourn.router;
+
+import dev.sojourn.core.Clock;
+import dev.sojourn.core.Fault;
+import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.SessionControl;
+import dev.sojourn.core.SessionControl.Action;
+import dev.sojourn.core.SessionControl.Input;
+import dev.sojourn.core.SessionId;
+import dev.sojourn.core.WorkerRank;
+import dev.sojourn.router.affinity.AffinityStore;
+import dev.sojourn.router.affinity.AffinityStore.Initialised.Full;
+import dev.sojourn.router.affinity.AffinityStore.Initialised.Present;
+import dev.sojourn.router.affinity.AffinityStore.Initialised.Won;
+import dev.sojourn.router.affinity.Binding.Bound;
+import dev.sojourn.router.affinity.Binding.Opening;
+import dev.sojourn.router.affinity.Lease;
+import dev.sojourn.router.affinity.OwnerEpoch;
+import dev.sojourn.router.affinity.Terms;
+import java.time.Duration;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Predicate;
+import java.util.function.Supplier;
+
+/**
+ * Decides how a turn stands to its session when its time has come: it opens it, holds a lease on
+ * it, or runs without. Thread-safe; turns of one session of this gateway come one after the other.
+ */
+final class Admission {
+
+  private final AffinityStore store;
+  private final Clock clock;
+  private final OwnerEpoch owner;
+  private final Supplier<Incarnation> incarnations;
+  private final Predicate<WorkerRank> live;
+  private final Settling settling;
+  private final Expiry expiry;
+  private final Counters counters;
+  private final AtomicLong leaseNumbers = new AtomicLong();
+
+  Admission(
+      AffinityStore store,
+      Clock clock,
+      OwnerEpoch owner,
+      Supplier<Incarnation> incarnations,
+      Predicate<WorkerRank> live,
+      Settling settling,
+      Expiry expiry,
+      Counters counters) {
+    this.store = store;
+    this.clock = clock;
+    this.owner = owner;
+    this.incarnations = incarnations;
+    this.live = live;
+    this.settling = settling;
+    this.expiry = expiry;
+    this.counters = counters;
+  }
+
+  /** Looks at a session and changes nothing. */
+  Standing look(SessionId id) {
+    return store.peek(id) instanceof Bound bound && !bound.expiredAt(clock.nanos())
+        ? new Standing.Looks(bound)
+        : new Standing.Without(NoSession.UNKNOWN);
+  }
+
+  /** Refuses an open that the one in flight contradicts; it need not wait to learn that. */
+  void refuseContradiction(SessionControl control) {
+    if (opensExplicitly(control) && store.peek(control.session()) instanceof Opening opening) {
+      refuseOtherTerms(control, opening.terms());
+    }
+  }
+
+  /** Takes the lease, waiting only for other gateways. */
+  Standing admit(SessionControl control, TurnIntent intent) throws InterruptedException {
+    SessionId id = control.session();
+    Lease lease = new Lease(owner, leaseNumbers.incrementAndGet(), intent.requestId());
+    // Each round that decides nothing has seen another gateway or the expiry change the binding.
+    while (true) {
+      Optional<Standing> standing =
+          settling.settled(id) instanceof Bound bound
+              ? hold(control, intent, bound, lease)
+              : begin(control, lease);
+      if (standing.isPresent()) {
+        return standing.get();
+      }
+    }
+  }
+
+  /** Takes a lease on a live binding; empty if it has ended or changed. */
+  private Optional<Standing> hold(
+      SessionControl control, TurnIntent intent, Bound bound, Lease lease) {
+    if (expiry.endIfDue(control.session(), bound)) {
+      return Optional.empty();
+    }
+    if (opensExplicitly(control)) {
+      refuseOtherTerms(control, bound.terms());
+    }
+    boolean pinnedElsewhere =
+        intent.pin().filter(pin -> !pin.equals(bound.target())).isPresent()
+            && bound.terms().kind() == Terms.Kind.ENGINE_BACKED
+            && live.test(bound.target());
+    if (pinnedElsewhere && control.input() == Input.DELTA) {
+      throw Fault.invalid(
+              "nvext.backend_instance_id",
+              "a delta turn runs where its session lives, on "
+                  + bound.target()
+                  + ", not on "
+                  + intent.pin().get())
+          .asException();
+    }
+    Optional<Bound> held = store.acquire(control.session(), bound.revision(), lease);
+    held.ifPresent(_ -> counters.leasesTaken.incrementAndGet());
+    NoSession why = pinnedElsewhere ? NoSession.PINNED : NoSession.NONE;
+    return held.map(leased -> new Standing.Holds(leased, lease, why));
+  }
+
+  /** Opens a vacant name, or lets the turn run without; empty if somebody else opened it first. */
+  private Optional<Standing> begin(SessionControl control, Lease lease) {
+    SessionId id = control.session();
+    NoSession why = expiry.whyAbsent(id);
+    if (control.input() == Input.DELTA && !opensExplicitly(control)) {
+      String how = why == NoSession.EXPIRED ? " has expired" : " does not exist";
+      throw new Fault.NotFound(
+              "session_not_found",
+              "session " + id.name() + how + "; open it, or send the whole conversation")
+          .asException();
+    }
+    boolean opensImplicitly = control.action() == Action.CONTINUE && control.implicit();
+    if (!opensExplicitly(control) && !opensImplicitly) {
+      return Optional.of(new Standing.Without(why));
+    }
+    return switch (store.initialise(id, incarnations.get(), terms(control), lease)) {
+      case Won(Opening opening) -> {
+        expiry.opened(id);
+        counters.leasesTaken.incrementAndGet();
+        yield Optional.of(new Standing.Opens(opening, lease, why));
+      }
+      case Present _ -> Optional.empty();
+      case Full(int entries) -> {
+        if (opensImplicitly) {
+          yield Optional.of(new Standing.Without(NoSession.FULL));
+        }
+        throw new Fault.Overloaded(
+                "there are " + entries + " sessions, the most there may be; close some",
+                Duration.ofSeconds(1))
+            .asException();
+      }
+    };
+  }
+
+  private static boolean opensExplicitly(SessionControl control) {
+    return control.action() == Action.OPEN || control.action() == Action.BIND;
+  }
+
+  private static Terms terms(SessionControl control) {
+    return new Terms(
+        control.action() == Action.BIND ? Terms.Kind.ROUTER_ONLY : Terms.Kind.ENGINE_BACKED,
+        control.timeout(),
+        control.capacity(),
+        control.onClose(),
+        control.parent().map(name -> new SessionId(control.session().tenant(), name)));
+  }
+
+  private static void refuseOtherTerms(SessionControl control, Terms present) {
+    if (!present.agreesWith(terms(control))) {
+      throw new Fault.Conflict(
+              "session_settings",
+              "session "
+                  + control.session().name()
+                  + " is open with other settings; close it first, or open it with the same",
+              Map.of(
+                  "action", present.kind() == Terms.Kind.ROUTER_ONLY ? "bind" : "open",
+                  "timeout", present.timeout().toSeconds(),
+                  "on_close", present.onClose().name().toLowerCase(Locale.ROOT)))
+          .asException();
+    }
+  }
+}

@@ -1,0 +1,90 @@
+package dev.sojourn.router;
+
+import dev.sojourn.core.CloseResult;
+import dev.sojourn.core.Fault;
+import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.SessionControl.OnClose;
+import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionSettings;
+import dev.sojourn.core.WorkerId;
+import dev.sojourn.core.WorkerRank;
+import dev.sojourn.router.lifecycle.EngineSessions;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Queue;
+import java.util.Set;
+import java.util.function.Consumer;
+
+/** Workers that only hold sessions, and fail as a test tells them to. Thread-safe. */
+final class ScriptedEngines implements EngineSessions {
+
+  /** What happens to a call. */
+  enum Fate {
+    WORKS,
+    REFUSED,
+    /** It does not get there. */
+    LOST,
+    /** It gets there; the answer does not come back. */
+    ANSWER_LOST
+  }
+
+  /** One life of a session on a rank. */
+  record Life(WorkerRank rank, SessionId id, Incarnation incarnation) {}
+
+  final Queue<Fate> openFates = new ArrayDeque<>();
+  final Queue<Fate> closeFates = new ArrayDeque<>();
+  final Set<Life> open = new HashSet<>();
+  final List<SessionSettings> opened = new ArrayList<>();
+  final List<Life> closeCalls = new ArrayList<>();
+  final List<OnClose> closeHows = new ArrayList<>();
+  final Set<Life> answeredCloses = new HashSet<>();
+  Consumer<Life> onClose = _ -> {};
+
+  @Override
+  public synchronized void open(WorkerRank target, SessionSettings settings) {
+    Fate fate = next(openFates);
+    if (fate == Fate.REFUSED) {
+      throw new Fault.Overloaded("no room", java.time.Duration.ofSeconds(1)).asException();
+    }
+    if (fate != Fate.LOST) {
+      open.add(new Life(target, settings.id(), settings.incarnation()));
+      opened.add(settings);
+    }
+    answer(fate);
+  }
+
+  @Override
+  public synchronized CloseResult close(
+      WorkerRank target, SessionId id, Incarnation incarnation, OnClose how) {
+    Life life = new Life(target, id, incarnation);
+    closeCalls.add(life);
+    closeHows.add(how);
+    onClose.accept(life);
+    if (answeredCloses.contains(life)) {
+      throw new AssertionError("closed again after it was answered: " + life);
+    }
+    Fate fate = next(closeFates);
+    boolean existed = fate != Fate.LOST && open.remove(life);
+    answer(fate);
+    answeredCloses.add(life);
+    return new CloseResult(existed, existed ? 100 : 0);
+  }
+
+  /** A worker's process ends. */
+  synchronized void crash(WorkerId worker) {
+    open.removeIf(life -> life.rank().worker().equals(worker));
+  }
+
+  private static Fate next(Queue<Fate> fates) {
+    Fate fate = fates.poll();
+    return fate == null ? Fate.WORKS : fate;
+  }
+
+  private static void answer(Fate fate) {
+    if (fate == Fate.LOST || fate == Fate.ANSWER_LOST) {
+      throw new Fault.Unavailable("no answer").asException();
+    }
+  }
+}

@@ -1,0 +1,5 @@
+/** Tests of {@code affinity}. */
+@NullMarked
+package dev.sojourn.router.affinity;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,5 @@
+/** Tests of {@code load}. */
+@NullMarked
+package dev.sojourn.router.load;
+
+import org.jspecify.annotations.NullMarked;
