@@ -115,7 +115,7 @@ public final class LoadedModel implements AutoCloseable {
     int[] table = new int[pages];
     Arrays.setAll(table, page -> page);
     StepBatch batch = new StepBatch(shape.vocabularySize());
-    int rounds = (int) Math.clamp(WARM_UP_WORK / shape.parameters(), 2, 50);
+    int rounds = (int) Math.clamp(WARM_UP_WORK / shape.parameters(), 2, 20);
     try (ModelRunner runner = newRunner(pages)) {
       for (int round = 0; round < rounds; round++) {
         for (int length : new int[] {prompt, 3, 1}) {

@@ -40,16 +40,13 @@ final class Tensors {
     return file.has(name);
   }
 
-  /** Returns how many rows a matrix has. */
-  int rows(String name, int columns) {
-    long rows = 0;
-    for (GgufTensor tensor : file.tensors()) {
-      if (tensor.name().equals(name)) {
-        rows = tensor.rows();
-      }
-    }
-    file.tensor(name, columns, rows);
-    return Math.toIntExact(rows);
+  /** Returns how many rows a matrix has; 1 if it is not there. */
+  int rows(String name) {
+    return file.tensors().stream()
+        .filter(tensor -> tensor.name().equals(name))
+        .mapToInt(tensor -> Math.toIntExact(tensor.rows()))
+        .findFirst()
+        .orElse(1);
   }
 
   /** Packs {@code name.weight}, and takes {@code name.bias} if the file has it. */

@@ -21,7 +21,7 @@ record Weights(
   /** Takes the weights of a model out of its file. */
   static Weights read(Architecture architecture, Hyperparameters parameters, Tensors tensors) {
     int width = parameters.width();
-    int vocabulary = tensors.rows("token_embd.weight", width);
+    int vocabulary = tensors.rows("token_embd.weight");
     Linear embeddings = tensors.linear("token_embd", vocabulary, width);
     float[] factors = tensors.optional("rope_freqs.weight", parameters.ropeDim() / 2);
     Layer[] layers = new Layer[parameters.layers()];

@@ -1,6 +1,6 @@
 package dev.sojourn.engine.sample;
 
-import dev.sojourn.engine.kernel.Exp;
+import dev.sojourn.engine.kernel.Kernels;
 
 /**
  * Draws a token from logits. What is drawn depends on the logits, the parameters and the position
@@ -15,6 +15,8 @@ import dev.sojourn.engine.kernel.Exp;
  * <p>Not thread-safe: one for each engine thread.
  */
 public final class Sampler {
+
+  private final Kernels kernels = Kernels.best();
 
   /** By id: how likely a token is, as a multiple of the likeliest token's probability. */
   private final float[] weights;
@@ -40,9 +42,7 @@ public final class Sampler {
       return likeliest;
     }
     float greatest = logits[likeliest];
-    for (int i = 0; i < weights.length; i++) {
-      weights[i] = Exp.exp((logits[i] - greatest) / parameters.temperature());
-    }
+    kernels.exp(logits, greatest, parameters.temperature(), weights, weights.length);
     double share = uniform(parameters.seed(), parameters.choice(), position);
     boolean uncut = parameters.topK() == 0 && parameters.topP() == 1 && parameters.minP() == 0;
     return uncut ? drawFromAll(share) : drawFromLikeliest(logits, parameters, share);
@@ -56,9 +56,10 @@ public final class Sampler {
    */
   public double logSumExp(float[] logits) {
     float greatest = logits[likeliest(logits)];
+    kernels.exp(logits, greatest, 1, weights, weights.length);
     double sum = 0;
-    for (float logit : logits) {
-      sum += Exp.exp(logit - greatest);
+    for (float weight : weights) {
+      sum += weight;
     }
     return greatest + StrictMath.log(sum);
   }

@@ -1,0 +1,104 @@
+package dev.sojourn.engine.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sojourn.engine.weights.GgufFile;
+import dev.sojourn.engine.weights.GgufWriter;
+import dev.sojourn.engine.weights.ModelFileException;
+import dev.sojourn.engine.weights.Progress;
+import dev.sojourn.engine.weights.TensorType;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class LoadedModelTest {
+
+  @TempDir Path directory;
+
+  @Test
+  void load_ofAModel_tellsItsShapeAndItsProgress() {
+    TinyModel model = TinyModel.of("qwen3", TensorType.Q8_0);
+    List<Long> done = new ArrayList<>();
+    List<Long> total = new ArrayList<>();
+    try (GgufFile file = GgufFile.open(model.write(directory));
+        LoadedModel loaded =
+            LoadedModel.load(
+                file,
+                LoadOptions.defaults(),
+                (_, now, all) -> {
+                  done.add(now);
+                  total.add(all);
+                })) {
+      ModelShape shape = loaded.shape();
+      assertThat(shape.architecture()).isEqualTo("qwen3");
+      assertThat(shape.vocabularySize()).isEqualTo(TinyModel.VOCABULARY);
+      assertThat(shape.contextLength()).isEqualTo(TinyModel.CONTEXT);
+      assertThat(shape.parameters())
+          .isEqualTo(file.tensors().stream().mapToLong(tensor -> tensor.elements()).sum());
+      // 2 layers, 2 KV heads, 16 tokens, 32 numbers of 4 bytes, keys and values
+      assertThat(shape.kvBytesPerPage()).isEqualTo(2 * 2 * 16 * 32 * 4 * 2);
+      assertThat(done).isSorted().last().isEqualTo(total.getFirst());
+    }
+  }
+
+  @Test
+  void newRunner_thatDoesNotFitInMemory_isRefusedWithNumbers() {
+    try (LoadedModel loaded =
+        TinyModel.of("llama", TensorType.F32).load(directory, 1, KvType.F32)) {
+      assertThatThrownBy(() -> loaded.newRunner(100_000_000))
+          .isInstanceOf(NotEnoughMemoryException.class)
+          .hasMessageContaining("KV for 1600000000 tokens takes")
+          .hasMessageContaining("available");
+      assertThatThrownBy(() -> loaded.newRunner(0)).hasMessageContaining("at least 1 page");
+    }
+  }
+
+  @Test
+  void warmUp_leavesNothingBehindThatChangesAnswers() {
+    TinyModel model = TinyModel.of("qwen2", TensorType.Q8_0);
+    int[] ids = Run.prompt(30, 1);
+    try (LoadedModel loaded = model.load(directory, 2, KvType.F32);
+        ModelRunner runner = loaded.newRunner(2)) {
+      float[] before = new Run(runner, 0, 1).feed(ids);
+      loaded.warmUp();
+      assertThat(new Run(runner, 1, 0).feed(ids)).isEqualTo(before);
+    }
+  }
+
+  @Test
+  void load_ofAFileThatIsNotAModelWeKnow_namesWhatIsWrong() {
+    assertRefused(new GgufWriter().text("general.architecture", "mamba"), "\"mamba\"");
+    GgufWriter noTensors =
+        new GgufWriter()
+            .text("general.architecture", "llama")
+            .whole("llama.context_length", 64)
+            .whole("llama.embedding_length", 64)
+            .whole("llama.block_count", 1)
+            .whole("llama.feed_forward_length", 64)
+            .whole("llama.attention.head_count", 2)
+            .real("llama.attention.layer_norm_rms_epsilon", 1e-6f);
+    assertRefused(noTensors, "token_embd.weight");
+    assertRefused(
+        noTensors.tensor(
+            "token_embd.weight",
+            TensorType.F16,
+            (_, row) -> Arrays.fill(row, Float.POSITIVE_INFINITY),
+            64,
+            5),
+        "token_embd.weight\" to have finite numbers");
+  }
+
+  private void assertRefused(GgufWriter writer, String message) {
+    Path path = directory.resolve("model.gguf");
+    writer.write(path, Progress.NONE);
+    try (GgufFile file = GgufFile.open(path)) {
+      assertThatThrownBy(() -> LoadedModel.load(file, LoadOptions.defaults(), Progress.NONE))
+          .isInstanceOf(ModelFileException.class)
+          .hasMessageContaining(message);
+    }
+  }
+}
