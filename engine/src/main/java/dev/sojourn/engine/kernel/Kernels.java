@@ -26,6 +26,9 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
   /** Columns of a panel that are unpacked at a time: 32 KB of floats. */
   int TILE_COLUMNS = 256;
 
+  /** Floats of a product's scratch: a tile, and a column of scales. */
+  int TILE_FLOATS = (TILE_COLUMNS + 1) * PackedMatrix.PANEL;
+
   /** The property that forces a width: 128, 256 or 512 bits, or 0 for plain Java. */
   String WIDTH_PROPERTY = "sojourn.vector.bits";
 
@@ -57,7 +60,7 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
    *     last group may be partly empty
    * @param out has room for the rows of whole groups; those of tokens that do not exist are junk
    * @param stride floats from one token's results to the next's; at least the panels' rows
-   * @param tile scratch of {@link #TILE_COLUMNS} · 32 floats
+   * @param tile scratch of {@link #TILE_FLOATS} floats
    */
   void product(
       PackedMatrix w, int panel, float[] x, int tokens, float[] out, int stride, float[] tile);
@@ -69,11 +72,11 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
    */
   float squares(float[] x, int at, int n, float[] sums);
 
-  /** Replaces {@code n} gates by {@code gate / (1 + exp(-gate)) * up}. */
-  void siluTimes(float[] gate, float[] up, int at, int n);
-
-  /** Sets {@code out[i]} to {@code exp((x[i] - minus) / divisor)}, for the first {@code n}. */
-  void exp(float[] x, float minus, float divisor, float[] out, int n);
+  /**
+   * Sets {@code out[outAt + i]} to {@code exp((x[at + i] - minus) / divisor)} for {@code n} floats;
+   * {@code out} may be {@code x}.
+   */
+  void exp(float[] x, int at, float minus, float divisor, float[] out, int outAt, int n);
 
   /**
    * Multiplies queries with the keys of a page: {@code scores[16 j + lane]} is the sum over d of
@@ -88,15 +91,6 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
       MemorySegment keys,
       long keysAt,
       float[] scores);
-
-  /**
-   * Takes one query's scores {@code 16 j ..} of a page into its running softmax: replaces them by
-   * weights relative to the new maximum, and updates {@code max[j]} and {@code sum[j]}.
-   *
-   * @param valid how many of the page's tokens there are for this query; the others weigh 0
-   * @return what earlier results must be multiplied with, since the maximum moved
-   */
-  float weigh(float[] scores, int j, int valid, float[] max, float[] sum);
 
   /**
    * Adds a page's values to one query's result: {@code out[outAt + d] = out[outAt + d] * scale +
@@ -118,6 +112,29 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
 
   /** Converts {@code n} upper halves of floats, a multiple of 16, to floats. */
   void widenBfloats(MemorySegment from, long fromAt, MemorySegment to, int n);
+
+  /**
+   * Takes one query's scores {@code 16 j ..} of a page into its running softmax: replaces them by
+   * weights relative to the new maximum, and updates {@code max[j]} and {@code sum[j]}.
+   *
+   * @param valid how many of the page's tokens there are for this query; the others weigh 0
+   * @return what earlier results must be multiplied with, since the maximum moved
+   */
+  default float weigh(float[] scores, int j, int valid, float[] max, float[] sum) {
+    int at = j * LANES;
+    float greatest = max[j];
+    for (int lane = 0; lane < valid; lane++) {
+      greatest = Math.max(greatest, scores[at + lane]);
+    }
+    for (int lane = valid; lane < LANES; lane++) {
+      scores[at + lane] = Float.NEGATIVE_INFINITY; // weighs 0; what was there may be NaN
+    }
+    exp(scores, at, greatest, 1, scores, at, LANES);
+    float scale = Exp.exp(max[j] - greatest);
+    max[j] = greatest;
+    sum[j] = Math.fma(sum[j], scale, tree(scores, at));
+    return scale;
+  }
 
   /** Sums 16 running sums in the one order that every width can do: halves onto halves. */
   static float tree(float[] s, int at) {

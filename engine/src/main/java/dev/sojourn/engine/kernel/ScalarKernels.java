@@ -42,16 +42,9 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
-  public void siluTimes(float[] gate, float[] up, int at, int n) {
-    for (int i = at; i < at + n; i++) {
-      gate[i] = gate[i] / (1 + Exp.exp(-gate[i])) * up[i];
-    }
-  }
-
-  @Override
-  public void exp(float[] x, float minus, float divisor, float[] out, int n) {
+  public void exp(float[] x, int at, float minus, float divisor, float[] out, int outAt, int n) {
     for (int i = 0; i < n; i++) {
-      out[i] = Exp.exp((x[i] - minus) / divisor);
+      out[outAt + i] = Exp.exp((x[at + i] - minus) / divisor);
     }
   }
 
@@ -74,22 +67,6 @@ final class ScalarKernels implements Kernels {
         scores[j * LANES + lane] = sum;
       }
     }
-  }
-
-  @Override
-  public float weigh(float[] scores, int j, int valid, float[] max, float[] sum) {
-    int at = j * LANES;
-    float greatest = max[j];
-    for (int lane = 0; lane < valid; lane++) {
-      greatest = Math.max(greatest, scores[at + lane]);
-    }
-    float scale = Exp.exp(max[j] - greatest);
-    for (int lane = 0; lane < LANES; lane++) {
-      scores[at + lane] = lane < valid ? Exp.exp(scores[at + lane] - greatest) : 0;
-    }
-    max[j] = greatest;
-    sum[j] = Math.fma(sum[j], scale, Kernels.tree(scores, at));
-    return scale;
   }
 
   @Override

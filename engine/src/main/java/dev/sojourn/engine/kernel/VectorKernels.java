@@ -1,12 +1,18 @@
 package dev.sojourn.engine.kernel;
 
 import static dev.sojourn.engine.kernel.Vectors.F;
+import static dev.sojourn.engine.kernel.Vectors.I;
 import static dev.sojourn.engine.kernel.Vectors.L;
+import static dev.sojourn.engine.kernel.Vectors.S;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LT;
+import static jdk.incubator.vector.VectorOperators.S2I;
 
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
 
 /** {@link Kernels} with vectors. Tails shorter than a vector are done as plain Java does them. */
 final class VectorKernels implements Kernels {
@@ -20,7 +26,7 @@ final class VectorKernels implements Kernels {
   public void product(
       PackedMatrix w, int panel, float[] x, int tokens, float[] out, int stride, float[] tile) {
     if (tokens == 1) {
-      VectorProducts.one(w, panel, x, out);
+      VectorProducts.one(w, panel, x, out, tile);
     } else {
       VectorProducts.many(w, panel, x, tokens, out, stride, tile);
     }
@@ -43,26 +49,32 @@ final class VectorKernels implements Kernels {
     return Kernels.tree(sums, 0);
   }
 
+  /** {@link Exp#exp}, lane by lane. */
   @Override
-  public void siluTimes(float[] gate, float[] up, int at, int n) {
-    int i = at;
-    for (; i <= at + n - L; i += L) {
-      FloatVector g = FloatVector.fromArray(F, gate, i);
-      g.div(Vectors.exp(g.neg()).add(1)).mul(FloatVector.fromArray(F, up, i)).intoArray(gate, i);
-    }
-    for (; i < at + n; i++) {
-      gate[i] = gate[i] / (1 + Exp.exp(-gate[i])) * up[i];
-    }
-  }
-
-  @Override
-  public void exp(float[] x, float minus, float divisor, float[] out, int n) {
+  public void exp(float[] x, int at, float minus, float divisor, float[] out, int outAt, int n) {
+    FloatVector log2e = FloatVector.broadcast(F, Exp.LOG2_E);
+    FloatVector rounder = FloatVector.broadcast(F, Exp.ROUNDER);
+    FloatVector high = FloatVector.broadcast(F, Exp.MINUS_LN2_HIGH);
+    FloatVector low = FloatVector.broadcast(F, Exp.MINUS_LN2_LOW);
     int i = 0;
     for (; i <= n - L; i += L) {
-      Vectors.exp(FloatVector.fromArray(F, x, i).sub(minus).div(divisor)).intoArray(out, i);
+      FloatVector v = FloatVector.fromArray(F, x, at + i).sub(minus).div(divisor);
+      FloatVector a = v.min(Exp.HIGHEST);
+      FloatVector rounded = a.fma(log2e, rounder);
+      FloatVector whole = rounded.sub(Exp.ROUNDER);
+      FloatVector r = whole.fma(low, whole.fma(high, a));
+      FloatVector p = r.fma(FloatVector.broadcast(F, Exp.P5), FloatVector.broadcast(F, Exp.P4));
+      p = r.fma(p, FloatVector.broadcast(F, Exp.P3));
+      p = r.fma(p, FloatVector.broadcast(F, Exp.P2));
+      p = r.fma(p, FloatVector.broadcast(F, Exp.P1));
+      p = r.fma(p, FloatVector.broadcast(F, Exp.P0));
+      p = r.mul(r).fma(p, r).add(1);
+      FloatVector power =
+          rounded.reinterpretAsInts().lanewise(LSHL, 23).add(0x3f800000).reinterpretAsFloats();
+      p.mul(power).blend(0, v.compare(LT, Exp.LOWEST)).intoArray(out, outAt + i);
     }
     for (; i < n; i++) {
-      out[i] = Exp.exp((x[i] - minus) / divisor);
+      out[outAt + i] = Exp.exp((x[at + i] - minus) / divisor);
     }
   }
 
@@ -92,7 +104,8 @@ final class VectorKernels implements Kernels {
         FloatVector s2 = FloatVector.zero(F);
         FloatVector s3 = FloatVector.zero(F);
         for (int d = 0; d < headDim; d++) {
-          FloatVector k = Vectors.floats(keys, keysAt + (d * LANES + o) * 4L);
+          FloatVector k =
+              FloatVector.fromMemorySegment(F, keys, keysAt + (d * LANES + o) * 4L, LITTLE_ENDIAN);
           s0 = k.fma(FloatVector.broadcast(F, q[q0 + d]), s0);
           s1 = k.fma(FloatVector.broadcast(F, q[q1 + d]), s1);
           s2 = k.fma(FloatVector.broadcast(F, q[q2 + d]), s2);
@@ -104,27 +117,6 @@ final class VectorKernels implements Kernels {
         s3.intoArray(scores, j3 * LANES + o);
       }
     }
-  }
-
-  @Override
-  public float weigh(float[] scores, int j, int valid, float[] max, float[] sum) {
-    int at = j * LANES;
-    for (int lane = valid; lane < LANES; lane++) {
-      scores[at + lane] = Float.NEGATIVE_INFINITY; // weighs 0; what was there may be NaN
-    }
-    float greatest = max[j];
-    for (int o = 0; o < LANES; o += L) {
-      FloatVector page = FloatVector.fromArray(F, scores, at + o);
-      greatest = Math.max(greatest, page.reduceLanes(VectorOperators.MAX));
-    }
-    for (int o = 0; o < LANES; o += L) {
-      FloatVector page = FloatVector.fromArray(F, scores, at + o);
-      Vectors.exp(page.sub(greatest)).intoArray(scores, at + o);
-    }
-    float scale = Exp.exp(max[j] - greatest);
-    max[j] = greatest;
-    sum[j] = Math.fma(sum[j], scale, Kernels.tree(scores, at));
-    return scale;
   }
 
   @Override
@@ -142,7 +134,9 @@ final class VectorKernels implements Kernels {
     for (; d <= headDim - L; d += L) {
       FloatVector sum = FloatVector.fromArray(F, out, outAt + d).mul(scale);
       for (int t = 0; t < valid; t++) {
-        FloatVector v = Vectors.floats(values, valuesAt + (t * headDim + d) * 4L);
+        FloatVector v =
+            FloatVector.fromMemorySegment(
+                F, values, valuesAt + (t * headDim + d) * 4L, LITTLE_ENDIAN);
         sum = v.fma(FloatVector.broadcast(F, weights[weightsAt + t]), sum);
       }
       sum.intoArray(out, outAt + d);
@@ -162,15 +156,25 @@ final class VectorKernels implements Kernels {
 
   @Override
   public void widenHalves(MemorySegment from, long fromAt, MemorySegment to, int n) {
-    for (int i = 0; i < n; i += L) {
-      Vectors.halves(from, fromAt + 2L * i).intoMemorySegment(to, 4L * i, ByteOrder.LITTLE_ENDIAN);
-    }
+    widen(from, fromAt, WeightType.HALF_SHIFT, WeightType.HALF_BITS, WeightType.HALF_FACTOR, to, n);
   }
 
   @Override
   public void widenBfloats(MemorySegment from, long fromAt, MemorySegment to, int n) {
+    widen(from, fromAt, 16, -1, 1, to, n);
+  }
+
+  private static void widen(
+      MemorySegment from, long at, int shift, int bits, float factor, MemorySegment to, int n) {
     for (int i = 0; i < n; i += L) {
-      Vectors.bfloats(from, fromAt + 2L * i).intoMemorySegment(to, 4L * i, ByteOrder.LITTLE_ENDIAN);
+      ((IntVector)
+              ShortVector.fromMemorySegment(S, from, at + 2L * i, LITTLE_ENDIAN)
+                  .convertShape(S2I, I, 0))
+          .lanewise(LSHL, shift)
+          .and(bits)
+          .reinterpretAsFloats()
+          .mul(factor)
+          .intoMemorySegment(to, 4L * i, LITTLE_ENDIAN);
     }
   }
 }

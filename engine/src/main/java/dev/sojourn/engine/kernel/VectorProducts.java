@@ -3,13 +3,29 @@ package dev.sojourn.engine.kernel;
 import static dev.sojourn.engine.kernel.Kernels.GROUP;
 import static dev.sojourn.engine.kernel.Kernels.TILE_COLUMNS;
 import static dev.sojourn.engine.kernel.PackedMatrix.PANEL;
+import static dev.sojourn.engine.kernel.Vectors.B;
 import static dev.sojourn.engine.kernel.Vectors.F;
+import static dev.sojourn.engine.kernel.Vectors.I;
 import static dev.sojourn.engine.kernel.Vectors.L;
+import static dev.sojourn.engine.kernel.Vectors.S;
+import static dev.sojourn.engine.kernel.WeightType.HALF_BITS;
+import static dev.sojourn.engine.kernel.WeightType.HALF_FACTOR;
+import static dev.sojourn.engine.kernel.WeightType.HALF_SHIFT;
 import static dev.sojourn.engine.kernel.WeightType.SCALES;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static jdk.incubator.vector.VectorOperators.B2F;
+import static jdk.incubator.vector.VectorOperators.I2F;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.S2I;
+import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_B2I;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
 
 /**
  * Products of a panel with one token and with many.
@@ -25,74 +41,87 @@ final class VectorProducts {
   /** Where the second vector of a pass begins. */
   private static final int HALF = PANEL / 2;
 
+  /** Where in a tile's scratch the scales of the present block are, as floats. */
+  private static final int SCALES_AT = TILE_COLUMNS * PANEL;
+
   /** Eight tokens take 16 sums, 2 weights and a factor: too much for 16 registers. */
   private static final boolean EIGHT = L == 16;
 
   private VectorProducts() {}
 
-  static void one(PackedMatrix w, int panel, float[] x, float[] out) {
+  static void one(PackedMatrix w, int panel, float[] x, float[] out, float[] tile) {
+    MemorySegment m = w.data();
+    long at = w.cell(panel, 0);
+    int n = w.columns();
     for (int o = 0; o < HALF; o += L) {
-      int at = panel * PANEL + o;
+      int to = panel * PANEL + o;
       switch (w.type()) {
-        case F32 -> oneF32(w.data(), w.cell(panel, 0) + 4L * o, w.columns(), x, out, at);
-        case F16 -> oneF16(w.data(), w.cell(panel, 0) + 2L * o, w.columns(), x, out, at);
-        case BF16 -> oneBf16(w.data(), w.cell(panel, 0) + 2L * o, w.columns(), x, out, at);
-        case Q8_0 -> oneQ8(w.data(), w.cell(panel, 0), o, w.columns(), x, out, at);
-        case Q4_0 -> oneQ4(w.data(), w.cell(panel, 0), o, w.columns(), x, out, at);
+        case F32 -> oneFloats(m, at + 4L * o, n, x, out, to);
+        case F16 -> oneShorts(m, at + 2L * o, n, HALF_SHIFT, HALF_BITS, HALF_FACTOR, x, out, to);
+        case BF16 -> oneShorts(m, at + 2L * o, n, 16, -1, 1, x, out, to);
+        case Q8_0 -> oneQ8(m, at, o, n, x, out, to, tile);
+        case Q4_0 -> oneQ4(m, at, o, n, x, out, to, tile);
       }
     }
   }
 
-  private static void oneF32(MemorySegment m, long at, int n, float[] x, float[] out, int to) {
+  private static void oneFloats(MemorySegment m, long at, int n, float[] x, float[] out, int to) {
     FloatVector low = FloatVector.zero(F);
     FloatVector high = FloatVector.zero(F);
     for (int k = 0; k < n; k++) {
       FloatVector factor = FloatVector.broadcast(F, x[k]);
-      low = Vectors.floats(m, at + k * 128L).fma(factor, low);
-      high = Vectors.floats(m, at + k * 128L + 4 * HALF).fma(factor, high);
+      long row = at + k * 4L * PANEL;
+      low = FloatVector.fromMemorySegment(F, m, row, LITTLE_ENDIAN).fma(factor, low);
+      high = FloatVector.fromMemorySegment(F, m, row + 4 * HALF, LITTLE_ENDIAN).fma(factor, high);
     }
     low.intoArray(out, to);
     high.intoArray(out, to + HALF);
   }
 
-  private static void oneF16(MemorySegment m, long at, int n, float[] x, float[] out, int to) {
+  private static void oneShorts(
+      MemorySegment m,
+      long at,
+      int n,
+      int shift,
+      int bits,
+      float multiplier,
+      float[] x,
+      float[] out,
+      int to) {
     FloatVector low = FloatVector.zero(F);
     FloatVector high = FloatVector.zero(F);
     for (int k = 0; k < n; k++) {
       FloatVector factor = FloatVector.broadcast(F, x[k]);
-      low = Vectors.halves(m, at + k * 64L).fma(factor, low);
-      high = Vectors.halves(m, at + k * 64L + 2 * HALF).fma(factor, high);
-    }
-    low.intoArray(out, to);
-    high.intoArray(out, to + HALF);
-  }
-
-  private static void oneBf16(MemorySegment m, long at, int n, float[] x, float[] out, int to) {
-    FloatVector low = FloatVector.zero(F);
-    FloatVector high = FloatVector.zero(F);
-    for (int k = 0; k < n; k++) {
-      FloatVector factor = FloatVector.broadcast(F, x[k]);
-      low = Vectors.bfloats(m, at + k * 64L).fma(factor, low);
-      high = Vectors.bfloats(m, at + k * 64L + 2 * HALF).fma(factor, high);
+      long row = at + k * 2L * PANEL;
+      ShortVector lows = ShortVector.fromMemorySegment(S, m, row, LITTLE_ENDIAN);
+      ShortVector highs = ShortVector.fromMemorySegment(S, m, row + 2 * HALF, LITTLE_ENDIAN);
+      IntVector lowBits = ((IntVector) lows.convertShape(S2I, I, 0)).lanewise(LSHL, shift);
+      IntVector highBits = ((IntVector) highs.convertShape(S2I, I, 0)).lanewise(LSHL, shift);
+      low = lowBits.and(bits).reinterpretAsFloats().mul(multiplier).fma(factor, low);
+      high = highBits.and(bits).reinterpretAsFloats().mul(multiplier).fma(factor, high);
     }
     low.intoArray(out, to);
     high.intoArray(out, to + HALF);
   }
 
   private static void oneQ8(
-      MemorySegment m, long at, int o, int n, float[] x, float[] out, int to) {
+      MemorySegment m, long at, int o, int n, float[] x, float[] out, int to, float[] tile) {
     FloatVector low = FloatVector.zero(F);
     FloatVector high = FloatVector.zero(F);
-    int cell = WeightType.Q8_0.cellBytes();
+    int bytes = o - o % B.length();
+    int part = Vectors.part(o);
     for (int block = 0; block < n / 32; block++) {
-      long scales = at + (long) block * cell + 2L * o;
-      FloatVector lowScale = Vectors.halves(m, scales);
-      FloatVector highScale = Vectors.halves(m, scales + 2 * HALF);
-      long quants = at + (long) block * cell + SCALES;
+      long cell = at + (long) block * WeightType.Q8_0.cellBytes();
+      unpackHalves(m, cell, PANEL, tile, SCALES_AT);
+      FloatVector lowScale = FloatVector.fromArray(F, tile, SCALES_AT + o);
+      FloatVector highScale = FloatVector.fromArray(F, tile, SCALES_AT + o + HALF);
       for (int k = 0; k < 32; k++) {
         FloatVector factor = FloatVector.broadcast(F, x[block * 32 + k]);
-        low = Vectors.signedBytes(m, quants + k * 32L, o).mul(lowScale).fma(factor, low);
-        high = Vectors.signedBytes(m, quants + k * 32L + HALF, o).mul(highScale).fma(factor, high);
+        long row = cell + SCALES + k * (long) PANEL + bytes;
+        ByteVector lows = ByteVector.fromMemorySegment(B, m, row, LITTLE_ENDIAN);
+        ByteVector highs = ByteVector.fromMemorySegment(B, m, row + HALF, LITTLE_ENDIAN);
+        low = ((FloatVector) lows.convertShape(B2F, F, part)).mul(lowScale).fma(factor, low);
+        high = ((FloatVector) highs.convertShape(B2F, F, part)).mul(highScale).fma(factor, high);
       }
     }
     low.intoArray(out, to);
@@ -100,19 +129,25 @@ final class VectorProducts {
   }
 
   private static void oneQ4(
-      MemorySegment m, long at, int o, int n, float[] x, float[] out, int to) {
+      MemorySegment m, long at, int o, int n, float[] x, float[] out, int to, float[] tile) {
     FloatVector low = FloatVector.zero(F);
     FloatVector high = FloatVector.zero(F);
-    int cell = WeightType.Q4_0.cellBytes();
+    int bytes = o - o % B.length();
+    int part = Vectors.part(o);
     for (int block = 0; block < n / 32; block++) {
-      long scales = at + (long) block * cell + 2L * o;
-      FloatVector lowScale = Vectors.halves(m, scales);
-      FloatVector highScale = Vectors.halves(m, scales + 2 * HALF);
-      long quants = at + (long) block * cell + SCALES;
+      long cell = at + (long) block * WeightType.Q4_0.cellBytes();
+      unpackHalves(m, cell, PANEL, tile, SCALES_AT);
+      FloatVector lowScale = FloatVector.fromArray(F, tile, SCALES_AT + o);
+      FloatVector highScale = FloatVector.fromArray(F, tile, SCALES_AT + o + HALF);
       for (int k = 0; k < 32; k++) {
         FloatVector factor = FloatVector.broadcast(F, x[block * 32 + k]);
-        low = Vectors.lowNibbles(m, quants + k * 16L, o).mul(lowScale).fma(factor, low);
-        high = Vectors.highNibbles(m, quants + k * 16L, o).mul(highScale).fma(factor, high);
+        long row = cell + SCALES + k * (long) HALF + bytes;
+        ByteVector pairs = ByteVector.fromMemorySegment(B, m, row, LITTLE_ENDIAN);
+        IntVector both = (IntVector) pairs.convertShape(ZERO_EXTEND_B2I, I, part);
+        IntVector lows = both.and(15).sub(8);
+        IntVector highs = both.lanewise(LSHR, 4).sub(8);
+        low = ((FloatVector) lows.convertShape(I2F, F, 0)).mul(lowScale).fma(factor, low);
+        high = ((FloatVector) highs.convertShape(I2F, F, 0)).mul(highScale).fma(factor, high);
       }
     }
     low.intoArray(out, to);
@@ -148,84 +183,98 @@ final class VectorProducts {
   private static void unpack(PackedMatrix w, int panel, int column, int n, float[] tile) {
     MemorySegment m = w.data();
     long at = w.cell(panel, column);
-    int cell = w.type().cellBytes();
     switch (w.type()) {
-      case F32 -> {
-        for (int i = 0; i < n * PANEL; i += L) {
-          Vectors.floats(m, at + i * 4L).intoArray(tile, i);
-        }
-      }
-      case F16 -> {
-        for (int i = 0; i < n * PANEL; i += L) {
-          Vectors.halves(m, at + i * 2L).intoArray(tile, i);
-        }
-      }
-      case BF16 -> {
-        for (int i = 0; i < n * PANEL; i += L) {
-          Vectors.bfloats(m, at + i * 2L).intoArray(tile, i);
-        }
-      }
+      case F32 -> MemorySegment.copy(m, PackedMatrix.FLOAT, at, tile, 0, n * PANEL);
+      case F16 -> unpackHalves(m, at, n * PANEL, tile, 0);
+      case BF16 -> unpackShorts(m, at, n * PANEL, 16, -1, 1, tile, 0);
       case Q8_0 -> {
-        for (int block = 0; block < n / 32; block++) {
-          for (int o = 0; o < HALF; o += L) {
-            unpackQ8(m, at + (long) block * cell, o, tile, block * 32 * PANEL);
-          }
+        for (int o = 0; o < HALF; o += L) {
+          unpackQ8(m, at, o, n, tile);
         }
       }
       case Q4_0 -> {
-        for (int block = 0; block < n / 32; block++) {
-          for (int o = 0; o < HALF; o += L) {
-            unpackQ4(m, at + (long) block * cell, o, tile, block * 32 * PANEL);
-          }
+        for (int o = 0; o < HALF; o += L) {
+          unpackQ4(m, at, o, n, tile);
         }
       }
     }
   }
 
-  private static void unpackQ8(MemorySegment m, long at, int o, float[] tile, int to) {
-    FloatVector lowScale = Vectors.halves(m, at + 2L * o);
-    FloatVector highScale = Vectors.halves(m, at + 2L * o + 2 * HALF);
-    for (int k = 0; k < 32; k++) {
-      long quants = at + SCALES + k * 32L;
-      int row = to + k * PANEL + o;
-      Vectors.signedBytes(m, quants, o).mul(lowScale).intoArray(tile, row);
-      Vectors.signedBytes(m, quants + HALF, o).mul(highScale).intoArray(tile, row + HALF);
+  private static void unpackHalves(MemorySegment m, long at, int n, float[] out, int to) {
+    unpackShorts(m, at, n, HALF_SHIFT, HALF_BITS, HALF_FACTOR, out, to);
+  }
+
+  private static void unpackShorts(
+      MemorySegment m, long at, int n, int shift, int bits, float multiplier, float[] out, int to) {
+    for (int i = 0; i < n; i += L) {
+      ShortVector shorts = ShortVector.fromMemorySegment(S, m, at + 2L * i, LITTLE_ENDIAN);
+      IntVector ints = ((IntVector) shorts.convertShape(S2I, I, 0)).lanewise(LSHL, shift);
+      ints.and(bits).reinterpretAsFloats().mul(multiplier).intoArray(out, to + i);
     }
   }
 
-  private static void unpackQ4(MemorySegment m, long at, int o, float[] tile, int to) {
-    FloatVector lowScale = Vectors.halves(m, at + 2L * o);
-    FloatVector highScale = Vectors.halves(m, at + 2L * o + 2 * HALF);
-    for (int k = 0; k < 32; k++) {
-      long quants = at + SCALES + k * 16L;
-      int row = to + k * PANEL + o;
-      Vectors.lowNibbles(m, quants, o).mul(lowScale).intoArray(tile, row);
-      Vectors.highNibbles(m, quants, o).mul(highScale).intoArray(tile, row + HALF);
+  private static void unpackQ8(MemorySegment m, long at, int o, int n, float[] tile) {
+    int bytes = o - o % B.length();
+    int part = Vectors.part(o);
+    for (int block = 0; block < n / 32; block++) {
+      long cell = at + (long) block * WeightType.Q8_0.cellBytes();
+      unpackHalves(m, cell, PANEL, tile, SCALES_AT);
+      FloatVector lowScale = FloatVector.fromArray(F, tile, SCALES_AT + o);
+      FloatVector highScale = FloatVector.fromArray(F, tile, SCALES_AT + o + HALF);
+      for (int k = 0; k < 32; k++) {
+        long row = cell + SCALES + k * (long) PANEL + bytes;
+        int to = (block * 32 + k) * PANEL + o;
+        ByteVector lows = ByteVector.fromMemorySegment(B, m, row, LITTLE_ENDIAN);
+        ByteVector highs = ByteVector.fromMemorySegment(B, m, row + HALF, LITTLE_ENDIAN);
+        ((FloatVector) lows.convertShape(B2F, F, part)).mul(lowScale).intoArray(tile, to);
+        ((FloatVector) highs.convertShape(B2F, F, part)).mul(highScale).intoArray(tile, to + HALF);
+      }
+    }
+  }
+
+  private static void unpackQ4(MemorySegment m, long at, int o, int n, float[] tile) {
+    int bytes = o - o % B.length();
+    int part = Vectors.part(o);
+    for (int block = 0; block < n / 32; block++) {
+      long cell = at + (long) block * WeightType.Q4_0.cellBytes();
+      unpackHalves(m, cell, PANEL, tile, SCALES_AT);
+      FloatVector lowScale = FloatVector.fromArray(F, tile, SCALES_AT + o);
+      FloatVector highScale = FloatVector.fromArray(F, tile, SCALES_AT + o + HALF);
+      for (int k = 0; k < 32; k++) {
+        long row = cell + SCALES + k * (long) HALF + bytes;
+        int to = (block * 32 + k) * PANEL + o;
+        ByteVector pairs = ByteVector.fromMemorySegment(B, m, row, LITTLE_ENDIAN);
+        IntVector both = (IntVector) pairs.convertShape(ZERO_EXTEND_B2I, I, part);
+        IntVector lows = both.and(15).sub(8);
+        IntVector highs = both.lanewise(LSHR, 4).sub(8);
+        ((FloatVector) lows.convertShape(I2F, F, 0)).mul(lowScale).intoArray(tile, to);
+        ((FloatVector) highs.convertShape(I2F, F, 0)).mul(highScale).intoArray(tile, to + HALF);
+      }
     }
   }
 
   /** Adds n columns of the tile for eight tokens, whose results are {@code s} apart. */
   private static void eight(
       float[] tile, int o, int n, float[] x, int from, float[] out, int to, int s) {
-    FloatVector a0 = load(out, to);
-    FloatVector a1 = load(out, to + s);
-    FloatVector a2 = load(out, to + 2 * s);
-    FloatVector a3 = load(out, to + 3 * s);
-    FloatVector a4 = load(out, to + 4 * s);
-    FloatVector a5 = load(out, to + 5 * s);
-    FloatVector a6 = load(out, to + 6 * s);
-    FloatVector a7 = load(out, to + 7 * s);
-    FloatVector b0 = load(out, to + HALF);
-    FloatVector b1 = load(out, to + s + HALF);
-    FloatVector b2 = load(out, to + 2 * s + HALF);
-    FloatVector b3 = load(out, to + 3 * s + HALF);
-    FloatVector b4 = load(out, to + 4 * s + HALF);
-    FloatVector b5 = load(out, to + 5 * s + HALF);
-    FloatVector b6 = load(out, to + 6 * s + HALF);
-    FloatVector b7 = load(out, to + 7 * s + HALF);
+    FloatVector a0 = FloatVector.fromArray(F, out, to);
+    FloatVector a1 = FloatVector.fromArray(F, out, to + s);
+    FloatVector a2 = FloatVector.fromArray(F, out, to + 2 * s);
+    FloatVector a3 = FloatVector.fromArray(F, out, to + 3 * s);
+    FloatVector a4 = FloatVector.fromArray(F, out, to + 4 * s);
+    FloatVector a5 = FloatVector.fromArray(F, out, to + 5 * s);
+    FloatVector a6 = FloatVector.fromArray(F, out, to + 6 * s);
+    FloatVector a7 = FloatVector.fromArray(F, out, to + 7 * s);
+    FloatVector b0 = FloatVector.fromArray(F, out, to + HALF);
+    FloatVector b1 = FloatVector.fromArray(F, out, to + s + HALF);
+    FloatVector b2 = FloatVector.fromArray(F, out, to + 2 * s + HALF);
+    FloatVector b3 = FloatVector.fromArray(F, out, to + 3 * s + HALF);
+    FloatVector b4 = FloatVector.fromArray(F, out, to + 4 * s + HALF);
+    FloatVector b5 = FloatVector.fromArray(F, out, to + 5 * s + HALF);
+    FloatVector b6 = FloatVector.fromArray(F, out, to + 6 * s + HALF);
+    FloatVector b7 = FloatVector.fromArray(F, out, to + 7 * s + HALF);
     for (int k = 0; k < n; k++) {
-      FloatVector low = load(tile, k * PANEL + o);
-      FloatVector high = load(tile, k * PANEL + o + HALF);
+      FloatVector low = FloatVector.fromArray(F, tile, k * PANEL + o);
+      FloatVector high = FloatVector.fromArray(F, tile, k * PANEL + o + HALF);
       int at = from + k * GROUP;
       FloatVector factor = FloatVector.broadcast(F, x[at]);
       a0 = low.fma(factor, a0);
@@ -273,17 +322,17 @@ final class VectorProducts {
   /** The same for four tokens. */
   private static void four(
       float[] tile, int o, int n, float[] x, int from, float[] out, int to, int s) {
-    FloatVector a0 = load(out, to);
-    FloatVector a1 = load(out, to + s);
-    FloatVector a2 = load(out, to + 2 * s);
-    FloatVector a3 = load(out, to + 3 * s);
-    FloatVector b0 = load(out, to + HALF);
-    FloatVector b1 = load(out, to + s + HALF);
-    FloatVector b2 = load(out, to + 2 * s + HALF);
-    FloatVector b3 = load(out, to + 3 * s + HALF);
+    FloatVector a0 = FloatVector.fromArray(F, out, to);
+    FloatVector a1 = FloatVector.fromArray(F, out, to + s);
+    FloatVector a2 = FloatVector.fromArray(F, out, to + 2 * s);
+    FloatVector a3 = FloatVector.fromArray(F, out, to + 3 * s);
+    FloatVector b0 = FloatVector.fromArray(F, out, to + HALF);
+    FloatVector b1 = FloatVector.fromArray(F, out, to + s + HALF);
+    FloatVector b2 = FloatVector.fromArray(F, out, to + 2 * s + HALF);
+    FloatVector b3 = FloatVector.fromArray(F, out, to + 3 * s + HALF);
     for (int k = 0; k < n; k++) {
-      FloatVector low = load(tile, k * PANEL + o);
-      FloatVector high = load(tile, k * PANEL + o + HALF);
+      FloatVector low = FloatVector.fromArray(F, tile, k * PANEL + o);
+      FloatVector high = FloatVector.fromArray(F, tile, k * PANEL + o + HALF);
       int at = from + k * GROUP;
       FloatVector factor = FloatVector.broadcast(F, x[at]);
       a0 = low.fma(factor, a0);
@@ -306,9 +355,5 @@ final class VectorProducts {
     b1.intoArray(out, to + s + HALF);
     b2.intoArray(out, to + 2 * s + HALF);
     b3.intoArray(out, to + 3 * s + HALF);
-  }
-
-  private static FloatVector load(float[] from, int at) {
-    return FloatVector.fromArray(F, from, at);
   }
 }

@@ -17,6 +17,15 @@ public enum WeightType {
   /** Bytes of a panel's scales before its block of quantised weights. */
   static final int SCALES = 64;
 
+  /**
+   * How a half becomes a float: its bits, with the sign extended, shifted to where a float's are,
+   * masked, make the number times 2^-112, denormal halves included.
+   */
+  static final int HALF_SHIFT = 13;
+
+  static final int HALF_BITS = 0x8fffe000;
+  static final float HALF_FACTOR = 0x1p112f;
+
   private final int block;
   private final int fileBytes;
   private final int cellBytes;

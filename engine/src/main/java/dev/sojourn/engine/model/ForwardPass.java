@@ -180,12 +180,24 @@ final class ForwardPass {
     int stride = strides.feedForward();
     pool.run(
         groups(n),
-        (_, group) -> {
+        (worker, group) -> {
           for (int row = group * Kernels.GROUP; row < end(group, n); row++) {
-            kernels.siluTimes(w.gate, w.up, row * stride, h.feedForward());
+            siluTimesUp(row * stride, scratch[worker].tile);
           }
           Kernels.interleave(w.gate, stride, h.feedForward(), n, group, w.input);
         });
+  }
+
+  /** {@code gate / (1 + exp(-gate)) * up}, as much at a time as the scratch holds. */
+  private void siluTimesUp(int row, float[] exp) {
+    for (int first = 0; first < h.feedForward(); first += exp.length) {
+      int count = Math.min(exp.length, h.feedForward() - first);
+      int at = row + first;
+      kernels.exp(w.gate, at, 0, -1, exp, 0, count);
+      for (int i = 0; i < count; i++) {
+        w.gate[at + i] = w.gate[at + i] / (1 + exp[i]) * w.up[at + i];
+      }
+    }
   }
 
   private void addDelta(int n) {

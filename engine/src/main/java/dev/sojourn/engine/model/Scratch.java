@@ -1,15 +1,14 @@
 package dev.sojourn.engine.model;
 
 import dev.sojourn.engine.kernel.Kernels;
-import dev.sojourn.engine.kernel.PackedMatrix;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /** What one compute thread writes on; overwritten by each unit of work. */
 final class Scratch {
 
-  /** Unpacked weights. */
-  final float[] tile = new float[Kernels.TILE_COLUMNS * PackedMatrix.PANEL];
+  /** Unpacked weights; between products whatever a step needs. */
+  final float[] tile = new float[Kernels.TILE_FLOATS];
 
   /** Running sums of a reduction. */
   final float[] sums = new float[Kernels.LANES];

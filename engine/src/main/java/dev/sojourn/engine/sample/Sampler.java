@@ -42,7 +42,7 @@ public final class Sampler {
       return likeliest;
     }
     float greatest = logits[likeliest];
-    kernels.exp(logits, greatest, parameters.temperature(), weights, weights.length);
+    kernels.exp(logits, 0, greatest, parameters.temperature(), weights, 0, weights.length);
     double share = uniform(parameters.seed(), parameters.choice(), position);
     boolean uncut = parameters.topK() == 0 && parameters.topP() == 1 && parameters.minP() == 0;
     return uncut ? drawFromAll(share) : drawFromLikeliest(logits, parameters, share);
@@ -56,7 +56,7 @@ public final class Sampler {
    */
   public double logSumExp(float[] logits) {
     float greatest = logits[likeliest(logits)];
-    kernels.exp(logits, greatest, 1, weights, weights.length);
+    kernels.exp(logits, 0, greatest, 1, weights, 0, weights.length);
     double sum = 0;
     for (float weight : weights) {
       sum += weight;
