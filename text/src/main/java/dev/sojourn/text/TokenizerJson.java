@@ -76,10 +76,8 @@ final class TokenizerJson {
   private ObjectNode model(ArrayNode merges) {
     ObjectNode ids = JSON.objectNode();
     for (int id = 0; id < vocabulary.tokens().size(); id++) {
-      boolean special =
-          vocabulary.types().get(id) != TokenType.UNKNOWN
-              && (vocabulary.control(id) || vocabulary.types().get(id) == TokenType.USER_DEFINED);
-      if (!special) {
+      boolean unknown = vocabulary.types().get(id) == TokenType.UNKNOWN;
+      if (unknown || !vocabulary.control(id)) {
         ids.put(vocabulary.tokens().get(id), id);
       }
     }
