@@ -79,6 +79,9 @@ class RouterRacesTest {
     try (TurnGuard guard = house.begin("s", Action.OPEN)) {
       guard.select(prompt(100));
       assertThatThrownBy(guard::open).isInstanceOf(FaultException.class);
+      assertThatThrownBy(guard::open)
+          .as("a second try could meet the first one's close")
+          .isInstanceOf(IllegalStateException.class);
     }
     assertThat(house.engines.open).isEmpty();
     assertThat(house.engines.closeCalls).hasSize(1);
