@@ -7,6 +7,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
@@ -17,9 +18,9 @@ import java.util.Objects;
  * measurements run on. A model is complete (a byte-level vocabulary trained on a short text, a
  * ChatML template, every tensor) and its bytes depend on the spec and the seed alone.
  *
- * <p>Its answers mean nothing, but they are varied: readable words of the text, in proportion to
- * how often they occur there, in an order that depends on everything before; and they end after
- * about {@value #TOKENS_PER_ANSWER} tokens, give or take. {@link SyntheticWeights} says how.
+ * <p>Its answers mean nothing, but they are varied: readable words of that text, in an order that
+ * depends on everything before. They end by themselves, after fifty tokens on average, some after
+ * five and some after two hundred. {@link SyntheticWeights} says how.
  */
 public final class SyntheticModel {
 
@@ -110,7 +111,9 @@ public final class SyntheticModel {
   /** Bytes and special tokens. */
   public static final int SMALLEST_VOCABULARY = 256 + 3;
 
-  static final int TOKENS_PER_ANSWER = 60;
+  private static final double FLATTENING = 0.7;
+  private static final double TURN_END_SHARE = 1.0 / 100;
+  private static final float NEVER = -30;
 
   private static final String END_OF_TEXT = "<|endoftext|>";
   private static final String TURN_START = "<|im_start|>";
@@ -190,21 +193,23 @@ public final class SyntheticModel {
   }
 
   /**
-   * Returns for each token the logarithm of how likely it should be, whatever stands before it.
-   * Tokens that the text does not contain are rare; bytes alone, which would spell broken
-   * characters, and tokens that stand for nothing never come up.
+   * Returns for each token the logarithm of how likely it should be, whatever stands before it: its
+   * count in the text, flattened so that the commonest words do not crowd out all others. Bytes
+   * that the text does not contain, which would spell broken characters, and tokens that stand for
+   * nothing never come up; parts of words that the text does not need are rare.
    */
   private static float[] logProbabilities(Spec spec, BytePairTraining.Result trained) {
-    float never = -30;
-    double all = trained.counts().stream().mapToInt(count -> count).sum();
-    float[] log = new float[spec.vocabulary()];
-    for (int id = 0; id < log.length; id++) {
-      int count = id < trained.counts().size() ? trained.counts().get(id) : 0;
-      boolean rare = count == 0 && id >= 256 && id < trained.counts().size();
-      log[id] = count > 0 || rare ? (float) StrictMath.log(Math.max(count, 0.1) / all) : never;
+    double[] weights = new double[spec.vocabulary()];
+    for (int id = 0; id < trained.counts().size(); id++) {
+      double rare = id < 256 ? 0 : 0.1;
+      weights[id] = StrictMath.pow(Math.max(trained.counts().get(id), rare), FLATTENING);
     }
-    int turnEnd = trained.tokens().size() + 2;
-    log[turnEnd] = (float) -StrictMath.log(TOKENS_PER_ANSWER);
+    double all = Arrays.stream(weights).sum();
+    weights[trained.tokens().size() + 2] = all * TURN_END_SHARE;
+    float[] log = new float[weights.length];
+    for (int id = 0; id < log.length; id++) {
+      log[id] = weights[id] == 0 ? NEVER : (float) StrictMath.log(weights[id] / all);
+    }
     return log;
   }
 

@@ -15,8 +15,8 @@ import java.util.Arrays;
  * part that depends on the whole context.
  *
  * <p>The constant is as large as all the other numbers together (their variance: 1 from the
- * embedding, about {@link #PER_LAYER} from each layer), so after a norm it is {@code sqrt(d / 2)}
- * and they have a variance of a half, which the weights of the norms make up for.
+ * embedding, about 2 from each layer), so after a norm it is {@code sqrt(d / 2)} and they have a
+ * variance of a half, which the weights of the norms make up for.
  *
  * <p>A number is drawn by its place (seed, tensor, row, column) with SplitMix64 (Steele et al.,
  * 2014), as the sum of four integers, nearly normal: no floating-point function is involved that
@@ -24,11 +24,22 @@ import java.util.Arrays;
  */
 final class SyntheticWeights {
 
-  /** Variance that a layer adds to the residual stream, roughly: measured on the small model. */
-  private static final double PER_LAYER = 1.5;
+  /**
+   * Variance that a layer adds to the residual stream, roughly: 1.4 by the feed-forward part (four
+   * times what SiLU leaves of a variance of 1), and by attention between 0 (the average of many
+   * values) and 1 (a single one).
+   */
+  private static final double PER_LAYER = 2;
 
   /** Standard deviation of the part of a logit that depends on the context. */
-  private static final double CONTEXT_PART = 2.5;
+  private static final double CONTEXT_PART = 3;
+
+  /**
+   * How much larger than usual queries and keys are. Attention then picks few tokens instead of
+   * averaging over all, and which ones changes from position to position: greedy answers do not run
+   * in circles.
+   */
+  private static final float SHARPNESS = 2;
 
   private static final double SQRT_2 = StrictMath.sqrt(2);
 
@@ -69,8 +80,8 @@ final class SyntheticWeights {
     for (int layer = 0; layer < spec.layers(); layer++) {
       String block = "blk." + layer + '.';
       blindNorm(writer, block + "attn_norm.weight");
-      add(writer, block + "attn_q.weight", matrix(d, queries, 1 / root(d)));
-      add(writer, block + "attn_k.weight", matrix(d, keys, 1 / root(d)));
+      add(writer, block + "attn_q.weight", matrix(d, queries, SHARPNESS / root(d)));
+      add(writer, block + "attn_k.weight", matrix(d, keys, SHARPNESS / root(d)));
       add(writer, block + "attn_v.weight", matrix(d, keys, 1 / root(d)));
       if (spec.architecture() == Architecture.QWEN2) {
         vector(writer, block + "attn_q.bias", queries, 0);
@@ -78,8 +89,8 @@ final class SyntheticWeights {
         vector(writer, block + "attn_v.bias", keys, 0);
       }
       if (spec.architecture() == Architecture.QWEN3) {
-        vector(writer, block + "attn_q_norm.weight", spec.headDimension(), 1);
-        vector(writer, block + "attn_k_norm.weight", spec.headDimension(), 1);
+        vector(writer, block + "attn_q_norm.weight", spec.headDimension(), SHARPNESS);
+        vector(writer, block + "attn_k_norm.weight", spec.headDimension(), SHARPNESS);
       }
       mute(writer, block + "attn_output.weight", matrix(queries, d, 1 / root(queries)));
       blindNorm(writer, block + "ffn_norm.weight");
