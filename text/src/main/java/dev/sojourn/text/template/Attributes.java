@@ -93,7 +93,12 @@ final class Attributes {
                 Object value = Values.lookUp(map, bound.at(0));
                 return value == null ? bound.at(1) : value;
               };
-      case "copy" -> (Callable) (arguments, rendering) -> new LinkedHashMap<>(map);
+      case "copy" ->
+          (Callable)
+              (arguments, rendering) -> {
+                rendering.spendItems(map.size());
+                return new LinkedHashMap<>(map);
+              };
       case "clear", "pop", "popitem", "setdefault", "update" -> Undefined.unsafe(map, name);
       default -> null;
     };
@@ -108,27 +113,29 @@ final class Attributes {
 
   private static @Nullable Object listMethod(List<?> list, String name) {
     return switch (name) {
-      case "index" -> (Callable) (arguments, rendering) -> index(list, arguments);
+      case "index" -> (Callable) (arguments, rendering) -> index(list, arguments, rendering);
       case "count" ->
           (Callable)
               (arguments, rendering) -> {
                 Object sought = arguments.bind("count", 1, "value").at(0);
-                return list.stream().filter(e -> Comparison.equal(Values.of(e), sought)).count();
+                return list.stream()
+                    .filter(e -> Comparison.equal(Values.of(e), sought, rendering))
+                    .count();
               };
       case "copy" ->
           list instanceof Tuple || list instanceof Range
               ? null
-              : (Callable) (arguments, rendering) -> new ArrayList<>(list);
+              : (Callable) (arguments, rendering) -> Values.list(list, rendering);
       case "append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove" ->
           list instanceof Tuple || list instanceof Range ? null : Undefined.unsafe(list, name);
       default -> null;
     };
   }
 
-  private static Object index(List<?> list, Arguments arguments) {
+  private static Object index(List<?> list, Arguments arguments, Rendering rendering) {
     Object sought = arguments.bind("index", 1, "value").at(0);
     for (int i = 0; i < list.size(); i++) {
-      if (Comparison.equal(Values.of(list.get(i)), sought)) {
+      if (Comparison.equal(Values.of(list.get(i)), sought, rendering)) {
         return (long) i;
       }
     }
@@ -163,7 +170,7 @@ final class Attributes {
   }
 
   /** Returns {@code of[start:stop:step]}; what is not given is None. */
-  static Object slice(Object of, Object start, Object stop, Object step) {
+  static Object slice(Object of, Object start, Object stop, Object step, Rendering rendering) {
     return switch (of) {
       case String text -> sliceText(text, start, stop, step);
       case Markup markup -> new Markup(sliceText(markup.text(), start, stop, step));
@@ -176,6 +183,7 @@ final class Attributes {
       }
       case List<?> list -> {
         Steps steps = Steps.of(list.size(), start, stop, step);
+        rendering.spendItems(steps.count);
         List<Object> part = new ArrayList<>((int) steps.count);
         for (long i = 0; i < steps.count; i++) {
           part.add(Values.of(list.get((int) (steps.first + i * steps.step))));

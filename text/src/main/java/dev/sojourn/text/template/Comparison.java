@@ -22,15 +22,15 @@ enum Comparison {
     this.symbol = symbol;
   }
 
-  /** Applies the operator. */
-  boolean test(Object a, Object b) {
+  /** Applies the operator; what it reads of the operands is paid for. */
+  boolean test(Object a, Object b, Rendering rendering) {
     return switch (this) {
-      case EQUAL -> equal(a, b);
-      case NOT_EQUAL -> !equal(a, b);
-      case IN -> contains(b, a);
-      case NOT_IN -> !contains(b, a);
+      case EQUAL -> equal(a, b, rendering);
+      case NOT_EQUAL -> !equal(a, b, rendering);
+      case IN -> contains(b, a, rendering);
+      case NOT_IN -> !contains(b, a, rendering);
       case LESS, LESS_OR_EQUAL, GREATER, GREATER_OR_EQUAL -> {
-        int order = order(a, b, symbol);
+        int order = order(a, b, symbol, rendering);
         yield !Numbers.isNan(a)
             && !Numbers.isNan(b)
             && switch (this) {
@@ -44,8 +44,9 @@ enum Comparison {
   }
 
   /** Python's {@code a == b}. */
-  static boolean equal(Object a, Object b) {
+  static boolean equal(Object a, Object b, Rendering rendering) {
     if (a instanceof String x && b instanceof String y) {
+      rendering.spend(Math.min(x.length(), y.length()));
       return x.equals(y);
     }
     if (Numbers.numeric(a) && Numbers.numeric(b)) {
@@ -54,38 +55,40 @@ enum Comparison {
     return switch (a) {
       case String x -> x.equals(Values.text(b));
       case Markup x -> x.text().equals(Values.text(b));
-      case Range x -> b instanceof Range y && equalLists(x, y);
+      case Range x -> b instanceof Range y && equalLists(x, y, rendering);
       case List<?> x ->
           b instanceof List<?> y
               && a instanceof Tuple == b instanceof Tuple
               && !(b instanceof Range)
-              && equalLists(x, y);
-      case Map<?, ?> x -> b instanceof Map<?, ?> y && equalMaps(x, y);
+              && equalLists(x, y, rendering);
+      case Map<?, ?> x -> b instanceof Map<?, ?> y && equalMaps(x, y, rendering);
       case Undefined x -> b instanceof Undefined;
       default -> a.equals(b);
     };
   }
 
-  private static boolean equalLists(List<?> x, List<?> y) {
+  private static boolean equalLists(List<?> x, List<?> y, Rendering rendering) {
     if (x.size() != y.size()) {
       return false;
     }
     Iterator<?> other = y.iterator();
     for (Object element : x) {
-      if (!equal(Values.of(element), Values.of(other.next()))) {
+      rendering.spendItems(1);
+      if (!equal(Values.of(element), Values.of(other.next()), rendering)) {
         return false;
       }
     }
     return true;
   }
 
-  private static boolean equalMaps(Map<?, ?> x, Map<?, ?> y) {
+  private static boolean equalMaps(Map<?, ?> x, Map<?, ?> y, Rendering rendering) {
     if (x.size() != y.size()) {
       return false;
     }
     for (Map.Entry<?, ?> entry : x.entrySet()) {
+      rendering.spendItems(1);
       Object value = Values.lookUp(y, Values.of(entry.getKey()));
-      if (value == null || !equal(Values.of(entry.getValue()), value)) {
+      if (value == null || !equal(Values.of(entry.getValue()), value, rendering)) {
         return false;
       }
     }
@@ -93,7 +96,7 @@ enum Comparison {
   }
 
   /** Python's {@code item in container}. */
-  static boolean contains(Object container, Object item) {
+  static boolean contains(Object container, Object item, Rendering rendering) {
     String text = Values.text(container);
     if (text != null) {
       String part = Values.text(item);
@@ -101,6 +104,7 @@ enum Comparison {
         throw new TemplateException(
             "'in <string>' requires string as left operand, not " + Values.typeName(item));
       }
+      rendering.spend(text.length());
       return text.contains(part);
     }
     if (container instanceof Map<?, ?> map) {
@@ -115,23 +119,27 @@ enum Comparison {
           "argument of type '" + Values.typeName(container) + "' is not iterable");
     }
     while (items.hasNext()) {
-      if (equal(items.next(), item)) {
+      rendering.spendItems(1);
+      if (equal(items.next(), item, rendering)) {
         return true;
       }
     }
     return false;
   }
 
-  /** The order that sorting uses. */
-  static final Comparator<Object> ORDER = (a, b) -> order(a, b, "<");
+  /** Returns the order that sorting uses. */
+  static Comparator<Object> order(Rendering rendering) {
+    return (a, b) -> order(a, b, "<", rendering);
+  }
 
-  private static int order(Object a, Object b, String symbol) {
+  private static int order(Object a, Object b, String symbol, Rendering rendering) {
     if (Numbers.numeric(a) && Numbers.numeric(b)) {
       return Numbers.compare(a, b);
     }
     String x = Values.text(a);
     String y = Values.text(b);
     if (x != null && y != null) {
+      rendering.spend(Math.min(x.length(), y.length()));
       return compareText(x, y);
     }
     if (a instanceof List<?> p
@@ -142,8 +150,9 @@ enum Comparison {
       for (int i = 0; i < Math.min(p.size(), q.size()); i++) {
         Object left = Values.of(p.get(i));
         Object right = Values.of(q.get(i));
-        if (!equal(left, right)) {
-          return order(left, right, symbol);
+        rendering.spendItems(1);
+        if (!equal(left, right, rendering)) {
+          return order(left, right, symbol, rendering);
         }
       }
       return Integer.compare(p.size(), q.size());

@@ -92,7 +92,11 @@ sealed interface Expression {
     public Object evaluate(Frame frame) {
       return frame.rendering.spent(
           Attributes.slice(
-              of.evaluate(frame), part(start, frame), part(stop, frame), part(step, frame)));
+              of.evaluate(frame),
+              part(start, frame),
+              part(stop, frame),
+              part(step, frame),
+              frame.rendering));
     }
 
     private static Object part(@Nullable Expression part, Frame frame) {
@@ -167,7 +171,7 @@ sealed interface Expression {
       if (function == null) {
         throw new TemplateException("no test named '" + name + "'");
       }
-      return function.test(value.evaluate(frame), arguments.evaluate(frame));
+      return function.test(value.evaluate(frame), arguments.evaluate(frame), frame.rendering);
     }
   }
 
@@ -226,9 +230,7 @@ sealed interface Expression {
       Object left = first.evaluate(frame);
       for (Operand operand : operands) {
         Object right = operand.value().evaluate(frame);
-        frame.rendering.spent(left);
-        frame.rendering.spent(right);
-        if (!operand.comparison().test(left, right)) {
+        if (!operand.comparison().test(left, right, frame.rendering)) {
           return false;
         }
         left = right;

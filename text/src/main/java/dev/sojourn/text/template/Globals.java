@@ -47,6 +47,7 @@ final class Globals {
     }
     for (Object source : arguments.positional()) {
       if (source instanceof Map<?, ?> entries) {
+        rendering.spendItems(entries.size());
         entries.forEach((key, value) -> map.put(Values.of(key), Values.of(value)));
         continue;
       }

@@ -121,7 +121,7 @@ final class Json {
     }
     List<Map.Entry<?, ?>> entries = new ArrayList<>(map.entrySet());
     if (sorted) {
-      entries.sort(Comparator.comparing(e -> Values.of(e.getKey()), Comparison.ORDER));
+      entries.sort(Comparator.comparing(e -> Values.of(e.getKey()), Comparison.order(rendering)));
     }
     out.append('{');
     String separator = "";

@@ -79,10 +79,14 @@ final class Lexer {
         to--;
       }
     } else if (sign != '+' && !print) {
-      int start = Math.max(at, source.lastIndexOf('\n', end - 1) + 1);
-      if (start > at || lineStarts) {
-        to = skipSpace(start) >= end ? start : end;
+      int start = end;
+      while (start > at
+          && source.charAt(start - 1) != '\n'
+          && Characters.space(source.charAt(start - 1))) {
+        start--;
       }
+      boolean beginsLine = start == at ? lineStarts : source.charAt(start - 1) == '\n';
+      to = beginsLine ? start : end;
     }
     if (to > at) {
       add(Token.Kind.DATA, source.substring(at, to), at);
@@ -311,10 +315,8 @@ final class Lexer {
       countedTo = 0;
       line = 1;
     }
-    for (int i = source.indexOf('\n', countedTo);
-        i >= 0 && i < position;
-        i = source.indexOf('\n', i + 1)) {
-      line++;
+    for (int i = countedTo; i < position; i++) {
+      line += source.charAt(i) == '\n' ? 1 : 0;
     }
     countedTo = position;
     return line;

@@ -90,7 +90,7 @@ final class Loop implements Iterator<Object>, Callable {
         yield next == null ? new Undefined("there is no next item") : next;
       }
       case "cycle" -> (Callable) (arguments, rendering) -> cycle(arguments);
-      case "changed" -> (Callable) (arguments, rendering) -> changed(arguments);
+      case "changed" -> (Callable) this::changed;
       default -> null;
     };
   }
@@ -103,8 +103,8 @@ final class Loop implements Iterator<Object>, Callable {
     return items.get(index % items.size());
   }
 
-  private boolean changed(Arguments arguments) {
-    if (lastChanged != null && Comparison.equal(lastChanged, arguments.positional())) {
+  private boolean changed(Arguments arguments, Rendering rendering) {
+    if (lastChanged != null && Comparison.equal(lastChanged, arguments.positional(), rendering)) {
       return false;
     }
     lastChanged = arguments.positional();

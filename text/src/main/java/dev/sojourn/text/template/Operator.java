@@ -48,7 +48,7 @@ enum Operator {
       return new Markup(Markup.escape(a).text() + Markup.escape(b).text());
     }
     if (a instanceof List<?> p && b instanceof List<?> q && sameSequence(p, q)) {
-      rendering.spend((long) p.size() + q.size());
+      rendering.spendItems((long) p.size() + q.size());
       List<Object> sum = new ArrayList<>(p.size() + q.size());
       p.forEach(e -> sum.add(Values.of(e)));
       q.forEach(e -> sum.add(Values.of(e)));
@@ -73,7 +73,7 @@ enum Operator {
       case String text -> repeat(text, times, rendering);
       case Markup markup -> new Markup(repeat(markup.text(), times, rendering));
       case List<?> list -> {
-        rendering.spend((long) list.size() * times);
+        rendering.spendItems((long) list.size() * times);
         List<Object> repeated = new ArrayList<>(list.size() * (list.isEmpty() ? 0 : times));
         for (int i = 0; i < times && !list.isEmpty(); i++) {
           list.forEach(e -> repeated.add(Values.of(e)));

@@ -1,24 +1,25 @@
 package dev.sojourn.text.template;
 
 import java.time.LocalDateTime;
-import java.util.List;
 
 /**
  * The state of one rendering: its output, its time, and what it may still spend. A template comes
- * with a model file, so it is bounded rather than trusted: in the steps it takes, in the characters
- * and elements it makes or reads, in the size of any one value, and in how deep its macros go.
- * Confined to one thread.
+ * with a model file, so it is bounded rather than trusted: in the steps it takes, in what it makes
+ * or reads, in the size of any one value, and in how deep its macros go. Confined to one thread.
  */
 final class Rendering {
 
   /** Loop iterations and calls of one rendering. */
   private static final long STEPS = 5_000_000;
 
-  /** Characters and elements that the operations of one rendering may touch. */
+  /** Characters that the operations of one rendering may touch. */
   private static final long WORK = 1L << 30;
 
-  /** Characters of the output, and characters or elements of any value. */
+  /** Characters of the output, and of any value. */
   static final int LARGEST = 1 << 25;
+
+  /** What an element of a list costs, in characters. */
+  private static final int ITEM = 64;
 
   /** Macros, call blocks and recursive loops inside each other. */
   private static final int DEPTH = 100;
@@ -40,24 +41,36 @@ final class Rendering {
     }
   }
 
-  /** Pays for characters or elements about to be made or read. */
-  void spend(long size) {
-    if (size > LARGEST) {
+  /** Pays for characters about to be made or read. */
+  void spend(long characters) {
+    if (characters > LARGEST) {
       throw new TemplateException(
-          "a value of " + size + " characters or elements; at most " + LARGEST + " are allowed");
+          "a text of " + characters + " characters; at most " + LARGEST + " are allowed");
     }
+    pay(characters);
+  }
+
+  /** Pays for elements of lists and dicts about to be made or read; each costs more than text. */
+  void spendItems(long count) {
+    if (count > LARGEST / ITEM) {
+      throw new TemplateException(
+          "a list of " + count + " elements; at most " + LARGEST / ITEM + " are allowed");
+    }
+    pay(count * ITEM);
+  }
+
+  private void pay(long size) {
     work += size;
     if (work > WORK) {
-      throw new TemplateException("more than " + WORK + " characters and elements of work");
+      throw new TemplateException("the template does too much");
     }
   }
 
-  /** Pays for reading or having made a value, and returns it. */
+  /** Pays for reading or having made a text, and returns it. */
   Object spent(Object value) {
     switch (value) {
       case String text -> spend(text.length());
       case Markup markup -> spend(markup.text().length());
-      case List<?> list -> spend(list.size());
       default -> {}
     }
     return value;

@@ -62,7 +62,7 @@ final class SelectionFilters {
       }
       UnaryOperator<Object> part =
           byAttribute ? Paths.of(arguments.positional().getFirst()) : UnaryOperator.identity();
-      Predicate<Object> test = test(byAttribute ? arguments.from(1) : arguments);
+      Predicate<Object> test = test(byAttribute ? arguments.from(1) : arguments, rendering);
       for (Object item : Values.list(value, rendering)) {
         rendering.step();
         if (test.test(part.apply(item)) == wanted) {
@@ -73,7 +73,7 @@ final class SelectionFilters {
     return new Generator(selected);
   }
 
-  private static Predicate<Object> test(Arguments arguments) {
+  private static Predicate<Object> test(Arguments arguments, Rendering rendering) {
     if (arguments.positional().isEmpty()) {
       return Values::truth;
     }
@@ -83,6 +83,6 @@ final class SelectionFilters {
       throw new TemplateException("no test named '" + name + "'");
     }
     Arguments rest = arguments.from(1);
-    return item -> test.test(item, rest);
+    return item -> test.test(item, rest, rendering);
   }
 }

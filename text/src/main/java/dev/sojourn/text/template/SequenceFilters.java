@@ -88,17 +88,19 @@ final class SequenceFilters {
     Arguments.Bound bound = arguments.bind("sort", 0, "reverse", "case_sensitive", "attribute");
     List<Object> items = Values.list(value, rendering);
     List<UnaryOperator<Object>> paths = Paths.list(bound.at(2), bound.flag(1));
-    sort(items, item -> new Tuple(paths.stream().map(p -> p.apply(item)).toList()), bound.flag(0));
+    UnaryOperator<Object> key = item -> new Tuple(paths.stream().map(p -> p.apply(item)).toList());
+    sort(items, key, bound.flag(0), rendering);
     return items;
   }
 
   /** Sorts by a key that is made once of each item; equal items keep their order. */
-  private static void sort(List<Object> items, UnaryOperator<Object> key, boolean reverse) {
+  private static void sort(
+      List<Object> items, UnaryOperator<Object> key, boolean reverse, Rendering rendering) {
     record Keyed(Object key, Object item) {}
 
     List<Keyed> keyed = new ArrayList<>(items.size());
     items.forEach(item -> keyed.add(new Keyed(key.apply(item), item)));
-    Comparator<Keyed> order = Comparator.comparing(Keyed::key, Comparison.ORDER);
+    Comparator<Keyed> order = Comparator.comparing(Keyed::key, Comparison.order(rendering));
     keyed.sort(reverse ? order.reversed() : order);
     for (int i = 0; i < keyed.size(); i++) {
       items.set(i, keyed.get(i).item());
@@ -117,7 +119,7 @@ final class SequenceFilters {
     List<Object> pairs = Values.list(new DictView(DictView.Kind.dict_items, map), rendering);
     UnaryOperator<Object> fold = bound.flag(0) ? UnaryOperator.identity() : Paths::ignoreCase;
     int part = by.equals("key") ? 0 : 1;
-    sort(pairs, pair -> fold.apply(((Tuple) pair).get(part)), bound.flag(2));
+    sort(pairs, pair -> fold.apply(((Tuple) pair).get(part)), bound.flag(2), rendering);
     return pairs;
   }
 
@@ -142,12 +144,12 @@ final class SequenceFilters {
     UnaryOperator<Object> path =
         bound.flag(2) ? exact : item -> Paths.ignoreCase(exact.apply(item));
     List<Object> items = Values.list(value, rendering);
-    sort(items, path, false);
+    sort(items, path, false, rendering);
     List<Object> groups = new ArrayList<>();
     for (int from = 0; from < items.size(); ) {
       Object key = path.apply(items.get(from));
       int to = from + 1;
-      while (to < items.size() && Comparison.equal(key, path.apply(items.get(to)))) {
+      while (to < items.size() && Comparison.equal(key, path.apply(items.get(to)), rendering)) {
         to++;
       }
       groups.add(new Group(exact.apply(items.get(from)), new ArrayList<>(items.subList(from, to))));
@@ -165,7 +167,7 @@ final class SequenceFilters {
     Object bestKey = None.NONE;
     for (Object item : Values.list(value, rendering)) {
       Object key = path.apply(item);
-      if (best == null || better.test(key, bestKey)) {
+      if (best == null || better.test(key, bestKey, rendering)) {
         best = item;
         bestKey = key;
       }
@@ -200,7 +202,7 @@ final class SequenceFilters {
       List<Object> batch =
           new ArrayList<>(items.subList(from, Math.min(items.size(), from + step)));
       if (bound.has(1) && batch.size() < size) {
-        rendering.spend(size);
+        rendering.spendItems(size);
         batch.addAll(Collections.nCopies(size - batch.size(), bound.at(1)));
       }
       batches.add(batch);
@@ -218,7 +220,7 @@ final class SequenceFilters {
     if (slices == 0) {
       throw new TemplateException("slice(): slices must not be zero");
     }
-    rendering.spend(Math.max(slices, 0));
+    rendering.spendItems(Math.max(slices, 0));
     List<Object> columns = new ArrayList<>();
     int from = 0;
     for (int i = 0; i < slices; i++) {

@@ -29,8 +29,8 @@ final class StringMethods {
           Map.entry("rstrip", (s, a, r) -> strip(s, characters("rstrip", a), false, true)),
           Map.entry("removeprefix", (s, a, r) -> removePrefix(s, one("removeprefix", a))),
           Map.entry("removesuffix", (s, a, r) -> removeSuffix(s, one("removesuffix", a))),
-          Map.entry("startswith", (s, a, r) -> affix("startswith", s, a, true)),
-          Map.entry("endswith", (s, a, r) -> affix("endswith", s, a, false)),
+          Map.entry("startswith", (s, a, r) -> affix("startswith", s, a, r, true)),
+          Map.entry("endswith", (s, a, r) -> affix("endswith", s, a, r, false)),
           Map.entry("split", (s, a, r) -> Splitting.split(s, a, r, false)),
           Map.entry("rsplit", (s, a, r) -> Splitting.split(s, a, r, true)),
           Map.entry("splitlines", (s, a, r) -> Splitting.lines(s, a)),
@@ -108,10 +108,12 @@ final class StringMethods {
     return text.endsWith(suffix) ? text.substring(0, text.length() - suffix.length()) : text;
   }
 
-  private static boolean affix(String method, String self, Arguments arguments, boolean start) {
+  private static boolean affix(
+      String method, String self, Arguments arguments, Rendering rendering, boolean start) {
     Arguments.Bound bound = arguments.bind(method, 1, "affix", "start", "end");
     Object affix = bound.at(0);
-    String text = Values.text(Attributes.slice(self, bound.at(1), bound.at(2), None.NONE));
+    String text =
+        Values.text(Attributes.slice(self, bound.at(1), bound.at(2), None.NONE, rendering));
     List<?> affixes = affix instanceof Tuple tuple ? tuple : List.of(bound.text(0));
     for (Object one : affixes) {
       String part = Values.text(one);

@@ -11,7 +11,7 @@ final class Tests {
   interface Function {
 
     /** Tests a value. */
-    boolean test(Object value, Arguments arguments);
+    boolean test(Object value, Arguments arguments, Rendering rendering);
   }
 
   static final Map<String, Function> BY_NAME = all();
@@ -20,29 +20,29 @@ final class Tests {
 
   private static Map<String, Function> all() {
     Map<String, Function> all = new HashMap<>();
-    all.put("defined", (v, a) -> !(v instanceof Undefined));
-    all.put("undefined", (v, a) -> v instanceof Undefined);
-    all.put("none", (v, a) -> v == None.NONE);
-    all.put("boolean", (v, a) -> v instanceof Boolean);
-    all.put("true", (v, a) -> v.equals(true));
-    all.put("false", (v, a) -> v.equals(false));
-    all.put("integer", (v, a) -> v instanceof Number && Numbers.integer(v) != null);
-    all.put("float", (v, a) -> v instanceof Number && Numbers.integer(v) == null);
-    all.put("number", (v, a) -> Numbers.numeric(v));
-    all.put("string", (v, a) -> Values.text(v) != null);
-    all.put("mapping", (v, a) -> v instanceof Map<?, ?>);
-    all.put("sequence", (v, a) -> sequence(v));
-    all.put("iterable", (v, a) -> v instanceof Loop || Values.iteratorOrNone(v) != null);
-    all.put("callable", (v, a) -> v instanceof Callable);
-    all.put("escaped", (v, a) -> v instanceof Markup);
-    all.put("lower", (v, a) -> Casing.isLower(Printing.str(v)));
-    all.put("upper", (v, a) -> Casing.isUpper(Printing.str(v)));
-    all.put("odd", (v, a) -> remainder(v, 2L) == 1);
-    all.put("even", (v, a) -> remainder(v, 2L) == 0);
-    all.put("divisibleby", (v, a) -> remainder(v, other("divisibleby", a)) == 0);
-    all.put("sameas", (v, a) -> Values.same(v, other("sameas", a)));
-    all.put("filter", (v, a) -> Filters.BY_NAME.containsKey(Printing.str(v)));
-    all.put("test", (v, a) -> Tests.BY_NAME.containsKey(Printing.str(v)));
+    all.put("defined", (v, a, r) -> !(v instanceof Undefined));
+    all.put("undefined", (v, a, r) -> v instanceof Undefined);
+    all.put("none", (v, a, r) -> v == None.NONE);
+    all.put("boolean", (v, a, r) -> v instanceof Boolean);
+    all.put("true", (v, a, r) -> v.equals(true));
+    all.put("false", (v, a, r) -> v.equals(false));
+    all.put("integer", (v, a, r) -> v instanceof Number && Numbers.integer(v) != null);
+    all.put("float", (v, a, r) -> v instanceof Number && Numbers.integer(v) == null);
+    all.put("number", (v, a, r) -> Numbers.numeric(v));
+    all.put("string", (v, a, r) -> Values.text(v) != null);
+    all.put("mapping", (v, a, r) -> v instanceof Map<?, ?>);
+    all.put("sequence", (v, a, r) -> sequence(v));
+    all.put("iterable", (v, a, r) -> v instanceof Loop || Values.iteratorOrNone(v) != null);
+    all.put("callable", (v, a, r) -> v instanceof Callable);
+    all.put("escaped", (v, a, r) -> v instanceof Markup);
+    all.put("lower", (v, a, r) -> Casing.isLower(Printing.str(v)));
+    all.put("upper", (v, a, r) -> Casing.isUpper(Printing.str(v)));
+    all.put("odd", (v, a, r) -> remainder(v, 2L) == 1);
+    all.put("even", (v, a, r) -> remainder(v, 2L) == 0);
+    all.put("divisibleby", (v, a, r) -> remainder(v, other("divisibleby", a)) == 0);
+    all.put("sameas", (v, a, r) -> Values.same(v, other("sameas", a)));
+    all.put("filter", (v, a, r) -> Filters.BY_NAME.containsKey(Printing.str(v)));
+    all.put("test", (v, a, r) -> Tests.BY_NAME.containsKey(Printing.str(v)));
     compares(all, Comparison.IN, "in");
     compares(all, Comparison.EQUAL, "==", "eq", "equalto");
     compares(all, Comparison.NOT_EQUAL, "!=", "ne");
@@ -55,7 +55,7 @@ final class Tests {
 
   private static void compares(Map<String, Function> all, Comparison comparison, String... names) {
     for (String name : names) {
-      all.put(name, (v, a) -> comparison.test(v, other(name, a)));
+      all.put(name, (v, a, r) -> comparison.test(v, other(name, a), r));
     }
   }
 

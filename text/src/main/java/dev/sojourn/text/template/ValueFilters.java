@@ -9,7 +9,7 @@ final class ValueFilters {
 
   static final Map<String, Filters.Function> BY_NAME =
       Map.ofEntries(
-          Map.entry("abs", (v, a, r) -> absolute(v)),
+          Map.entry("abs", (v, a, r) -> absolute(v, r)),
           Map.entry("attr", (v, a, r) -> attribute(v, a)),
           Map.entry("d", (v, a, r) -> defaulted(v, a)),
           Map.entry("default", (v, a, r) -> defaulted(v, a)),
@@ -21,12 +21,12 @@ final class ValueFilters {
 
   private ValueFilters() {}
 
-  private static Object absolute(Object value) {
+  private static Object absolute(Object value, Rendering rendering) {
     if (!Numbers.numeric(value)) {
       throw new TemplateException("bad operand type for abs(): '" + Values.typeName(value) + "'");
     }
     boolean negative =
-        Numbers.isNan(value) || Comparison.LESS.test(value, 0L) || value.equals(-0.0);
+        Numbers.isNan(value) || Comparison.LESS.test(value, 0L, rendering) || value.equals(-0.0);
     Number negated = Numbers.negate(value);
     return negative ? negated : Numbers.negate(negated);
   }

@@ -117,7 +117,7 @@ final class Values {
   static List<Object> list(Object value, Rendering rendering) {
     List<Object> items = new ArrayList<>();
     iterator(value).forEachRemaining(items::add);
-    rendering.spend(items.size());
+    rendering.spendItems(items.size());
     return items;
   }
 
