@@ -47,11 +47,17 @@ final class Conversation {
     return Map.of("role", "assistant", "content", text);
   }
 
-  /** Returns how many messages at the beginning of the two are equal. */
-  static int equalMessages(List<Map<String, ?>> some, List<Map<String, ?>> others) {
-    int common = Math.min(some.size(), others.size());
+  /**
+   * Returns how many messages at the beginning of the two are the same.
+   *
+   * @param held in canonical form
+   * @param sent in any form; most come back as they were sent before, so that form is tried first
+   */
+  static int equalMessages(List<Map<String, ?>> held, List<? extends Map<String, ?>> sent) {
+    int common = Math.min(held.size(), sent.size());
     for (int i = 0; i < common; i++) {
-      if (!some.get(i).equals(others.get(i))) {
+      Map<String, ?> message = held.get(i);
+      if (!message.equals(sent.get(i)) && !message.equals(canonical(sent.get(i)))) {
         return i;
       }
     }

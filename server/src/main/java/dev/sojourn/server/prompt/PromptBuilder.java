@@ -81,13 +81,13 @@ public final class PromptBuilder {
         renderer.orElseThrow(() ->
             Fault.invalid("messages", "this model has no chat template; use /v1/completions")
                 .asException());
-    List<Map<String, ?>> sent = Conversation.canonical(messages);
     Optional<Transcript> held = held(input, transcript);
     if (held.isEmpty()) {
+      List<Map<String, ?>> sent = Conversation.canonical(messages);
       LocalDateTime begun = transcript.map(Transcript::begun).orElseGet(this::now);
       return alignment.begin(chat.render(sent, options, begun), new Said(0, sent, options, true));
     }
-    return chat(chat, held.get(), said(held.get(), sent, input, options));
+    return chat(chat, held.get(), said(held.get(), messages, input, options));
   }
 
   private Prompt chat(ChatRenderer chat, Transcript held, Said said) {
@@ -115,10 +115,11 @@ public final class PromptBuilder {
   }
 
   private static Said said(
-      Transcript held, List<Map<String, ?>> sent, Input input, Map<String, ?> options) {
+      Transcript held, List<? extends Map<String, ?>> sent, Input input, Map<String, ?> options) {
     if (input == Input.FULL) {
       int kept = Conversation.equalMessages(held.messages(), sent);
-      return new Said(kept, sent.subList(kept, sent.size()), options, true);
+      List<Map<String, ?>> added = Conversation.canonical(sent.subList(kept, sent.size()));
+      return new Said(kept, added, options, true);
     }
     if (held.messages().isEmpty()) {
       throw Fault.invalid(
@@ -126,7 +127,7 @@ public final class PromptBuilder {
               "the session's last turn was a plain completion; there are no messages to add to")
           .asException();
     }
-    return new Said(held.messages().size(), sent, options, true);
+    return new Said(held.messages().size(), Conversation.canonical(sent), options, true);
   }
 
   /**
