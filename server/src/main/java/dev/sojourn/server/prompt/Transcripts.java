@@ -59,10 +59,10 @@ public final class Transcripts {
         return held.transcript;
       }
       LocalDateTime now = LocalDateTime.ofInstant(clock.now(), ZoneId.systemDefault());
-      Transcript transcript = new Transcript(tokenizer, now, grown -> account(key, grown));
-      entries.put(key, new Entry(transcript));
-      account(key, transcript);
-      return transcript;
+      Entry entry = new Entry(key, now);
+      entries.put(key, entry);
+      account(entry);
+      return entry.transcript;
     }
   }
 
@@ -72,6 +72,18 @@ public final class Transcripts {
       @Nullable Entry removed = entries.remove(new Key(session, incarnation));
       if (removed != null) {
         bytes -= removed.bytes;
+      }
+    }
+  }
+
+  /** Gives a life's transcript to the next life of its session, which goes on elsewhere. */
+  public void move(SessionId session, Incarnation from, Incarnation to) {
+    synchronized (entries) {
+      @Nullable Entry moved = entries.remove(new Key(session, from));
+      if (moved != null) {
+        moved.key = new Key(session, to);
+        @Nullable Entry replaced = entries.put(moved.key, moved);
+        bytes -= replaced == null ? 0 : replaced.bytes;
       }
     }
   }
@@ -91,13 +103,12 @@ public final class Transcripts {
   }
 
   /** Counts what a transcript takes now, and makes room. One that was forgotten does not count. */
-  private void account(Key key, Transcript transcript) {
+  private void account(Entry entry) {
     synchronized (entries) {
-      @Nullable Entry entry = entries.get(key);
-      if (entry == null || entry.transcript != transcript) {
+      if (entries.get(entry.key) != entry) {
         return;
       }
-      long now = transcript.bytes();
+      long now = entry.transcript.bytes();
       bytes += now - entry.bytes;
       entry.bytes = now;
       Iterator<Entry> oldest = entries.values().iterator();
@@ -110,13 +121,15 @@ public final class Transcripts {
 
   private record Key(SessionId session, Incarnation incarnation) {}
 
-  private static final class Entry {
+  private final class Entry {
 
+    Key key; // changes when the session moves
     final Transcript transcript;
     long bytes;
 
-    Entry(Transcript transcript) {
-      this.transcript = transcript;
+    Entry(Key key, LocalDateTime begun) {
+      this.key = key;
+      this.transcript = new Transcript(tokenizer, begun, _ -> account(this));
     }
   }
 }
