@@ -8,6 +8,12 @@ module dev.sojourn.server {
   requires io.netty.codec.http;
   requires io.netty.common;
   requires io.netty.transport;
+  requires io.prometheus.metrics.core;
+  requires io.prometheus.metrics.model;
+  requires io.prometheus.writer.text;
+  requires java.management;
+  requires jdk.management;
+  requires tools.jackson.dataformat.yaml;
   requires tools.jackson.databind;
   requires static org.jspecify;
 

@@ -100,6 +100,16 @@ public final class EmbeddedWorker implements Worker {
   }
 
   @Override
+  public void check(int rank) {
+    try {
+      engine(rank).check().join();
+    } catch (CompletionException e) {
+      throw new FaultException(
+          new Fault.Internal("rank " + rank + " of " + id + ": " + e.getCause()), e);
+    }
+  }
+
+  @Override
   public void subscribe(ObjIntConsumer<KvEvent> subscriber) {
     for (int rank = 0; rank < engines.size(); rank++) {
       int of = rank;

@@ -46,6 +46,13 @@ public interface Worker extends AutoCloseable {
   EngineStats stats(int rank);
 
   /**
+   * Checks a rank's books; takes time in proportion to its pool.
+   *
+   * @throws dev.sojourn.core.FaultException Internal, naming what is wrong
+   */
+  void check(int rank);
+
+  /**
    * Subscribes to the KV events of all ranks, with the rank they are of. A subscriber first gets
    * the events that lead from an empty state to the present one. It is called by the rank's engine
    * thread and must not block.

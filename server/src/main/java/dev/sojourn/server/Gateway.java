@@ -1,28 +1,118 @@
 package dev.sojourn.server;
 
+import dev.sojourn.backend.EmbeddedWorker;
+import dev.sojourn.backend.Worker;
+import dev.sojourn.backend.WorkerSessions;
 import dev.sojourn.core.Clock;
+import dev.sojourn.core.WorkerId;
+import dev.sojourn.core.WorkerRank;
+import dev.sojourn.engine.Engine;
 import dev.sojourn.engine.model.ModelRunner;
+import dev.sojourn.router.RankCapacity;
+import dev.sojourn.router.Router;
+import dev.sojourn.router.RouterConfig;
+import dev.sojourn.router.affinity.AffinityStore;
+import dev.sojourn.router.affinity.MemoryAffinityStore;
 import dev.sojourn.server.http.HttpServer;
-import dev.sojourn.server.http.Reply;
 import dev.sojourn.server.http.Routes;
+import dev.sojourn.server.metrics.GatewayMetrics;
+import dev.sojourn.server.openai.OpenAiEndpoints;
 import dev.sojourn.server.openai.OpenAiErrors;
+import dev.sojourn.server.openai.TurnRunner;
+import dev.sojourn.server.prompt.PromptBuilder;
+import dev.sojourn.server.prompt.Transcripts;
+import dev.sojourn.server.sessions.SessionEndpoints;
+import dev.sojourn.text.Tokenizer;
+import dev.sojourn.text.template.ChatTemplate;
 import java.io.IOException;
+import java.lang.System.Logger.Level;
 import java.net.InetSocketAddress;
+import java.security.SecureRandom;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 
 /**
  * A gateway with embedded ranks: it owns the engines, the router and the server, and ends them in
- * the reverse order. Thread-safe.
+ * the reverse order of their beginning. Thread-safe.
  */
 public final class Gateway implements AutoCloseable {
 
+  private static final System.Logger LOG = System.getLogger(Gateway.class.getName());
+
+  /** How often what is due in the router is looked for; sessions expire that much late at most. */
+  private static final long TICK_MILLIS = 50;
+
+  private static final WorkerId EMBEDDED = new WorkerId("embedded");
+
   private final GatewayConfig config;
-  private final ServedModel model;
+  private final Deque<AutoCloseable> owned = new ArrayDeque<>(); // last begun first
   private final HttpServer server;
 
-  private Gateway(GatewayConfig config, ServedModel model, HttpServer server) {
+  /** Puts it together; what has been begun is in {@link #owned} from the moment on it has. */
+  private Gateway(GatewayConfig config, ServedModel model, Clock clock) throws IOException {
     this.config = config;
-    this.model = model;
-    this.server = server;
+    boolean whole = false;
+    try {
+      ApiKeys keys =
+          config.apiKeys().isEmpty() ? ApiKeys.none() : ApiKeys.read(config.apiKeys().get());
+      model.runners().forEach(owned::push); // until the engines own them
+      Tokenizer tokenizer = own(Tokenizer.of(model.vocabulary()));
+      PromptBuilder prompts = PromptBuilder.of(tokenizer, template(model), clock);
+      Worker worker = own(worker(model, tokenizer, clock));
+      AffinityStore store =
+          own(new MemoryAffinityStore(clock, MemoryAffinityStore.DEFAULT_ENTRIES));
+      Transcripts transcripts = new Transcripts(tokenizer, config.transcriptBytes(), clock);
+      Router router =
+          own(
+              new Router(
+                  RouterConfig.defaults(),
+                  clock,
+                  new SecureRandom(),
+                  store,
+                  new WorkerSessions(List.of(worker))));
+      own(store.watch(new TranscriptKeeper(transcripts)));
+      addRanks(router, worker);
+      own(ticking(router));
+      GatewayMetrics metrics = new GatewayMetrics(List.of(worker), router);
+      RunningTurns running = new RunningTurns();
+      TurnRunner turns =
+          new TurnRunner(
+              router,
+              List.of(worker),
+              transcripts,
+              model.contextLength(),
+              Set.copyOf(model.vocabulary().endOfTurn()),
+              metrics,
+              clock);
+      Routes routes = new Routes();
+      new OpenAiEndpoints(
+              model,
+              keys,
+              config.identity(),
+              config.implicitSessions(),
+              config.maxConcurrent(),
+              prompts,
+              tokenizer.spelling(),
+              turns,
+              running,
+              clock)
+          .addTo(routes);
+      new SessionEndpoints(keys, router, List.of(worker), running).addTo(routes);
+      new HealthEndpoints(model, List.of(worker), metrics).addTo(routes);
+      server = own(new HttpServer(config.http(), routes, new OpenAiErrors(), metrics, clock));
+      whole = true;
+    } finally {
+      if (!whole) {
+        closeOwned();
+      }
+    }
   }
 
   /**
@@ -34,15 +124,7 @@ public final class Gateway implements AutoCloseable {
    */
   public static Gateway start(GatewayConfig config, ServedModel model, Clock clock)
       throws IOException {
-    try {
-      Routes routes = new Routes().on("GET", "/live", x -> x.reply(Reply.text(200, "live\n")));
-      HttpServer server =
-          new HttpServer(config.http(), routes, new OpenAiErrors(), (_, _, _) -> {}, clock);
-      return new Gateway(config, model, server);
-    } catch (IOException | RuntimeException | Error e) {
-      model.runners().forEach(ModelRunner::close);
-      throw e;
-    }
+    return new Gateway(config, model, clock);
   }
 
   /** Returns the address it listens on, with the port that was taken. */
@@ -58,7 +140,65 @@ public final class Gateway implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    server.close();
-    model.runners().forEach(ModelRunner::close);
+    closeOwned();
+  }
+
+  private Worker worker(ServedModel model, Tokenizer tokenizer, Clock clock) {
+    List<Engine> engines = new ArrayList<>();
+    for (ModelRunner runner : model.runners()) {
+      String name = "engine-" + engines.size();
+      engines.add(new Engine(name, runner, tokenizer.spelling(), config.engine(), clock));
+      owned.remove(runner);
+    }
+    return new EmbeddedWorker(EMBEDDED, engines, tokenizer.spelling());
+  }
+
+  private void addRanks(Router router, Worker worker) {
+    for (int rank = 0; rank < worker.ranks(); rank++) {
+      router.addRank(
+          new WorkerRank(worker.id(), rank),
+          new RankCapacity(worker.stats(rank).capacity(), config.engine().maxRunning()));
+    }
+    worker.subscribe((event, rank) -> router.onKvEvent(new WorkerRank(worker.id(), rank), event));
+  }
+
+  private static Optional<ChatTemplate> template(ServedModel model) {
+    return model.chatTemplate().isEmpty()
+        ? Optional.empty()
+        : Optional.of(ChatTemplate.compile(model.chatTemplate()));
+  }
+
+  private static AutoCloseable ticking(Router router) {
+    ScheduledExecutorService timer =
+        Executors.newSingleThreadScheduledExecutor(
+            Thread.ofPlatform().name("router-clock").daemon().factory());
+    var _ =
+        timer.scheduleWithFixedDelay(
+            () -> {
+              try {
+                router.tick();
+              } catch (RuntimeException e) { // the next tick tries again
+                LOG.log(Level.ERROR, "expiring sessions failed", e);
+              }
+            },
+            TICK_MILLIS,
+            TICK_MILLIS,
+            TimeUnit.MILLISECONDS);
+    return timer::shutdownNow;
+  }
+
+  private <T extends AutoCloseable> T own(T resource) {
+    owned.push(resource);
+    return resource;
+  }
+
+  private void closeOwned() {
+    while (!owned.isEmpty()) {
+      try {
+        owned.pop().close();
+      } catch (Exception e) {
+        LOG.log(Level.ERROR, "could not end a part of the gateway", e);
+      }
+    }
   }
 }

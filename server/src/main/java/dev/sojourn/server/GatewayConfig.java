@@ -6,6 +6,7 @@ import dev.sojourn.engine.EngineConfig;
 import dev.sojourn.server.http.HttpConfig;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -16,7 +17,9 @@ import java.util.Optional;
  * @param apiKeys file of API keys and their tenants; without one, every request is the default
  *     tenant's
  * @param implicitSessions whether identity in a header alone opens a session
+ * @param identity headers in which clients name their session, best first
  * @param maxConcurrent the most generations at one time; more are refused as overload
+ * @param transcriptBytes about how much memory the transcripts of sessions may take together
  * @param drain how long running requests may take at shutdown
  */
 public record GatewayConfig(
@@ -24,10 +27,13 @@ public record GatewayConfig(
     EngineConfig engine,
     Optional<Path> apiKeys,
     boolean implicitSessions,
+    List<IdentityRule> identity,
     int maxConcurrent,
+    long transcriptBytes,
     Duration drain) {
 
   public GatewayConfig {
+    identity = List.copyOf(identity);
     requireNonNull(http, "http");
     requireNonNull(engine, "engine");
     if (maxConcurrent < 1) {
@@ -45,7 +51,9 @@ public record GatewayConfig(
         EngineConfig.defaults(),
         Optional.empty(),
         true,
+        IdentityRule.LADDER,
         1024,
+        256L << 20,
         Duration.ofSeconds(10));
   }
 }

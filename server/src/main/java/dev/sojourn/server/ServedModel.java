@@ -1,8 +1,12 @@
 package dev.sojourn.server;
 
+import dev.sojourn.engine.model.LoadedModel;
 import dev.sojourn.engine.model.ModelRunner;
+import dev.sojourn.engine.weights.GgufFile;
+import dev.sojourn.engine.weights.GgufVocabulary;
 import dev.sojourn.text.Vocabulary;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -29,6 +33,29 @@ public record ServedModel(
     }
     if (runners.isEmpty()) {
       throw new IllegalArgumentException("a model needs at least one rank");
+    }
+  }
+
+  /**
+   * Prepares a loaded model for serving. The runners are the caller's until a gateway has them; the
+   * loaded model stays the caller's, to be closed after the gateway.
+   *
+   * @param file where its vocabulary and chat template are read from
+   * @param ranks how many ranks serve it
+   * @param pages KV pages of each rank
+   */
+  public static ServedModel of(
+      String id, Instant created, GgufFile file, LoadedModel loaded, int ranks, int pages) {
+    List<ModelRunner> runners = new ArrayList<>();
+    try {
+      for (int rank = 0; rank < ranks; rank++) {
+        runners.add(loaded.newRunner(pages));
+      }
+      return new ServedModel(
+          id, created, GgufVocabulary.of(file), file.chatTemplate().orElse(""), runners);
+    } catch (RuntimeException | Error e) {
+      runners.forEach(ModelRunner::close);
+      throw e;
     }
   }
 

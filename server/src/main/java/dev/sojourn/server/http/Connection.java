@@ -125,7 +125,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     dropBacklog();
     server.closed(this);
     if (current != null) {
-      current.interrupt(new Fault.Cancelled("the client closed the connection"));
+      current.abort(new Fault.Cancelled("the client closed the connection"));
     }
   }
 
@@ -134,7 +134,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     loop()
         .execute(() -> {
           if (current != null) {
-            current.interrupt(why);
+            current.abort(why);
           }
         });
   }

@@ -138,8 +138,11 @@ public final class Exchange {
     thread.start();
   }
 
-  /** Interrupts the handler, which may be anywhere; called by the event loop. */
-  void interrupt(Fault why) {
+  /**
+   * Interrupts the handler, wherever it is; its request then fails with {@code why}. From any
+   * thread.
+   */
+  public void abort(Fault why) {
     interruption = why;
     thread.interrupt();
   }

@@ -11,6 +11,7 @@ import dev.sojourn.core.SessionControl.Require;
 import dev.sojourn.core.SessionControl.WhileBusy;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.Tenant;
+import dev.sojourn.server.IdentityRule;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.HexFormat;
@@ -35,7 +36,7 @@ final class NvextReader {
   private static final Set<Action> CLIENT_ACTIONS =
       EnumSet.of(Action.OPEN, Action.BIND, Action.CLOSE);
 
-  private final List<Identity.Rule> ladder;
+  private final List<IdentityRule> ladder;
   private final boolean implicitSessions;
 
   /**
@@ -44,7 +45,7 @@ final class NvextReader {
    * @param ladder headers that name sessions, best first
    * @param implicitSessions whether a session that is named but not open is opened
    */
-  NvextReader(List<Identity.Rule> ladder, boolean implicitSessions) {
+  NvextReader(List<IdentityRule> ladder, boolean implicitSessions) {
     this.ladder = List.copyOf(ladder);
     this.implicitSessions = implicitSessions;
   }

@@ -1,0 +1,130 @@
+package dev.sojourn.server;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.sojourn.core.Fault;
+import dev.sojourn.core.Tenant;
+import dev.sojourn.server.http.Exchange;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.dataformat.yaml.YAMLMapper;
+
+/**
+ * Who may come in, and as which tenant. Keys are held as SHA-256 digests and compared in constant
+ * time; they are never logged and never part of a message. Immutable.
+ */
+public final class ApiKeys {
+
+  private static final String BEARER = "Bearer ";
+
+  /** A key's digest and its tenant. */
+  private static final class Entry {
+
+    final byte[] digest;
+    final Tenant tenant;
+
+    Entry(byte[] digest, Tenant tenant) {
+      this.digest = digest;
+      this.tenant = tenant;
+    }
+  }
+
+  private final List<Entry> entries;
+
+  private ApiKeys(List<Entry> entries) {
+    this.entries = List.copyOf(entries);
+  }
+
+  /** Returns the keys of a house without doors: everybody is the default tenant. */
+  public static ApiKeys none() {
+    return new ApiKeys(List.of());
+  }
+
+  /**
+   * Reads a YAML or JSON file that maps keys to tenants.
+   *
+   * @throws IOException if it cannot be read, or is not such a map; the message names the file
+   */
+  public static ApiKeys read(Path file) throws IOException {
+    Object tree;
+    try {
+      tree =
+          YAMLMapper.builder()
+              .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+              .build()
+              .readValue(Files.readString(file), Object.class);
+    } catch (JacksonException e) {
+      // Its own message may quote the file, and so a key.
+      throw new IOException(
+          "API keys in " + file + ": not valid YAML at line " + e.getLocation().getLineNr(), e);
+    }
+    if (!(tree instanceof Map<?, ?> map) || map.isEmpty()) {
+      throw new IOException("API keys in " + file + ": expected lines of the form \"key: tenant\"");
+    }
+    List<Entry> entries = new ArrayList<>();
+    for (Map.Entry<?, ?> line : map.entrySet()) {
+      int number = entries.size() + 1;
+      if (!(line.getKey() instanceof String key) || key.isBlank()) {
+        throw new IOException("API keys in " + file + ": key " + number + " is not a text");
+      }
+      if (!(line.getValue() instanceof String name)) {
+        throw new IOException(
+            "API keys in " + file + ": the tenant of key " + number + " is not a text");
+      }
+      try {
+        entries.add(new Entry(digest(key), new Tenant(name)));
+      } catch (IllegalArgumentException e) {
+        throw new IOException("API keys in " + file + ": key " + number + ": " + e.getMessage(), e);
+      }
+    }
+    return new ApiKeys(entries);
+  }
+
+  /**
+   * Returns whose request it is, by {@code Authorization: Bearer} or {@code x-api-key}.
+   *
+   * @throws dev.sojourn.core.FaultException if keys are configured and it brings none of them
+   */
+  public Tenant tenant(Exchange exchange) {
+    if (entries.isEmpty()) {
+      return Tenant.DEFAULT;
+    }
+    Optional<String> key =
+        exchange
+            .header("authorization")
+            .filter(value -> value.regionMatches(true, 0, BEARER, 0, BEARER.length()))
+            .map(value -> value.substring(BEARER.length()).strip())
+            .or(() -> exchange.header("x-api-key"));
+    if (key.isEmpty()) {
+      throw new Fault.Unauthenticated(
+              "an API key is required: send it as \"Authorization: Bearer <key>\"")
+          .asException();
+    }
+    byte[] digest = digest(key.get());
+    Optional<Tenant> found = Optional.empty();
+    for (Entry entry : entries) { // all of them: the time must not tell which one it was
+      if (MessageDigest.isEqual(entry.digest, digest)) {
+        found = Optional.of(entry.tenant);
+      }
+    }
+    return found.orElseThrow(
+        () -> new Fault.Unauthenticated("the API key is not known here").asException());
+  }
+
+  private static byte[] digest(String key) {
+    try {
+      return MessageDigest.getInstance("SHA-256").digest(key.getBytes(UTF_8));
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every JVM has SHA-256", e);
+    }
+  }
+}

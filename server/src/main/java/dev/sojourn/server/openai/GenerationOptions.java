@@ -1,0 +1,149 @@
+package dev.sojourn.server.openai;
+
+import dev.sojourn.engine.sample.SamplingParameters;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.function.LongSupplier;
+
+/**
+ * What a request says of its generations, apart from the prompt.
+ *
+ * @param model the model's id
+ * @param stream whether the answer is a stream of events
+ * @param includeUsage whether a stream tells its usage at its end
+ * @param choices how many answers to give, {@code n}
+ * @param seed decides with the choice and the position what is drawn; drawn where the client gave
+ *     none
+ * @param temperature see {@link SamplingParameters}
+ * @param topK see {@link SamplingParameters}
+ * @param topP see {@link SamplingParameters}
+ * @param minP see {@link SamplingParameters}
+ * @param maxTokens the most tokens to sample; up to the context's end if empty
+ * @param stops strings that end an answer
+ * @param logprobs whether log probabilities are told
+ * @param topLogprobs of how many alternatives
+ */
+record GenerationOptions(
+    String model,
+    boolean stream,
+    boolean includeUsage,
+    int choices,
+    long seed,
+    float temperature,
+    int topK,
+    float topP,
+    float minP,
+    OptionalInt maxTokens,
+    List<String> stops,
+    boolean logprobs,
+    int topLogprobs) {
+
+  /** The most answers to one request, over all its prompts. */
+  static final int MAX_CHOICES = 128;
+
+  private static final int MAX_STOPS = 4;
+  private static final int MAX_STOP_LENGTH = 1024;
+  private static final int MAX_TOP_LOGPROBS = 20;
+  private static final int COMPLETION_DEFAULT = 16; // OpenAI's
+
+  GenerationOptions {
+    stops = List.copyOf(stops);
+  }
+
+  /** Reads the options of a chat. */
+  static GenerationOptions ofChat(Fields body, LongSupplier seeds) {
+    refuse(body, "tools", List.of());
+    refuse(body, "functions", List.of());
+    refuse(body, "tool_choice", "none");
+    refuse(body, "function_call", "none");
+    refuse(body, "response_format", Map.of("type", "text"));
+    refuse(body, "modalities", List.of("text"));
+    refuse(body, "audio", Map.of());
+    boolean logprobs = body.flag("logprobs");
+    OptionalInt top = body.integer("top_logprobs", 0, MAX_TOP_LOGPROBS);
+    if (top.isPresent() && !logprobs) {
+      throw body.wrong("top_logprobs", "needs logprobs to be true");
+    }
+    OptionalInt most = body.integer("max_completion_tokens", 1, Integer.MAX_VALUE);
+    OptionalInt older = body.integer("max_tokens", 1, Integer.MAX_VALUE);
+    return read(body, seeds, most.isPresent() ? most : older, logprobs, top.orElse(0));
+  }
+
+  /** Reads the options of a completion. */
+  static GenerationOptions ofCompletion(Fields body, LongSupplier seeds) {
+    refuse(body, "echo", false);
+    refuse(body, "suffix", "");
+    refuse(body, "best_of", 1);
+    refuse(body, "response_format", Map.of("type", "text"));
+    OptionalInt top = body.integer("logprobs", 0, MAX_TOP_LOGPROBS);
+    OptionalInt most = body.integer("max_tokens", 1, Integer.MAX_VALUE);
+    return read(
+        body,
+        seeds,
+        OptionalInt.of(most.orElse(COMPLETION_DEFAULT)),
+        top.isPresent(),
+        top.orElse(0));
+  }
+
+  private static GenerationOptions read(
+      Fields body, LongSupplier seeds, OptionalInt maxTokens, boolean logprobs, int top) {
+    refuse(body, "logit_bias", Map.of());
+    refuse(body, "frequency_penalty", 0);
+    refuse(body, "presence_penalty", 0);
+    refuse(body, "repetition_penalty", 1);
+    return new GenerationOptions(
+        body.requiredText("model"),
+        body.flag("stream"),
+        body.object("stream_options").map(o -> o.flag("include_usage")).orElse(false),
+        body.integer("n", 1, MAX_CHOICES).orElse(1),
+        body.whole("seed", Long.MIN_VALUE, Long.MAX_VALUE).orElseGet(seeds),
+        body.number("temperature", 0, 2).orElse(1.0).floatValue(),
+        Math.max(0, body.integer("top_k", -1, Integer.MAX_VALUE).orElse(0)),
+        body.number("top_p", Float.MIN_NORMAL, 1).orElse(1.0).floatValue(),
+        body.number("min_p", 0, 1).orElse(0.0).floatValue(),
+        maxTokens,
+        stops(body),
+        logprobs,
+        top);
+  }
+
+  /** Refuses what is asked for and not done, rather than to leave it out in silence. */
+  private static void refuse(Fields body, String name, Object harmless) {
+    Object value = body.raw(name);
+    boolean same = harmless.equals(value);
+    if (value instanceof Number number && harmless instanceof Number none) {
+      same = number.doubleValue() == none.doubleValue();
+    }
+    boolean empty = value instanceof List<?> list && list.isEmpty();
+    if (value != null && !same && !empty) {
+      throw body.wrong(name, "is not supported yet; leave it out");
+    }
+  }
+
+  private static List<String> stops(Fields body) {
+    List<String> stops = new ArrayList<>();
+    if (body.raw("stop") instanceof String one) {
+      stops.add(one);
+    } else {
+      stops.addAll(body.texts("stop"));
+    }
+    if (stops.size() > MAX_STOPS) {
+      throw body.wrong("stop", "has at most " + MAX_STOPS + " strings, not " + stops.size());
+    }
+    for (String stop : stops) {
+      if (stop.isEmpty() || stop.length() > MAX_STOP_LENGTH) {
+        throw body.wrong(
+            "stop",
+            "has strings of 1 to " + MAX_STOP_LENGTH + " characters, not of " + stop.length());
+      }
+    }
+    return stops;
+  }
+
+  /** Returns how tokens of one of the answers are drawn. */
+  SamplingParameters sampling(int choice) {
+    return new SamplingParameters(temperature, topK, topP, minP, seed, choice);
+  }
+}

@@ -1,0 +1,159 @@
+package dev.sojourn.server.openai;
+
+import dev.sojourn.core.FinishReason;
+import dev.sojourn.core.LossCause;
+import dev.sojourn.core.SessionControl;
+import dev.sojourn.core.TurnMode;
+import dev.sojourn.router.CloseReport;
+import dev.sojourn.router.NoSession;
+import dev.sojourn.router.Selection;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/** What an answer says beyond its text: usage, {@code nvext}, and the decision's headers. */
+final class Metadata {
+
+  private Metadata() {}
+
+  /**
+   * Returns what the turns cost together. The prompt of several choices counts once; tokens that
+   * were sampled for a stop string count though they are not shown.
+   */
+  static Map<String, Object> usage(List<TurnResult> results) {
+    int prompt = 0;
+    int cached = 0;
+    int completion = 0;
+    for (TurnResult result : results) {
+      if (result.spec().choice() == 0) {
+        prompt += result.start().promptTokens();
+        cached += result.start().reusedTokens();
+      }
+      completion += result.end().sampled();
+    }
+    Map<String, Object> usage = new LinkedHashMap<>();
+    usage.put("prompt_tokens", prompt);
+    usage.put("completion_tokens", completion);
+    usage.put("total_tokens", prompt + completion);
+    usage.put("prompt_tokens_details", Map.of("cached_tokens", cached));
+    return usage;
+  }
+
+  /** Returns {@code nvext} of an answer. */
+  static Map<String, Object> nvext(List<TurnResult> results) {
+    TurnResult first = results.getFirst();
+    Nvext asked = first.spec().ext();
+    Map<String, Object> nvext = new LinkedHashMap<>();
+    nvext.put("seed", first.spec().options().seed());
+    nvext.put("worker", first.selection().target().worker().name());
+    nvext.put("rank", first.selection().target().rank());
+    if (asked.control().isPresent()) {
+      nvext.put("session", session(asked.control().get(), first));
+    }
+    if (!asked.hintOutcomes().isEmpty()) {
+      nvext.put("hints", asked.hintOutcomes());
+    }
+    if (asked.promptIds()) {
+      nvext.put("prompt_token_ids", first.end().prompt().toArray());
+    }
+    if (asked.completionIds()) {
+      nvext.put("completion_token_ids", first.end().completion().toArray());
+    }
+    return nvext;
+  }
+
+  /** Returns {@code nvext} of an answer to where a request would go. */
+  static Map<String, Object> placement(TurnRunner.Placement placement) {
+    Map<String, Object> nvext = new LinkedHashMap<>();
+    nvext.put("worker", placement.selection().target().worker().name());
+    nvext.put("rank", placement.selection().target().rank());
+    nvext.put("affinity", lower(placement.selection().affinity()));
+    nvext.put("affinity_reason", placement.selection().why());
+    nvext.put("overlap_blocks", placement.selection().overlapBlocks());
+    nvext.put("token_ids", placement.prompt().toArray());
+    return nvext;
+  }
+
+  private static Map<String, Object> session(SessionControl control, TurnResult result) {
+    Map<String, Object> session = new LinkedHashMap<>();
+    session.put("session_id", control.session().name());
+    result.selection().incarnation().ifPresent(life -> session.put("incarnation", life.toString()));
+    session.put("worker", result.selection().target().worker().name());
+    session.put("rank", result.selection().target().rank());
+    session.put("affinity", lower(result.selection().affinity()));
+    session.put("affinity_reason", result.selection().why());
+    boolean engine = result.selection().incarnation().isPresent();
+    session.put("promise", engine ? lower(result.promise()) : "none");
+    session.put("mode", lower(result.start().mode()));
+    if (result.why() != NoSession.NONE) {
+      session.put("reason", lower(result.why()));
+    }
+    session.put("reused_tokens", result.start().reusedTokens());
+    session.put("computed_tokens", result.start().promptTokens() - result.start().reusedTokens());
+    if (result.start().cause() != LossCause.NOTHING_LOST) {
+      session.put("lost_tokens", result.start().lostTokens());
+      session.put("lost_cause", lower(result.start().cause()));
+    }
+    boolean left =
+        result.start().mode() == TurnMode.REWIND || result.start().mode() == TurnMode.ASIDE;
+    result
+        .divergence()
+        .filter(_ -> left)
+        .ifPresent(divergence -> {
+          session.put("first_divergent_token", divergence.token());
+          session.put("divergence_cause", divergence.cause());
+        });
+    CloseReport close = result.close();
+    if (engine && !close.asked()) {
+      session.put("held_tokens", result.end().committed());
+      session.put("digest", digest(result.end().digest()));
+    }
+    if (close.asked()) {
+      session.put("closed", true);
+      session.put("existed", close.existed());
+      session.put("held_tokens", 0);
+      session.put(
+          "tokens_freed",
+          close.tokensFreed().isPresent() ? close.tokensFreed().getAsInt() : "pending");
+    }
+    return session;
+  }
+
+  /** Returns the headers that say where a turn went. */
+  static Map<String, String> headers(Selection selection, int cachedTokens) {
+    return Map.of(
+        "x-sojourn-worker", selection.target().toString(),
+        "x-sojourn-affinity", lower(selection.affinity()),
+        "x-sojourn-affinity-reason", selection.why(),
+        "x-sojourn-cached-tokens", Integer.toString(cachedTokens));
+  }
+
+  /** Returns whether an answer needs more than OpenAI's fields. */
+  static boolean wanted(Nvext ext) {
+    return ext.control().isPresent()
+        || ext.named()
+        || ext.promptIds()
+        || ext.completionIds()
+        || !ext.hintOutcomes().isEmpty();
+  }
+
+  static String digest(long digest) {
+    return HexFormat.of().toHexDigits(digest);
+  }
+
+  /** Returns OpenAI's name of the reason. */
+  static String finishReason(FinishReason reason) {
+    return switch (reason) {
+      case STOP -> "stop";
+      case LENGTH -> "length";
+      case CANCELLED, ERROR ->
+          throw new IllegalArgumentException(reason + " is told as an error, not as an answer");
+    };
+  }
+
+  private static String lower(Enum<?> value) {
+    return value.name().toLowerCase(Locale.ROOT);
+  }
+}

@@ -1,0 +1,246 @@
+package dev.sojourn.server.openai;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.sojourn.core.Clock;
+import dev.sojourn.core.Fault;
+import dev.sojourn.core.Tenant;
+import dev.sojourn.server.ApiKeys;
+import dev.sojourn.server.IdentityRule;
+import dev.sojourn.server.RunningTurns;
+import dev.sojourn.server.ServedModel;
+import dev.sojourn.server.http.EventStream;
+import dev.sojourn.server.http.Exchange;
+import dev.sojourn.server.http.Reply;
+import dev.sojourn.server.http.Routes;
+import dev.sojourn.server.openai.TurnSpec.PromptSource;
+import dev.sojourn.server.prompt.PromptBuilder;
+import dev.sojourn.text.TokenBytes;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.random.RandomGenerator;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.json.JsonMapper;
+
+/** OpenAI's endpoints: chat completions, completions and models. Thread-safe. */
+public final class OpenAiEndpoints {
+
+  private static final JsonMapper JSON = JsonMapper.shared();
+  private static final byte[] DONE = "[DONE]".getBytes(UTF_8);
+  private static final int SEED_BITS = 53; // what every JSON reader keeps
+
+  private final ServedModel model;
+  private final ApiKeys keys;
+  private final NvextReader nvext;
+  private final PromptBuilder prompts;
+  private final Turns turns;
+  private final Admission admission;
+  private final RunningTurns running;
+  private final LogprobsFormat logprobs;
+  private final Clock clock;
+
+  /**
+   * Creates the endpoints.
+   *
+   * @param ladder headers that name sessions, best first
+   * @param implicitSessions whether a session that is named but not open is opened
+   * @param maxConcurrent the most generations at one time
+   */
+  public OpenAiEndpoints(
+      ServedModel model,
+      ApiKeys keys,
+      List<IdentityRule> ladder,
+      boolean implicitSessions,
+      int maxConcurrent,
+      PromptBuilder prompts,
+      TokenBytes spelling,
+      TurnRunner runner,
+      RunningTurns running,
+      Clock clock) {
+    this.model = model;
+    this.keys = keys;
+    this.nvext = new NvextReader(ladder, implicitSessions);
+    this.prompts = prompts;
+    this.turns = new Turns(runner);
+    this.admission = new Admission(maxConcurrent);
+    this.running = running;
+    this.logprobs = new LogprobsFormat(spelling);
+    this.clock = clock;
+  }
+
+  /** Adds the routes. */
+  public void addTo(Routes routes) {
+    routes
+        .on("POST", "/v1/chat/completions", this::chat)
+        .on("POST", "/v1/completions", this::completion)
+        .on("GET", "/v1/models", this::models)
+        .on("GET", "/v1/models/{id+}", this::model);
+  }
+
+  private void chat(Exchange exchange) throws Exception {
+    Tenant tenant = keys.tenant(exchange);
+    Fields body = Fields.parse(exchange.body());
+    GenerationOptions options = GenerationOptions.ofChat(body, OpenAiEndpoints::drawSeed);
+    checkModel(options.model());
+    List<Map<String, ?>> messages = ChatMessages.of(body);
+    Map<String, Object> template = new LinkedHashMap<>();
+    body.object("chat_template_kwargs")
+        .ifPresent(given ->
+            given.values().forEach((name, value) -> template.put(String.valueOf(name), value)));
+    Nvext ext = nvext.read(body, exchange::header, tenant);
+    PromptSource source =
+        (input, transcript) -> prompts.chat(messages, input, template, transcript);
+    answer(exchange, true, tenant, options, ext, List.of(source));
+  }
+
+  private void completion(Exchange exchange) throws Exception {
+    Tenant tenant = keys.tenant(exchange);
+    Fields body = Fields.parse(exchange.body());
+    GenerationOptions options = GenerationOptions.ofCompletion(body, OpenAiEndpoints::drawSeed);
+    checkModel(options.model());
+    Nvext ext = nvext.read(body, exchange::header, tenant);
+    List<PromptSource> sources = new ArrayList<>();
+    for (CompletionPrompt prompt : CompletionPrompt.of(body, model.vocabulary().tokens().size())) {
+      sources.add(
+          switch (prompt) {
+            case CompletionPrompt.Text(String text) ->
+                (input, transcript) -> prompts.completion(text, input, transcript);
+            case CompletionPrompt.Ids(var ids) ->
+                (input, transcript) -> prompts.completion(ids, input, transcript);
+          });
+    }
+    answer(exchange, false, tenant, options, ext, sources);
+  }
+
+  private void answer(
+      Exchange exchange,
+      boolean chat,
+      Tenant tenant,
+      GenerationOptions options,
+      Nvext ext,
+      List<PromptSource> sources)
+      throws InterruptedException {
+    int generations = options.choices() * sources.size();
+    checkChoices(generations, ext);
+    String id = (chat ? "chatcmpl-" : "cmpl-") + UUID.randomUUID();
+    List<TurnSpec> specs = new ArrayList<>();
+    for (PromptSource source : sources) {
+      for (int choice = 0; choice < options.choices(); choice++) {
+        String turnId = generations == 1 ? id : id + "-" + specs.size();
+        specs.add(new TurnSpec(turnId, tenant, ext, options, choice, source));
+      }
+    }
+    exchange.answerHeader("x-sojourn-seed", Long.toString(options.seed()));
+    AnswerFormat format =
+        new AnswerFormat(
+            chat,
+            id,
+            clock.now().getEpochSecond(),
+            model.id(),
+            options.stream() && options.includeUsage(),
+            logprobs);
+    ext.control().ifPresent(control -> running.add(control.session(), exchange));
+    try (Admission.Place _ = admission.admit(generations)) {
+      if (ext.queryOnly()) {
+        exchange.reply(Reply.json(200, format.placement(turns.place(specs.getFirst()))));
+      } else if (options.stream()) {
+        stream(exchange, chat, options, format, specs);
+      } else {
+        List<TurnResult> results = turns.run(specs, _ -> TurnListener.SILENT);
+        Metadata.headers(results.getFirst().selection(), results.getFirst().start().reusedTokens())
+            .forEach(exchange::answerHeader);
+        exchange.reply(Reply.json(200, format.whole(results)));
+      }
+    } finally {
+      ext.control().ifPresent(control -> running.remove(control.session(), exchange));
+    }
+  }
+
+  private void stream(
+      Exchange exchange,
+      boolean chat,
+      GenerationOptions options,
+      AnswerFormat format,
+      List<TurnSpec> specs)
+      throws InterruptedException {
+    EventStream events = exchange.events();
+    List<ChoiceStream> choices = new ArrayList<>();
+    for (int i = 0; i < specs.size(); i++) {
+      choices.add(new ChoiceStream(exchange, events, format, i, chat, options.logprobs()));
+    }
+    List<TurnResult> results = turns.run(specs, choices::get);
+    Map<String, Object> usage = options.includeUsage() ? Metadata.usage(results) : null;
+    @Nullable Map<String, Object> metadata =
+        Metadata.wanted(specs.getFirst().ext()) ? Metadata.nvext(results) : null;
+    if (usage != null || metadata != null) {
+      events.data(format.lastChunk(usage, metadata));
+    }
+    events.data(DONE);
+  }
+
+  private static void checkChoices(int generations, Nvext ext) {
+    if (generations > GenerationOptions.MAX_CHOICES) {
+      throw Fault.invalid(
+              "n",
+              "the request asks for "
+                  + generations
+                  + " answers, "
+                  + GenerationOptions.MAX_CHOICES
+                  + " are the most")
+          .asException();
+    }
+    if (generations > 1 && ext.control().isPresent()) {
+      throw Fault.invalid("n", "a turn of a session has one answer, not " + generations)
+          .asException();
+    }
+    if (generations > 1 && (ext.promptIds() || ext.completionIds())) {
+      throw Fault.invalid("nvext.extra_fields", "token ids are told where there is one answer only")
+          .asException();
+    }
+  }
+
+  private void checkModel(String asked) {
+    if (!asked.equals(model.id())) {
+      throw unknownModel(asked);
+    }
+  }
+
+  private RuntimeException unknownModel(String asked) {
+    return new Fault.NotFound(
+            "model_not_found",
+            "there is no model " + Fields.shown(asked) + " here; there is \"" + model.id() + "\"")
+        .asException();
+  }
+
+  private void models(Exchange exchange) {
+    var _ = keys.tenant(exchange);
+    exchange.reply(
+        Reply.json(
+            200, JSON.writeValueAsBytes(Map.of("object", "list", "data", List.of(listing())))));
+  }
+
+  private void model(Exchange exchange) {
+    var _ = keys.tenant(exchange);
+    if (!exchange.parameter("id").equals(model.id())) {
+      throw unknownModel(exchange.parameter("id"));
+    }
+    exchange.reply(Reply.json(200, JSON.writeValueAsBytes(listing())));
+  }
+
+  private Map<String, Object> listing() {
+    Map<String, Object> listing = new LinkedHashMap<>();
+    listing.put("id", model.id());
+    listing.put("object", "model");
+    listing.put("created", model.created().getEpochSecond());
+    listing.put("owned_by", "sojourn");
+    listing.put("max_model_len", model.contextLength());
+    return listing;
+  }
+
+  private static long drawSeed() {
+    return RandomGenerator.getDefault().nextLong(1L << SEED_BITS);
+  }
+}

@@ -1,0 +1,182 @@
+package dev.sojourn.server.openai;
+
+import static java.util.Objects.requireNonNull;
+
+import dev.sojourn.backend.Generation;
+import dev.sojourn.backend.Generation.Event;
+import dev.sojourn.core.Clock;
+import dev.sojourn.core.Fault;
+import dev.sojourn.core.FinishReason;
+import dev.sojourn.core.Promise;
+import dev.sojourn.engine.TurnEnd;
+import dev.sojourn.engine.TurnStart;
+import dev.sojourn.router.CloseReport;
+import dev.sojourn.router.NoSession;
+import dev.sojourn.router.Selection;
+import dev.sojourn.router.TurnGuard;
+import dev.sojourn.server.metrics.TurnMetrics;
+import dev.sojourn.server.prompt.Divergence;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads one generation to its end, whatever happens to the one it is read for: when the listener
+ * fails or the thread is interrupted, the generation is cancelled and read on, so that what the
+ * engine may have committed all the same is known. Used by one thread.
+ */
+final class TurnReader {
+
+  private final TurnSpec spec;
+  private final Selection selection;
+  private final TurnGuard guard;
+  private final TurnListener listener;
+  private final TurnMetrics metrics;
+  private final StringBuilder text = new StringBuilder();
+  private final List<Event.Token> tokens = new ArrayList<>();
+  private @Nullable TurnStart start;
+  private @Nullable TurnEnd end;
+  private @Nullable Fault failure;
+  private long lastTokenNanos;
+  private int sampled;
+
+  TurnReader(
+      TurnSpec spec,
+      Selection selection,
+      TurnGuard guard,
+      TurnListener listener,
+      TurnMetrics metrics) {
+    this.spec = spec;
+    this.selection = selection;
+    this.guard = guard;
+    this.listener = listener;
+    this.metrics = metrics;
+  }
+
+  /**
+   * Tells the guard that the worker accepted the turn, and reads to the end.
+   *
+   * @throws dev.sojourn.core.FaultException if the generation failed or was cancelled
+   * @throws InterruptedException if the thread was interrupted; the generation is over all the same
+   */
+  void read(Generation generation, long begunNanos, Clock clock) throws InterruptedException {
+    boolean whole = false;
+    try {
+      guard.accepted();
+      while (!over()) {
+        Event event = generation.next();
+        take(event);
+        tell(event, begunNanos, clock);
+      }
+      whole = true;
+    } finally {
+      if (!whole) {
+        settle(generation);
+      }
+    }
+    if (failure != null) {
+      throw failure.asException();
+    }
+    if (end().reason() == FinishReason.CANCELLED) {
+      throw new Fault.Cancelled("the turn was cancelled").asException();
+    }
+  }
+
+  private void tell(Event event, long begunNanos, Clock clock) throws InterruptedException {
+    switch (event) {
+      case Event.Started(TurnStart found) -> listener.started(selection, found);
+      case Event.Token token -> {
+        long now = clock.nanos();
+        if (sampled == 1) {
+          guard.firstToken();
+          metrics.firstToken(now - begunNanos);
+        } else {
+          metrics.nextToken(now - lastTokenNanos);
+        }
+        guard.generated(1);
+        lastTokenNanos = now;
+        listener.token(token);
+      }
+      case Event.Ended ended -> {
+        if (committed()) {
+          listener.ended(ended);
+        }
+      }
+      case Event.Failed _ -> {}
+    }
+  }
+
+  private void take(Event event) {
+    switch (event) {
+      case Event.Started(TurnStart found) -> start = found;
+      case Event.Token token -> {
+        sampled++;
+        text.append(token.text());
+        if (spec.options().logprobs()) {
+          tokens.add(token);
+        }
+      }
+      case Event.Ended(TurnEnd ended, String rest) -> {
+        end = ended;
+        text.append(rest);
+      }
+      case Event.Failed(Fault fault) -> failure = fault;
+    }
+  }
+
+  private boolean over() {
+    return end != null || failure != null;
+  }
+
+  /** Cancels, and reads on until the worker has let go of the turn: a step at most. */
+  private void settle(Generation generation) {
+    generation.cancel();
+    boolean interrupted = Thread.interrupted();
+    while (!over()) {
+      try {
+        take(generation.next());
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Returns whether the turn has an answer, which the engine committed whoever reads it. */
+  boolean committed() {
+    return start != null
+        && end != null
+        && (end.reason() == FinishReason.STOP || end.reason() == FinishReason.LENGTH);
+  }
+
+  TurnStart start() {
+    return requireNonNull(start, "the turn has not started");
+  }
+
+  TurnEnd end() {
+    return requireNonNull(end, "the turn has not ended");
+  }
+
+  String text() {
+    return text.toString();
+  }
+
+  TurnResult result(
+      NoSession why, Promise promise, Optional<Divergence> divergence, CloseReport close) {
+    int counted = Math.min(tokens.size(), end().completion().length());
+    return new TurnResult(
+        spec,
+        selection,
+        start(),
+        end(),
+        text(),
+        tokens.subList(0, counted),
+        why,
+        promise,
+        divergence,
+        close);
+  }
+}

@@ -1,0 +1,44 @@
+package dev.sojourn.server.openai;
+
+import dev.sojourn.backend.Generation.Event;
+import dev.sojourn.core.Promise;
+import dev.sojourn.engine.TurnEnd;
+import dev.sojourn.engine.TurnStart;
+import dev.sojourn.router.CloseReport;
+import dev.sojourn.router.NoSession;
+import dev.sojourn.router.Selection;
+import dev.sojourn.server.prompt.Divergence;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What came of a turn.
+ *
+ * @param spec what was asked for
+ * @param selection where it ran
+ * @param start what it found there
+ * @param end how it ended
+ * @param text the answer
+ * @param tokens the tokens that count, if log probabilities were asked for; a sampled end-of-turn
+ *     token among them
+ * @param why why it had no session, or had to open it
+ * @param promise what the worker promises for its session
+ * @param divergence where its prompt left what the session held
+ * @param close what became of a close
+ */
+record TurnResult(
+    TurnSpec spec,
+    Selection selection,
+    TurnStart start,
+    TurnEnd end,
+    String text,
+    List<Event.Token> tokens,
+    NoSession why,
+    Promise promise,
+    Optional<Divergence> divergence,
+    CloseReport close) {
+
+  TurnResult {
+    tokens = List.copyOf(tokens);
+  }
+}

@@ -1,0 +1,40 @@
+package dev.sojourn.server.openai;
+
+import dev.sojourn.core.Namespace;
+import dev.sojourn.core.SessionControl.Input;
+import dev.sojourn.core.Tenant;
+import dev.sojourn.server.prompt.Prompt;
+import dev.sojourn.server.prompt.Transcript;
+import java.util.Optional;
+
+/**
+ * One generation that a request asks for.
+ *
+ * @param turnId unique; names the turn to router and engine
+ * @param tenant who it is for
+ * @param ext what was said beyond OpenAI's fields
+ * @param options how to generate
+ * @param choice which of the answers to the same prompt it is
+ * @param source makes its prompt
+ */
+record TurnSpec(
+    String turnId,
+    Tenant tenant,
+    Nvext ext,
+    GenerationOptions options,
+    int choice,
+    PromptSource source) {
+
+  /** Makes a prompt, given what its session has said so far. */
+  @FunctionalInterface
+  interface PromptSource {
+
+    /** Builds the prompt; a transcript is there where the turn has a session. */
+    Prompt build(Input input, Optional<Transcript> transcript);
+  }
+
+  /** Returns whose KV the turn may share. */
+  Namespace namespace() {
+    return new Namespace(tenant, ext.salt());
+  }
+}

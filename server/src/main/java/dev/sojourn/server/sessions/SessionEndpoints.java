@@ -1,0 +1,202 @@
+package dev.sojourn.server.sessions;
+
+import dev.sojourn.backend.Worker;
+import dev.sojourn.core.Fault;
+import dev.sojourn.core.FaultException;
+import dev.sojourn.core.SessionControl.OnClose;
+import dev.sojourn.core.SessionControl.WhileBusy;
+import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionView;
+import dev.sojourn.core.Tenant;
+import dev.sojourn.core.WorkerId;
+import dev.sojourn.core.WorkerRank;
+import dev.sojourn.router.BindingView;
+import dev.sojourn.router.CloseReport;
+import dev.sojourn.router.Router;
+import dev.sojourn.router.affinity.Terms;
+import dev.sojourn.server.ApiKeys;
+import dev.sojourn.server.RunningTurns;
+import dev.sojourn.server.http.Exchange;
+import dev.sojourn.server.http.Reply;
+import dev.sojourn.server.http.Routes;
+import java.lang.System.Logger.Level;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * {@code /v1/sessions}: a tenant's own sessions; for another tenant they do not exist. Thread-safe.
+ */
+public final class SessionEndpoints {
+
+  private static final System.Logger LOG = System.getLogger(SessionEndpoints.class.getName());
+  private static final JsonMapper JSON = JsonMapper.shared();
+
+  private final ApiKeys keys;
+  private final Router router;
+  private final Map<WorkerId, Worker> workers = new HashMap<>();
+  private final RunningTurns running;
+
+  /** Creates the endpoints. */
+  public SessionEndpoints(
+      ApiKeys keys, Router router, List<? extends Worker> workers, RunningTurns running) {
+    this.keys = keys;
+    this.router = router;
+    workers.forEach(worker -> this.workers.put(worker.id(), worker));
+    this.running = running;
+  }
+
+  /** Adds the routes. */
+  public void addTo(Routes routes) {
+    routes
+        .on("GET", "/v1/sessions", this::list)
+        .on("GET", "/v1/sessions/{name}", this::show)
+        .on("DELETE", "/v1/sessions/{name}", this::delete);
+  }
+
+  private void list(Exchange exchange) {
+    Tenant tenant = keys.tenant(exchange);
+    Map<WorkerRank, Map<SessionId, SessionView>> held = new HashMap<>();
+    List<Object> data = new ArrayList<>();
+    for (BindingView binding : router.bindings(tenant)) {
+      Optional<SessionView> view =
+          binding
+              .target()
+              .flatMap(target ->
+                  Optional.ofNullable(
+                      held.computeIfAbsent(target, this::sessionsOf).get(binding.id())));
+      data.add(json(binding, view));
+    }
+    exchange.reply(Reply.json(200, JSON.writeValueAsBytes(Map.of("object", "list", "data", data))));
+  }
+
+  private void show(Exchange exchange) {
+    SessionId id = session(exchange);
+    BindingView binding = router.binding(id).orElseThrow(() -> unknown(id));
+    Optional<SessionView> view =
+        binding.target().flatMap(target -> Optional.ofNullable(sessionsOf(target).get(id)));
+    exchange.reply(Reply.json(200, JSON.writeValueAsBytes(json(binding, view))));
+  }
+
+  /**
+   * Closes a session behind the turns that came before, or, with {@code abort=true}, ends those.
+   * With {@code wait=true} the answer comes when it is closed; without, at once if a turn runs.
+   */
+  private void delete(Exchange exchange) throws InterruptedException {
+    SessionId id = session(exchange);
+    boolean wait = flag(exchange, "wait");
+    boolean abort = flag(exchange, "abort");
+    OnClose how = onClose(exchange);
+    BindingView binding = router.binding(id).orElseThrow(() -> unknown(id));
+    if (abort) {
+      running.abort(id);
+    }
+    if (binding.running().isEmpty() || wait || abort) {
+      exchange.reply(Reply.json(200, closed(id, router.close(id, how, WhileBusy.QUEUE))));
+      return;
+    }
+    Thread.ofVirtual().name("close-session").start(() -> closeLater(id, how));
+    exchange.reply(
+        Reply.json(
+            202,
+            JSON.writeValueAsBytes(Map.of("id", id.name(), "object", "session", "closing", true))));
+  }
+
+  private void closeLater(SessionId id, OnClose how) {
+    try {
+      var _ = router.close(id, how, WhileBusy.QUEUE);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } catch (FaultException e) {
+      LOG.log(Level.WARNING, "a session could not be closed: " + e.getMessage());
+    }
+  }
+
+  private static byte[] closed(SessionId id, CloseReport report) {
+    Map<String, @Nullable Object> answer = new LinkedHashMap<>();
+    answer.put("id", id.name());
+    answer.put("object", "session");
+    answer.put("closed", true);
+    answer.put("existed", report.existed());
+    answer.put(
+        "tokens_freed",
+        report.tokensFreed().isPresent() ? report.tokensFreed().getAsInt() : "pending");
+    return JSON.writeValueAsBytes(answer);
+  }
+
+  private Map<SessionId, SessionView> sessionsOf(WorkerRank target) {
+    Map<SessionId, SessionView> views = new HashMap<>();
+    Worker worker = workers.get(target.worker());
+    if (worker != null) {
+      worker.sessions(target.rank()).forEach(view -> views.put(view.id(), view));
+    }
+    return views;
+  }
+
+  private static Map<String, Object> json(BindingView binding, Optional<SessionView> held) {
+    Map<String, Object> session = new LinkedHashMap<>();
+    session.put("id", binding.id().name());
+    session.put("object", "session");
+    session.put("incarnation", binding.incarnation().toString());
+    boolean engine = binding.terms().kind() == Terms.Kind.ENGINE_BACKED;
+    session.put("kind", engine ? "open" : "bind");
+    boolean busy = !binding.running().isEmpty();
+    session.put("state", binding.target().isEmpty() ? "opening" : busy ? "running" : "idle");
+    binding
+        .target()
+        .ifPresent(target -> {
+          session.put("worker", target.worker().name());
+          session.put("rank", target.rank());
+        });
+    session.put("timeout", binding.terms().timeout().toSeconds());
+    binding.remaining().ifPresent(left -> session.put("remaining_seconds", left.toSeconds()));
+    binding.terms().capacity().ifPresent(capacity -> session.put("capacity", capacity));
+    session.put("on_close", binding.terms().onClose().name().toLowerCase(Locale.ROOT));
+    held.filter(view -> view.incarnation().equals(binding.incarnation()))
+        .ifPresent(view -> {
+          session.put("tokens", view.committed());
+          session.put("resident_tokens", view.resident());
+          session.put("turns", view.turns());
+          session.put("idle_seconds", view.idle().toSeconds());
+          session.put("digest", HexFormat.of().toHexDigits(view.digest()));
+        });
+    return session;
+  }
+
+  private SessionId session(Exchange exchange) {
+    Tenant tenant = keys.tenant(exchange);
+    try {
+      return new SessionId(tenant, exchange.parameter("name"));
+    } catch (IllegalArgumentException e) {
+      throw Fault.invalid("name", String.valueOf(e.getMessage())).asException();
+    }
+  }
+
+  private static FaultException unknown(SessionId id) {
+    return new Fault.NotFound("session_not_found", "there is no session " + id.name())
+        .asException();
+  }
+
+  private static boolean flag(Exchange exchange, String name) {
+    return switch (exchange.query(name).orElse("false").toLowerCase(Locale.ROOT)) {
+      case "true", "1", "" -> true;
+      case "false", "0" -> false;
+      default -> throw Fault.invalid(name, name + " is true or false").asException();
+    };
+  }
+
+  private static OnClose onClose(Exchange exchange) {
+    return switch (exchange.query("on_close").orElse("free")) {
+      case "free" -> OnClose.FREE;
+      case "retain" -> OnClose.RETAIN;
+      default -> throw Fault.invalid("on_close", "on_close is free or retain").asException();
+    };
+  }
+}

@@ -1,0 +1,647 @@
+package dev.sojourn.server;
+
+import static dev.sojourn.server.TestGateway.MODEL;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sojourn.server.http.RawClient;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
+
+/** The OpenAI surface, over sockets, on a tiny real model with two ranks. */
+@Timeout(60)
+@NullUnmarked // one gateway for all tests, started before them
+final class GatewayTest {
+
+  private static final String CHAT = "/v1/chat/completions";
+  private static final String TEXT = "/v1/completions";
+
+  @TempDir static Path dir;
+  private static TestGateway gateway;
+
+  @BeforeAll
+  static void start() throws Exception {
+    gateway = new TestGateway(dir, 2, config -> config);
+  }
+
+  @AfterAll
+  static void stop() {
+    gateway.close();
+  }
+
+  @AfterEach
+  void nothingIsHeld() throws Exception {
+    for (JsonNode session : gateway.get("/v1/sessions").path("data")) {
+      gateway.send("DELETE", "/v1/sessions/" + session.path("id").asString() + "?wait=true", "");
+    }
+    gateway.expectNothingHeld();
+  }
+
+  @Test
+  void chat_whole_answersWithUsageAndHeaders() throws Exception {
+    HttpResponse<String> response = gateway.send("POST", CHAT, chat("'max_tokens': 5"));
+    assertThat(response.statusCode()).isEqualTo(200);
+    assertThat(response.headers().firstValue("x-sojourn-worker")).isPresent();
+    assertThat(response.headers().firstValue("x-sojourn-affinity")).contains("none");
+    assertThat(response.headers().firstValue("x-request-id")).isPresent();
+    JsonNode answer = TestGateway.json(response.body());
+    assertThat(answer.path("object").asString()).isEqualTo("chat.completion");
+    assertThat(answer.path("choices").get(0).path("message").path("role").asString())
+        .isEqualTo("assistant");
+    assertThat(answer.path("choices").get(0).path("finish_reason").asString())
+        .isIn("stop", "length");
+    assertThat(answer.path("usage").path("prompt_tokens").asInt()).isPositive();
+    assertThat(answer.path("usage").path("prompt_tokens_details").has("cached_tokens")).isTrue();
+    assertThat(answer.path("nvext").has("seed")).isTrue();
+  }
+
+  @Test
+  void chat_streamed_saysWhatTheWholeAnswerSays() throws Exception {
+    String fields = "'max_tokens': 12, 'seed': 5, 'temperature': 1.3";
+    String whole = content(gateway.post(CHAT, chat(fields)));
+    List<JsonNode> events =
+        gateway.stream(
+            CHAT, chat(fields + ", 'stream': true, 'stream_options': {'include_usage': true}"));
+    StringBuilder text = new StringBuilder();
+    for (JsonNode event : events) {
+      text.append(event.path("choices").path(0).path("delta").path("content").asString(""));
+    }
+    assertThat(text.toString()).isEqualTo(whole);
+    assertThat(events.getFirst().path("choices").get(0).path("delta").path("role").asString())
+        .isEqualTo("assistant");
+    JsonNode last = events.getLast();
+    assertThat(last.path("choices").isEmpty()).isTrue();
+    assertThat(last.path("usage").path("completion_tokens").asInt()).isPositive();
+    assertThat(
+            events.get(events.size() - 2).path("choices").get(0).path("finish_reason").asString())
+        .isIn("stop", "length");
+  }
+
+  @Test
+  void chat_withLogprobs_tellsThemForEveryTokenThatCounts() throws Exception {
+    String fields = "'max_tokens': 6, 'temperature': 0, 'logprobs': true, 'top_logprobs': 3,";
+    fields += "'nvext': {'extra_fields': ['completion_token_ids']}";
+    JsonNode whole = gateway.post(CHAT, chat(fields));
+    JsonNode content = whole.path("choices").get(0).path("logprobs").path("content");
+    assertThat(content).hasSize(whole.path("nvext").path("completion_token_ids").size());
+    for (JsonNode token : content) {
+      assertThat(token.path("top_logprobs")).hasSize(3);
+      assertThat(token.path("top_logprobs").get(0).path("logprob").asDouble())
+          .isEqualTo(token.path("logprob").asDouble());
+    }
+    List<JsonNode> told = new ArrayList<>();
+    for (JsonNode event : gateway.stream(CHAT, chat(fields + ", 'stream': true"))) {
+      event.path("choices").path(0).path("logprobs").path("content").forEach(told::add);
+    }
+    assertThat(told).containsExactlyElementsOf(content);
+  }
+
+  @Test
+  void chat_withStopString_isCutAndNothingBehindIsToldOfIt() throws Exception {
+    String sampled = "'max_tokens': 12, 'temperature': 1.2, 'seed': ";
+    int seed = 0;
+    String plain = "";
+    while (plain.length() < 6 || plain.contains("\uFFFD")) {
+      plain = content(gateway.post(CHAT, chat(sampled + ++seed)));
+    }
+    String stop = plain.substring(3, 5);
+    String cut = plain.substring(0, plain.indexOf(stop));
+    String fields = sampled + seed + ", 'logprobs': true, 'stop': [" + quoted(stop) + "]";
+    JsonNode answer = gateway.post(CHAT, chat(fields));
+    assertThat(content(answer)).isEqualTo(cut);
+    assertThat(answer.path("choices").get(0).path("finish_reason").asString()).isEqualTo("stop");
+    StringBuilder text = new StringBuilder();
+    StringBuilder tokens = new StringBuilder();
+    for (JsonNode event : gateway.stream(CHAT, chat(fields + ", 'stream': true"))) {
+      JsonNode choice = event.path("choices").path(0);
+      text.append(choice.path("delta").path("content").asString(""));
+      for (JsonNode token : choice.path("logprobs").path("content")) {
+        tokens.append(token.path("token").asString());
+      }
+    }
+    assertThat(text.toString()).isEqualTo(cut);
+    assertThat(cut).startsWith(tokens.toString());
+  }
+
+  @Test
+  void chat_withSeveralChoices_drawsEachAnewAndRepeatably() throws Exception {
+    String fields = "'n': 3, 'max_tokens': 8, 'temperature': 1.5, 'seed': 11";
+    JsonNode first = gateway.post(CHAT, chat(fields));
+    JsonNode second = gateway.post(CHAT, chat(fields));
+    assertThat(first.path("choices")).hasSize(3);
+    for (int i = 0; i < 3; i++) {
+      assertThat(first.path("choices").get(i)).isEqualTo(second.path("choices").get(i));
+    }
+    assertThat(first.path("choices").get(0).path("message"))
+        .isNotEqualTo(first.path("choices").get(1).path("message"));
+    List<JsonNode> events = gateway.stream(CHAT, chat(fields + ", 'stream': true"));
+    for (int i = 0; i < 3; i++) {
+      StringBuilder text = new StringBuilder();
+      for (JsonNode event : events) {
+        JsonNode choice = event.path("choices").path(0);
+        if (choice.path("index").asInt(-1) == i) {
+          text.append(choice.path("delta").path("content").asString(""));
+        }
+      }
+      assertThat(text.toString())
+          .isEqualTo(first.path("choices").get(i).path("message").path("content").asString());
+    }
+  }
+
+  @Test
+  void seed_thatIsReported_repeatsTheAnswer() throws Exception {
+    JsonNode drawn = gateway.post(CHAT, chat("'max_tokens': 8, 'temperature': 1.5"));
+    long seed = drawn.path("nvext").path("seed").asLong();
+    JsonNode again =
+        gateway.post(CHAT, chat("'max_tokens': 8, 'temperature': 1.5, 'seed': " + seed));
+    assertThat(content(again)).isEqualTo(content(drawn));
+  }
+
+  @Test
+  void completion_takesTextIdsAndListsOfEither() throws Exception {
+    String fields = "'max_tokens': 4, 'temperature': 0, ";
+    String ids = "'nvext': {'extra_fields': ['prompt_token_ids', 'completion_token_ids']}, ";
+    JsonNode text = gateway.post(TEXT, body(fields + ids + "'prompt': 'Hello there'"));
+    String prompt = text.path("nvext").path("prompt_token_ids").toString();
+    JsonNode byIds = gateway.post(TEXT, body(fields + ids + "'prompt': " + prompt));
+    assertThat(byIds.path("choices")).isEqualTo(text.path("choices"));
+    assertThat(byIds.path("nvext").path("completion_token_ids"))
+        .isEqualTo(text.path("nvext").path("completion_token_ids"));
+    JsonNode both = gateway.post(TEXT, body(fields + "'prompt': ['Hello there', 'And you?']"));
+    JsonNode idLists =
+        gateway.post(TEXT, body(fields + "'prompt': [" + prompt + "," + prompt + "]"));
+    String said = text.path("choices").get(0).path("text").asString();
+    assertThat(both.path("choices").get(0).path("text").asString()).isEqualTo(said);
+    assertThat(both.path("choices")).hasSize(2);
+    assertThat(idLists.path("choices").get(1).path("text").asString()).isEqualTo(said);
+    JsonNode logprobs = gateway.post(TEXT, body(fields + "'prompt': 'Hello there', 'logprobs': 2"));
+    JsonNode told = logprobs.path("choices").get(0).path("logprobs");
+    assertThat(told.path("tokens").size()).isEqualTo(told.path("token_logprobs").size());
+    assertThat(told.path("text_offset").get(0).asInt()).isZero();
+  }
+
+  @Test
+  void session_ofThreeTurns_computesOnlyWhatIsNewAndEndsWithItsClose() throws Exception {
+    int context = 0;
+    List<String> messages = new ArrayList<>();
+    String[] actions = {"'action': 'open',", "", "'action': 'close',"};
+    for (String action : actions) {
+      messages.add("{'role': 'user', 'content': 'Turn " + messages.size() + "'}");
+      String control = "'nvext': {'session_control': {" + action + "'session_id': 'a'}}";
+      List<JsonNode> events =
+          gateway.stream(
+              CHAT,
+              body(
+                  "'messages': ["
+                      + String.join(",", messages)
+                      + "], 'max_tokens': 6, 'stream': true,"
+                      + "'stream_options': {'include_usage': true}, "
+                      + control));
+      StringBuilder text = new StringBuilder();
+      events.forEach(
+          e -> text.append(e.path("choices").path(0).path("delta").path("content").asString("")));
+      messages.add("{'role': 'assistant', 'content': " + quoted(text.toString()) + "}");
+      JsonNode last = events.getLast();
+      JsonNode session = last.path("nvext").path("session");
+      int cached = last.path("usage").path("prompt_tokens_details").path("cached_tokens").asInt();
+      assertThat(session.path("mode").asString()).isEqualTo(context == 0 ? "opened" : "append");
+      assertThat(session.path("promise").asString()).isEqualTo("leased");
+      assertThat(cached).isEqualTo(Math.max(0, context - 1));
+      context = last.path("usage").path("total_tokens").asInt();
+      if (action.contains("close")) {
+        assertThat(session.path("existed").asBoolean()).isTrue();
+        assertThat(session.path("tokens_freed").asInt()).isPositive();
+      } else {
+        assertThat(session.path("held_tokens").asInt()).isEqualTo(context);
+        JsonNode shown = gateway.get("/v1/sessions/a");
+        assertThat(shown.path("tokens").asInt()).isEqualTo(context);
+        assertThat(shown.path("state").asString()).isEqualTo("idle");
+      }
+    }
+    assertThat(gateway.send("GET", "/v1/sessions/a", "").statusCode()).isEqualTo(404);
+  }
+
+  @Test
+  void session_ofDeltas_answersAsOneOfFullPrompts() throws Exception {
+    List<String> delta = new ArrayList<>();
+    List<String> full = new ArrayList<>();
+    List<String> said = new ArrayList<>();
+    for (int turn = 0; turn < 4; turn++) {
+      String user = "{'role': 'user', 'content': 'Question " + turn + "'}";
+      String open = turn == 0 ? "'action': 'open', " : "";
+      said.add(user);
+      delta.add(turn("delta", open + "'input': 'delta', ", "[" + user + "]", said, false));
+      full.add(turn("full", open, "[" + String.join(",", said) + "]", said, true));
+    }
+    assertThat(delta).isEqualTo(full);
+  }
+
+  private static String turn(
+      String name, String control, String messages, List<String> said, boolean remember)
+      throws Exception {
+    JsonNode answer =
+        gateway.post(
+            CHAT,
+            body(
+                "'messages': "
+                    + messages
+                    + ", 'max_tokens': 5, 'temperature': 0,"
+                    + "'nvext': {'extra_fields': ['prompt_token_ids', 'completion_token_ids'],"
+                    + "'session_control': {"
+                    + control
+                    + "'session_id': '"
+                    + name
+                    + "'}}"));
+    if (remember) {
+      said.add("{'role': 'assistant', 'content': " + quoted(content(answer)) + "}");
+    }
+    return answer.path("nvext").path("prompt_token_ids").toString()
+        + answer.path("nvext").path("completion_token_ids");
+  }
+
+  @Test
+  void session_answers_asAStatelessRunOverItsIds() throws Exception {
+    String fields = "'max_tokens': 6, 'temperature': 0.9, 'seed': 3, 'logprobs': true, ";
+    String extra = "'extra_fields': ['prompt_token_ids', 'completion_token_ids']";
+    String control = "'session_control': {'session_id': 's', 'action': 'open'}";
+    gateway.post(CHAT, chat(fields + "'nvext': {" + control + "}"));
+    JsonNode second =
+        gateway.post(
+            CHAT,
+            body(
+                fields
+                    + "'messages': [{'role':'user','content':'more'}], 'nvext': {"
+                    + extra
+                    + ", 'session_control': {'session_id': 's', 'input': 'delta'}}"));
+    assertThat(second.path("nvext").path("session").path("mode").asString()).isEqualTo("append");
+    JsonNode stateless =
+        gateway.post(
+            TEXT,
+            body(
+                "'max_tokens': 6, 'temperature': 0.9, 'seed': 3, 'logprobs': 0, 'prompt': "
+                    + second.path("nvext").path("prompt_token_ids")
+                    + ", 'nvext': {"
+                    + extra
+                    + ", 'cache_salt': 'apart'}"));
+    assertThat(stateless.path("usage").path("prompt_tokens_details").path("cached_tokens").asInt())
+        .isZero();
+    assertThat(stateless.path("nvext").path("completion_token_ids"))
+        .isEqualTo(second.path("nvext").path("completion_token_ids"));
+    List<Double> logprobs = new ArrayList<>();
+    second
+        .path("choices")
+        .get(0)
+        .path("logprobs")
+        .path("content")
+        .forEach(token -> logprobs.add(token.path("logprob").asDouble()));
+    List<Double> expected = new ArrayList<>();
+    stateless
+        .path("choices")
+        .get(0)
+        .path("logprobs")
+        .path("token_logprobs")
+        .forEach(logprob -> expected.add(logprob.asDouble()));
+    assertThat(logprobs).isEqualTo(expected).isNotEmpty();
+  }
+
+  @Test
+  void session_namedByHeader_isOpenedImplicitlyAndEndsWhenTheHeaderSaysSo() throws Exception {
+    String[] last = {"x-dynamo-session-id", "h", "x-dynamo-session-final", "true"};
+    JsonNode first = gateway.post(CHAT, chat("'max_tokens': 3"), "x-dynamo-session-id", "h");
+    assertThat(first.path("nvext").path("session").path("mode").asString()).isEqualTo("opened");
+    assertThat(first.path("nvext").path("session").path("reason").asString()).isEqualTo("unknown");
+    assertThat(gateway.get("/v1/sessions/h").path("kind").asString()).isEqualTo("open");
+    JsonNode end = gateway.post(CHAT, chat("'max_tokens': 3"), last);
+    assertThat(end.path("nvext").path("session").path("existed").asBoolean()).isTrue();
+    JsonNode unknown = gateway.post(CHAT, chat("'max_tokens': 3"), last);
+    assertThat(unknown.path("nvext").path("session").path("existed").asBoolean()).isFalse();
+  }
+
+  @Test
+  void session_ofACodingAgent_isKnownByItsOwnHeaders() throws Exception {
+    gateway.post(
+        CHAT,
+        chat("'max_tokens': 2"),
+        "x-claude-code-session-id",
+        "root",
+        "x-claude-code-agent-id",
+        "agent-1");
+    assertThat(gateway.get("/v1/sessions").path("data").get(0).path("id").asString())
+        .isEqualTo("agent-1");
+  }
+
+  @Test
+  void conflicts_tellWhatWasFoundAndAreNotToBeRepeated() throws Exception {
+    gateway.post(
+        CHAT,
+        chat(
+            "'max_tokens': 3, 'nvext': {'session_control':"
+                + "{'session_id': 'c', 'action': 'open', 'timeout': 60}}"));
+    HttpResponse<String> other =
+        gateway.send(
+            "POST",
+            CHAT,
+            chat(
+                "'nvext': {'session_control':"
+                    + "{'session_id': 'c', 'action': 'open', 'timeout': 61}}"));
+    assertThat(other.statusCode()).isEqualTo(409);
+    assertThat(other.headers().firstValue("x-should-retry")).contains("false");
+    assertThat(code(other)).isEqualTo("session_settings");
+    HttpResponse<String> tip =
+        gateway.send(
+            "POST",
+            CHAT,
+            chat(
+                "'nvext': {'session_control':"
+                    + "{'session_id': 'c', 'input': 'delta', 'expected_tip': 1}}"));
+    assertThat(tip.statusCode()).isEqualTo(409);
+    assertThat(code(tip)).isEqualTo("tip_mismatch");
+    assertThat(error(tip).path("observed").path("tip").asInt()).isPositive();
+  }
+
+  @Test
+  void delta_ofASessionThatNeverWas_isNotFound() throws Exception {
+    HttpResponse<String> response =
+        gateway.send(
+            "POST",
+            CHAT,
+            chat("'nvext': {'session_control':" + "{'session_id': 'never', 'input': 'delta'}}"));
+    assertThat(response.statusCode()).isEqualTo(404);
+    assertThat(code(response)).isEqualTo("session_not_found");
+  }
+
+  @Test
+  void queryOnly_tellsWhereItWouldGoAndChangesNothing() throws Exception {
+    JsonNode answer =
+        gateway.post(
+            CHAT,
+            chat(
+                "'nvext': {'annotations': ['query_instance_id:'],"
+                    + "'session_control': {'session_id': 'q', 'action': 'open'}}"));
+    assertThat(answer.path("choices").isEmpty()).isTrue();
+    assertThat(answer.path("nvext").path("worker").asString()).isEqualTo("embedded");
+    assertThat(answer.path("nvext").path("token_ids").isEmpty()).isFalse();
+    assertThat(gateway.get("/v1/sessions").path("data").isEmpty()).isTrue();
+  }
+
+  @Test
+  void pin_putsTheTurnOnItsRank() throws Exception {
+    for (int rank = 0; rank < 2; rank++) {
+      JsonNode answer =
+          gateway.post(CHAT, chat("'max_tokens': 1, 'nvext': {'dp_rank': " + rank + "}"));
+      assertThat(answer.path("nvext").path("rank").asInt()).isEqualTo(rank);
+    }
+  }
+
+  @Test
+  void hints_areReportedOneByOne() throws Exception {
+    JsonNode hints =
+        gateway
+            .post(
+                CHAT,
+                chat(
+                    "'max_tokens': 1, 'nvext': {'agent_hints': {'priority': 1000,"
+                        + "'osl': 4, 'speculative_prefill': true},"
+                        + "'cache_control': {'type': 'ephemeral', 'ttl': '1h'}}"))
+            .path("nvext")
+            .path("hints");
+    assertThat(hints.path("priority").asString()).isEqualTo("clipped");
+    assertThat(hints.path("osl").asString()).isEqualTo("accepted");
+    assertThat(hints.path("speculative_prefill").asString()).isEqualTo("rejected");
+    assertThat(hints.path("cache_control").asString()).isEqualTo("accepted");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "model                  | 404 | model_not_found | 'model': 'other'",
+        "messages               | 400 | | 'messages': []",
+        "messages[0].role       | 400 | | 'messages': [{'role': 'boss', 'content': 'x'}]",
+        "messages[0].content    | 400 | | 'messages': [{'role': 'user'}]",
+        "messages[0].content[0].type | 400 | | 'messages': [{'role': 'user', 'content': [{'type': 'image_url'}]}]",
+        "tools                  | 400 | | 'tools': [{'type': 'function'}]",
+        "tool_choice            | 400 | | 'tool_choice': 'auto'",
+        "response_format        | 400 | | 'response_format': {'type': 'json_object'}",
+        "logit_bias             | 400 | | 'logit_bias': {'5': 1}",
+        "frequency_penalty      | 400 | | 'frequency_penalty': 0.5",
+        "temperature            | 400 | | 'temperature': 3",
+        "top_p                  | 400 | | 'top_p': 0",
+        "max_tokens             | 400 | | 'max_tokens': 0",
+        "n                      | 400 | | 'n': 2, 'nvext': {'session_control': {'session_id': 'x'}}",
+        "stop                   | 400 | | 'stop': ['a','b','c','d','e']",
+        "stop                   | 400 | | 'stop': ''",
+        "top_logprobs           | 400 | | 'top_logprobs': 3",
+        "stream                 | 400 | | 'stream': 'yes'",
+        "nvext.session_control.action | 400 | | 'nvext': {'session_control': {'session_id': 'x', 'action': 'pause'}}",
+        "nvext.session_control.session_id | 400 | | 'nvext': {'session_control': {'action': 'open'}}",
+        "nvext.session_control.timeout | 400 | | 'nvext': {'session_control': {'session_id': 'x', 'action': 'open', 'timeout': 0}}",
+        "nvext.session_control.parent | 400 | | 'nvext': {'session_control': {'session_id': 'x', 'action': 'open', 'parent': 'y'}}",
+        "nvext.session_control.input | 400 | | 'nvext': {'session_control': {'session_id': 'x', 'input': 'half'}}",
+        "nvext.session_control.expected_digest | 400 | | 'nvext': {'session_control': {'session_id': 'x', 'expected_digest': 'zz'}}",
+        "nvext.cache_control.ttl | 400 | | 'nvext': {'cache_control': {'type': 'ephemeral', 'ttl': '2h'}}",
+        "nvext.dp_rank          | 400 | | 'nvext': {'dp_rank': 2}",
+        "nvext.backend_instance_id | 400 | | 'nvext': {'backend_instance_id': 'w9'}",
+      })
+  void badInput_isRefusedByItsName(String param, int status, String code, String fields)
+      throws Exception {
+    HttpResponse<String> response = gateway.send("POST", CHAT, chat(fields));
+    assertThat(response.statusCode()).as(response.body()).isEqualTo(status);
+    if (status == 400) {
+      assertThat(error(response).path("param").asString()).isEqualTo(param);
+      assertThat(error(response).path("type").asString()).isEqualTo("invalid_request_error");
+    } else {
+      assertThat(code(response)).isEqualTo(code);
+    }
+    assertThat(response.headers().firstValue("x-should-retry")).contains("false");
+  }
+
+  @Test
+  void badInput_thatIsNoJsonObject_saysWhere() throws Exception {
+    HttpResponse<String> broken = gateway.send("POST", CHAT, "{\"model\": \"m\",\n  oops}");
+    assertThat(broken.statusCode()).isEqualTo(400);
+    assertThat(error(broken).path("message").asString()).contains("line 2");
+    assertThat(gateway.send("POST", CHAT, "").statusCode()).isEqualTo(400);
+    assertThat(gateway.send("POST", CHAT, "[1]").statusCode()).isEqualTo(400);
+    assertThat(gateway.send("POST", CHAT, "[".repeat(100_000)).statusCode()).isEqualTo(400);
+  }
+
+  @Test
+  void badInput_nameOf257Bytes_isRefused() throws Exception {
+    HttpResponse<String> response =
+        gateway.send(
+            "POST",
+            CHAT,
+            chat("'nvext': {'session_control': {'session_id': '" + "é".repeat(128) + "x'}}"));
+    assertThat(response.statusCode()).isEqualTo(400);
+    assertThat(error(response).path("message").asString()).contains("257");
+    assertThat(gateway.send("POST", CHAT, chat(""), "x-session-id", "y".repeat(257)).statusCode())
+        .isEqualTo(400);
+  }
+
+  @Test
+  void badInput_promptLongerThanTheContext_saysBothNumbers() throws Exception {
+    HttpResponse<String> response =
+        gateway.send(
+            "POST",
+            TEXT,
+            body("'prompt': [" + "5,".repeat(TestGateway.CONTEXT - 1) + "5], 'max_tokens': 1"));
+    assertThat(response.statusCode()).isEqualTo(400);
+    assertThat(error(response).path("message").asString())
+        .contains("prompt has " + TestGateway.CONTEXT + " tokens")
+        .contains("room for " + TestGateway.CONTEXT);
+  }
+
+  @Test
+  void badInput_headerAndBodyDisagree_isRefused() throws Exception {
+    String body = chat("'nvext': {'session_control': {'session_id': 'one'}}");
+    HttpResponse<String> response = gateway.send("POST", CHAT, body, "x-dynamo-session-id", "two");
+    assertThat(response.statusCode()).isEqualTo(400);
+    assertThat(error(response).path("message").asString()).contains("one").contains("two");
+  }
+
+  @Test
+  void models_areListedAndFoundByIdsWithSlashes() throws Exception {
+    assertThat(gateway.get("/v1/models").path("data").get(0).path("id").asString())
+        .isEqualTo(MODEL);
+    assertThat(gateway.get("/v1/models/" + MODEL).path("id").asString()).isEqualTo(MODEL);
+    assertThat(gateway.send("GET", "/v1/models/none", "").statusCode()).isEqualTo(404);
+  }
+
+  @Test
+  void health_liveAndReady_answer() throws Exception {
+    assertThat(gateway.get("/health").path("status").asString()).isEqualTo("ok");
+    assertThat(gateway.send("GET", "/live", "").statusCode()).isEqualTo(200);
+    assertThat(gateway.send("GET", "/ready", "").statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void delete_ofASession_saysWhatItFreed() throws Exception {
+    gateway.post(
+        CHAT,
+        chat(
+            "'max_tokens': 20, 'nvext': {'session_control':"
+                + "{'session_id': 'd/1', 'action': 'open'}}"));
+    HttpResponse<String> deleted = gateway.send("DELETE", "/v1/sessions/d%2F1?wait=true", "");
+    assertThat(deleted.statusCode()).isEqualTo(200);
+    assertThat(TestGateway.json(deleted.body()).path("existed").asBoolean()).isTrue();
+    assertThat(gateway.send("DELETE", "/v1/sessions/d%2F1", "").statusCode()).isEqualTo(404);
+  }
+
+  @Test
+  void runOfBadAndAbortedRequests_leavesNothingBehind() throws Exception {
+    String bad = chat("'nvext': {'session_control': {'session_id': 'z', 'timeout': 0}}");
+    String delta = chat("'nvext': {'session_control': {'session_id': 'z', 'input': 'delta'}}");
+    String good =
+        chat(
+            "'max_tokens': 40, 'stream': true, 'nvext': {'session_control':"
+                + "{'session_id': 'z', 'action': 'open'}}");
+    for (int i = 0; i < 100; i++) {
+      assertThat(gateway.send("POST", CHAT, bad).statusCode()).isEqualTo(400);
+      assertThat(gateway.send("POST", CHAT, "{").statusCode()).isEqualTo(400);
+      assertThat(gateway.send("POST", CHAT, delta, "x-session-id", "y").statusCode())
+          .isEqualTo(400);
+      try (RawClient client = new RawClient(gateway.address())) {
+        client.post(CHAT, good);
+        if (i % 3 == 1) {
+          client.lineWith("data:"); // hung up between tokens; otherwise at once
+        }
+      }
+      try (RawClient client = new RawClient(gateway.address())) {
+        client.say("POST " + CHAT + " HTTP/1.1\r\nContent-Length: 100\r\n\r\n{\"half");
+        if (i % 2 == 0) {
+          client.reset();
+        }
+      }
+    }
+    gateway.send("DELETE", "/v1/sessions/z?wait=true&abort=true", "");
+  }
+
+  @Test
+  void keys_decideTheTenantWhoSeesOnlyItsOwnSessions() throws Exception {
+    Path keys = Files.writeString(dir.resolve("keys.yaml"), "key-a: team-a\nkey-b: team-b\n");
+    try (TestGateway closed =
+        new TestGateway(
+            dir,
+            1,
+            c ->
+                new GatewayConfig(
+                    c.http(),
+                    c.engine(),
+                    Optional.of(keys),
+                    c.implicitSessions(),
+                    c.identity(),
+                    c.maxConcurrent(),
+                    c.transcriptBytes(),
+                    c.drain()))) {
+      String open =
+          chat(
+              "'max_tokens': 2, 'nvext': {'session_control':"
+                  + "{'session_id': 'mine', 'action': 'open'}}");
+      String[] a = {"authorization", "Bearer key-a"};
+      String[] b = {"x-api-key", "key-b"};
+      assertThat(closed.send("POST", CHAT, open).statusCode()).isEqualTo(401);
+      HttpResponse<String> wrong = closed.send("POST", CHAT, open, "authorization", "Bearer key-c");
+      assertThat(wrong.statusCode()).isEqualTo(401);
+      assertThat(wrong.body()).doesNotContain("key-c");
+      closed.post(CHAT, open, a);
+      assertThat(closed.get("/v1/sessions/mine", a).path("id").asString()).isEqualTo("mine");
+      assertThat(closed.get("/v1/sessions", b).path("data").isEmpty()).isTrue();
+      assertThat(closed.send("GET", "/v1/sessions/mine", "", b).statusCode()).isEqualTo(404);
+      assertThat(closed.send("DELETE", "/v1/sessions/mine", "", b).statusCode()).isEqualTo(404);
+      JsonNode other = closed.post(CHAT, open, b);
+      assertThat(other.path("usage").path("prompt_tokens_details").path("cached_tokens").asInt())
+          .isZero();
+    }
+  }
+
+  private static String chat(String fields) {
+    String messages =
+        fields.contains("'messages'")
+            ? ""
+            : "'messages': [{'role': 'system', 'content': 'Be brief.'},"
+                + "{'role': 'user', 'content': 'Tell me of the sea.'}], ";
+    return body(messages + fields);
+  }
+
+  private static String body(String fields) {
+    String model = fields.contains("'model'") ? "" : "'model': '" + MODEL + "', ";
+    String all = (model + fields).strip();
+    return "{"
+        + (all.endsWith(",") ? all.substring(0, all.length() - 1) : all).replace('\'', '"')
+        + "}";
+  }
+
+  /** Quotes as JSON; a single quote, which these tests write for a double one, by its number. */
+  private static String quoted(String text) {
+    return tools.jackson.databind.json.JsonMapper.shared()
+        .writeValueAsString(text)
+        .replace("'", "\\u0027");
+  }
+
+  private static String content(JsonNode answer) {
+    return answer.path("choices").get(0).path("message").path("content").asString();
+  }
+
+  private static JsonNode error(HttpResponse<String> response) {
+    return TestGateway.json(response.body()).path("error");
+  }
+
+  private static String code(HttpResponse<String> response) {
+    return error(response).path("code").asString();
+  }
+}
