@@ -188,7 +188,8 @@ public final class GgufWriter {
           target, "a file in an existing directory", "no directory " + directory);
     }
     if (free(absolute) < bytes()) {
-      throw new ModelFileException.Unwritable(target, needed(absolute), free(absolute) + " free");
+      throw new ModelFileException.Unwritable(
+          target, needed(absolute), free(absolute) + " bytes free");
     }
   }
 
@@ -201,7 +202,7 @@ public final class GgufWriter {
         e instanceof FileSystemException named && named.getReason() != null
             ? named.getReason()
             : e.getClass().getSimpleName() + ": " + e.getMessage();
-    return free(absolute) + " free, and: " + reason;
+    return free(absolute) + " bytes free, and: " + reason;
   }
 
   private static long free(Path absolute) {

@@ -1,7 +1,8 @@
 /**
- * Model files: GGUF read, checked and written; tensors dequantised and repacked into row panels.
+ * Model files: GGUF read, checked and written, the vocabulary in it, and synthetic models.
  *
- * <p>What may not enter: arithmetic beyond unpacking, and any trust in what a file says.
+ * <p>What may not enter: arithmetic beyond storing and restoring numbers, and any trust in what a
+ * file says.
  */
 @NullMarked
 package dev.sojourn.engine.weights;
