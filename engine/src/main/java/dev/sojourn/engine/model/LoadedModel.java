@@ -17,8 +17,8 @@ import java.util.Arrays;
  */
 public final class LoadedModel implements AutoCloseable {
 
-  /** Weights times rounds of warming up: a second or two of a machine with two cores. */
-  private static final double WARM_UP_WORK = 4e9;
+  /** Weights times rounds of warming up: about a second of two cores. */
+  private static final double WARM_UP_WORK = 1.5e9;
 
   private final LoadOptions options;
   private final ModelShape shape;
