@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -153,10 +154,7 @@ public final class GgufMetadata {
       return missing(key, supported);
     }
     return new ModelFileException.Unsupported(
-        file,
-        java.util.OptionalLong.of(entry.offset()),
-        quoted(key) + " to be " + supported,
-        describe(key));
+        file, OptionalLong.of(entry.offset()), quoted(key) + " to be " + supported, describe(key));
   }
 
   private <T> @Nullable T as(String key, String expected, Class<T> type) {

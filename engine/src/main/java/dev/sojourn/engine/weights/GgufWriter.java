@@ -172,7 +172,8 @@ public final class GgufWriter {
       }
       Files.move(part, absolute, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
-      throw new ModelFileException.Unwritable(target, needed(absolute), found(absolute, e));
+      throw new ModelFileException.Unwritable(
+          target, room(absolute) + " and permission to write there", found(absolute, e));
     } finally {
       deleteIfThere(part);
     }
@@ -189,12 +190,12 @@ public final class GgufWriter {
     }
     if (free(absolute) < bytes()) {
       throw new ModelFileException.Unwritable(
-          target, needed(absolute), free(absolute) + " bytes free");
+          target, room(absolute), free(absolute) + " bytes free");
     }
   }
 
-  private String needed(Path absolute) {
-    return bytes() + " bytes free in " + absolute.getParent() + " and permission to write there";
+  private String room(Path absolute) {
+    return bytes() + " bytes free in " + absolute.getParent();
   }
 
   private static String found(Path absolute, IOException e) {
