@@ -123,12 +123,12 @@ public final class Context {
   }
 
   /**
-   * Takes from the cache what is resident of the next full blocks, as long as that leaves at least
-   * one token to compute: its logits are what a turn is for.
+   * Takes from the cache what is resident of the next full blocks, and leaves at least the last
+   * token to compute: its logits are what a turn is for.
    */
   public void match() {
     requireOpen(true);
-    while ((published + 1) * BLOCK < length()) {
+    while ((published + 1) * BLOCK <= length()) {
       int page =
           pool.find(chain[published], pageBefore(published), namespace, tokens, published * BLOCK);
       if (page == NONE) {

@@ -1,5 +1,7 @@
 package dev.sojourn.engine.schedule;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -551,6 +553,7 @@ class RandomOperationsTest {
       if (end.stopToken().isPresent()) {
         seen.see("stop token");
       }
+      assertThat(list(end.completion())).isEqualTo(wholeBeforeStop(expected));
       if (expected.answer.failAfter > 0
           && expected.answer.ids.size() == expected.answer.failAfter) {
         assertThat(end.reason()).isEqualTo(FinishReason.CANCELLED);
@@ -572,6 +575,37 @@ class RandomOperationsTest {
         assertThat(end.committed()).isEqualTo(session.committed.size());
         assertThat(end.digest()).isEqualTo(digest(session.committed));
       }
+    }
+
+    /** Returns the sampled ids that lie wholly before the first stop string, found anew. */
+    private static List<Integer> wholeBeforeStop(Expected expected) {
+      List<Integer> ids = expected.answer.ids;
+      int spelled = ids.size() - (expected.answer.end().stopToken().isPresent() ? 1 : 0);
+      StringBuilder text = new StringBuilder(); // a character a byte
+      List<Integer> ends = new ArrayList<>();
+      for (int id : ids.subList(0, spelled)) {
+        text.append(new String(Rig.SPELLING.of(id), ISO_8859_1));
+        ends.add(text.length());
+      }
+      int firstEnd = Integer.MAX_VALUE;
+      int visible = Integer.MAX_VALUE;
+      for (String stop : expected.request.stop().strings()) {
+        String bytes = new String(stop.getBytes(UTF_8), ISO_8859_1);
+        int at = text.indexOf(bytes);
+        int end = at + bytes.length();
+        if (at >= 0 && (end < firstEnd || (end == firstEnd && at < visible))) {
+          firstEnd = end;
+          visible = at;
+        }
+      }
+      if (visible == Integer.MAX_VALUE) {
+        return ids;
+      }
+      int count = 0;
+      while (count < ends.size() && ends.get(count) <= visible) {
+        count++;
+      }
+      return ids.subList(0, count);
     }
 
     private void compareSessions() {

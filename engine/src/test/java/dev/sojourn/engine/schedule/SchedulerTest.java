@@ -323,6 +323,17 @@ class SchedulerTest {
   }
 
   @Test
+  void promptThatIsWhollyResident_computesOnlyItsLastToken() {
+    Rig rig = new Rig(64);
+    RecordedAnswer first = rig.run(rig.stateless(Rig.ids(0, 48), 5));
+    RecordedAnswer again = rig.run(rig.stateless(Rig.ids(0, 48), 5));
+    assertThat(again.start().reusedTokens()).isEqualTo(47);
+    assertThat(again.ids).isEqualTo(first.ids);
+    assertThat(again.logprobs).isEqualTo(first.logprobs);
+    assertThat(rig.scheduler.stats().cached()).isEqualTo(3);
+  }
+
+  @Test
   void longPrompt_doesNotHoldUpADecode_forMoreThanTheChunk() {
     Rig rig = new Rig(64, Rig.config(4, 16, 512));
     RecordedAnswer decoding = rig.submit(rig.stateless(Rig.ids(0, 5), 40));
