@@ -189,7 +189,6 @@ public final class Engine implements AutoCloseable {
     } catch (Throwable e) {
       LOG.log(Level.ERROR, "engine " + name + " died", e);
       scheduler.failAll(unavailable());
-      throw e;
     } finally {
       ended = true;
       drainCommands();

@@ -81,10 +81,9 @@ final class EvictionQueue {
     return overBudget ? held : unheld;
   }
 
-  /** Notes a use; a later one has a greater stamp. */
+  /** Notes a use of a page that may not go now; a later one has a greater stamp. */
   void touch(int page, long stamp) {
     lastUse[page] = stamp;
-    reorder(page);
   }
 
   /**
@@ -92,10 +91,11 @@ final class EvictionQueue {
    * stronger one lasts; of equals the longer lasts.
    */
   void prioritise(int page, int by, long retainedUntil) {
+    boolean lasts = until[page] != ENDED;
     boolean weaker =
-        until[page] != ENDED
-            && (by < priority[page] || (by == priority[page] && retainedUntil <= until[page]));
-    if (weaker) {
+        lasts && (by < priority[page] || (by == priority[page] && retainedUntil <= until[page]));
+    boolean plainAsBefore = !lasts && by == 0 && priority[page] == 0;
+    if (weaker || plainAsBefore) {
       return;
     }
     priority[page] = by;

@@ -54,9 +54,7 @@ public final class PagePool {
   private final int[] generation;
   private final boolean[] published;
   private final boolean[] matchedByOthers;
-  private final @Nullable Publisher[] publisher;
-  private final int[] newer; // of the same publisher
-  private final int[] older;
+  private final PublishedPages publishedBy;
   private final PageState[] state;
 
   private final int[] free;
@@ -89,9 +87,7 @@ public final class PagePool {
     generation = new int[capacity];
     published = new boolean[capacity];
     matchedByOthers = new boolean[capacity];
-    publisher = new Publisher[capacity];
-    newer = new int[capacity];
-    older = new int[capacity];
+    publishedBy = new PublishedPages(capacity);
     state = new PageState[capacity];
     free = new int[capacity];
     Arrays.fill(parent, NONE);
@@ -177,22 +173,24 @@ public final class PagePool {
 
   /** Adds a user to a page that was found, and notes if it is another than the publisher. */
   void match(int page, @Nullable Publisher by) {
-    if (publisher[page] != by) {
+    if (publishedBy.publisher(page) != by) {
       matchedByOthers[page] = true;
     }
     use(page);
   }
 
   void use(int page) {
-    users[page]++;
-    settle(page);
+    if (users[page]++ == 0) {
+      settle(page);
+    }
   }
 
   /** Takes a user away; a private page that nobody leases is freed with the last one. */
   void unuse(int page) {
-    users[page]--;
     eviction.touch(page, stamp);
-    settle(page);
+    if (--users[page] == 0) {
+      settle(page);
+    }
   }
 
   /** Ends a span of uses: later ones count as more recent. */
@@ -244,15 +242,7 @@ public final class PagePool {
     published[page] = true;
     table.put(chained, page);
     link(page, parentPage);
-    publisher[page] = by;
-    if (by != null) {
-      older[page] = by.newest;
-      newer[page] = NONE;
-      if (by.newest != NONE) {
-        newer[by.newest] = page;
-      }
-      by.newest = page;
-    }
+    publishedBy.add(page, by);
     if (!feed.isSilent()) {
       feed.emit(stored(page));
     }
@@ -292,13 +282,13 @@ public final class PagePool {
   int freePagesOf(Publisher by) {
     int before = freeCount;
     for (int page = by.newest; page != NONE; ) {
-      int next = older[page];
+      int next = publishedBy.older(page);
       // From each such leaf towards the root; a page with a child left is reached from that child.
       int at = page;
       while (at != NONE && mayFree(at, by)) {
         int up = parent[at];
         if (at == next) {
-          next = older[at];
+          next = publishedBy.older(at);
         }
         release(at);
         at = up;
@@ -361,7 +351,7 @@ public final class PagePool {
   }
 
   private boolean mayFree(int page, Publisher by) {
-    return publisher[page] == by
+    return publishedBy.publisher(page) == by
         && !matchedByOthers[page]
         && children[page] == 0
         && state[page] == CACHED;
@@ -405,10 +395,10 @@ public final class PagePool {
     if (published[page]) {
       table.remove(hash[page]);
       published[page] = false;
-      forgetPublisher(page);
       if (!feed.isSilent()) {
         feed.emit(new KvEvent.Removed(hash[page]));
       }
+      publishedBy.remove(page);
     }
     if (leases[page] > 0) {
       leases[page] = 0;
@@ -437,24 +427,8 @@ public final class PagePool {
     }
   }
 
-  private void forgetPublisher(int page) {
-    Publisher by = publisher[page];
-    if (by == null) {
-      return;
-    }
-    if (by.newest == page) {
-      by.newest = older[page];
-    } else {
-      older[newer[page]] = older[page];
-    }
-    if (older[page] != NONE) {
-      newer[older[page]] = newer[page];
-    }
-    publisher[page] = null;
-  }
-
   private KvEvent stored(int page) {
-    Publisher by = publisher[page];
+    Publisher by = publishedBy.publisher(page);
     return new KvEvent.Stored(
         hash[page],
         parent[page] == NONE ? OptionalLong.empty() : OptionalLong.of(hash[parent[page]]),

@@ -76,6 +76,8 @@ public final class Scheduler {
   private final WaitingQueue waiting;
   private final List<Turn> running = new ArrayList<>(); // in order of rank
   private final Map<String, Turn> turns = new HashMap<>();
+  private final Admission admission;
+  private final StepShares shares;
   private final StepBatch batch;
   private final Sampler sampler;
   private final Tally tally = new Tally();
@@ -100,6 +102,8 @@ public final class Scheduler {
     sessions = new Sessions(pool, config.maxSessions());
     intake = new Intake(sessions, runner);
     waiting = new WaitingQueue(config.prefillChunk());
+    admission = new Admission(pool, waiting, config);
+    shares = new StepShares(config.prefillChunk());
     batch = new StepBatch(runner.vocabularySize());
     sampler = new Sampler(runner.vocabularySize());
   }
@@ -150,7 +154,7 @@ public final class Scheduler {
     sessions.expire(now());
     pool.expireRetention(now());
     admit();
-    share();
+    shares.share(running);
     reservePages();
     compute();
     return !running.isEmpty() || !waiting.isEmpty();
@@ -262,7 +266,7 @@ public final class Scheduler {
     if (session != null) {
       sessions.take(session, request.requestId());
     }
-    Turn turn = new Turn(request, sink, plan, context, limit, arrivals++);
+    Turn turn = new Turn(request, sink, plan, context, limit, config.retention(), arrivals++);
     turns.put(turn.id(), turn);
     waiting.add(turn);
     return turn;
@@ -270,19 +274,11 @@ public final class Scheduler {
 
   /** Lets turns run while their pages fit, in order: nobody slips past one that does not fit. */
   private void admit() {
-    while (running.size() < config.maxRunning()) {
-      Turn turn = waiting.first();
-      if (turn == null || !isWorthTrying(turn)) {
-        return;
-      }
-      TurnStart start = turn.begin();
-      int needed = pagesFor(turn) - turn.context().pageCount();
-      if (needed > availablePages() && !running.isEmpty()) {
-        turn.suspend(retainedUntil(turn));
-        turn.blockedAt = availablePages();
-        return;
-      }
-      waiting.admit(turn);
+    for (Admission.Admitted next = admission.next(running, now());
+        next != null;
+        next = admission.next(running, now())) {
+      Turn turn = next.turn();
+      TurnStart start = next.start();
       running.add(turn);
       running.sort(RANK);
       if (!turn.started) {
@@ -292,61 +288,6 @@ public final class Scheduler {
         tell(turn, () -> turn.sink.started(start));
       }
     }
-  }
-
-  private boolean isWorthTrying(Turn turn) {
-    if (running.isEmpty()) {
-      return true;
-    }
-    int available = availablePages();
-    return turn.isYetToRewind() ? pagesFor(turn) <= available : available > turn.blockedAt;
-  }
-
-  /** Returns how many pages a turn needs for what is set aside for it. */
-  private int pagesFor(Turn turn) {
-    return pages(turn.reserved(config.reserve()) - 1);
-  }
-
-  /** Returns how many pages are neither in use nor set aside for running turns. */
-  private int availablePages() {
-    int available = pool.capacity() - pool.count(PageState.IN_USE);
-    for (Turn turn : running) {
-      available -= Math.max(0, pagesFor(turn) - turn.context().pageCount());
-    }
-    return available;
-  }
-
-  /**
-   * Gives each running turn its part of the step: one token to those that decode; of the prompt
-   * tokens that a step may compute, first to the short remainders, but a quarter to the others.
-   */
-  private void share() {
-    int budget = config.prefillChunk();
-    boolean anyLong = false;
-    for (Turn turn : running) {
-      turn.chunk = turn.remaining() == 1 ? 1 : 0;
-      anyLong |= isLong(turn);
-    }
-    int forShort = anyLong ? budget - Math.max(1, budget / 4) : budget;
-    budget -= share(forShort, false);
-    budget -= share(budget, true);
-    share(budget, false);
-  }
-
-  private int share(int budget, boolean toLong) {
-    int left = budget;
-    for (Turn turn : running) {
-      if (turn.remaining() > 1 && isLong(turn) == toLong) {
-        int more = Math.min(left, turn.remaining() - turn.chunk);
-        turn.chunk += more;
-        left -= more;
-      }
-    }
-    return budget - left;
-  }
-
-  private boolean isLong(Turn turn) {
-    return turn.remaining() > config.prefillChunk();
   }
 
   /** Gets the pages of the step, in order of rank; retracts from the end where there are none. */
@@ -371,7 +312,7 @@ public final class Scheduler {
   private void retract(Turn turn) {
     tally.retractions++;
     running.remove(turn);
-    turn.suspend(retainedUntil(turn));
+    turn.suspend(now());
     turn.blockedAt = -1;
     waiting.add(turn);
   }
@@ -446,13 +387,13 @@ public final class Scheduler {
   }
 
   private void finish(Turn turn, FinishReason reason, OptionalInt stopToken) {
-    TurnEnd end = turn.end(reason, stopToken, retainedUntil(turn));
+    TurnEnd end = turn.end(reason, stopToken, now());
     forget(turn);
     tell(turn.id(), () -> turn.sink.finished(end));
   }
 
   private void fail(Turn turn, Fault fault) {
-    turn.drop(retainedUntil(turn));
+    turn.drop(now());
     forget(turn);
     tell(turn.id(), () -> turn.sink.failed(fault));
   }
@@ -484,18 +425,8 @@ public final class Scheduler {
     }
   }
 
-  private long retainedUntil(Turn turn) {
-    Duration retention =
-        turn.request.hints().retention().orElse(turn.plan.commits() ? null : config.retention());
-    return retention == null ? Context.WHILE_LEASED : now() + retention.toNanos();
-  }
-
   private long now() {
     return clock.nanos() - origin;
-  }
-
-  private static int pages(int tokens) {
-    return (tokens + BLOCK - 1) / BLOCK;
   }
 
   private static final byte[] NOTHING = {};

@@ -10,6 +10,8 @@ import dev.sojourn.engine.TurnSink;
 import dev.sojourn.engine.TurnStart;
 import dev.sojourn.engine.kv.Context;
 import dev.sojourn.engine.kv.SessionRecord;
+import java.time.Duration;
+import java.util.Optional;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
@@ -37,6 +39,7 @@ final class Turn {
 
   final StopMatcher stop;
   private final Context context;
+  private final Optional<Duration> retention; // of its priority; for the session's life if empty
 
   /** While it waits: the ids behind the first {@code base} ones of the context. */
   private Tokens scratch;
@@ -80,13 +83,22 @@ final class Turn {
     }
   }
 
-  Turn(TurnRequest request, TurnSink sink, Plan plan, Context context, int limit, long arrival) {
+  Turn(
+      TurnRequest request,
+      TurnSink sink,
+      Plan plan,
+      Context context,
+      int limit,
+      Duration defaultRetention,
+      long arrival) {
     this.request = request;
     this.sink = sink;
     this.plan = plan;
     this.context = context;
     this.limit = limit;
     this.arrival = arrival;
+    Optional<Duration> asked = request.hints().retention();
+    retention = plan.commits() ? asked : asked.or(() -> Optional.of(defaultRetention));
     stop = new StopMatcher(request.stop().strings());
     base = plan.common();
     scratch = plan.scratch();
@@ -154,10 +166,10 @@ final class Turn {
   }
 
   /** Closes the context, with what the session keeps; the ids are kept aside. */
-  void suspend(long retainedUntil) {
+  void suspend(long now) {
     base = kept();
     scratch = context.view(context.length()).from(base);
-    close(retainedUntil);
+    close(now);
   }
 
   /** Returns how many tokens are still to be computed before one can be sampled. */
@@ -186,7 +198,7 @@ final class Turn {
    *
    * @param stopToken the end-of-turn token that was sampled
    */
-  TurnEnd end(FinishReason reason, OptionalInt stopToken, long retainedUntil) {
+  TurnEnd end(FinishReason reason, OptionalInt stopToken, long now) {
     stop.end();
     int prompt = plan.promptLength();
     boolean whole = stop.found().isEmpty();
@@ -196,7 +208,7 @@ final class Turn {
     if (session != null && (reason == FinishReason.STOP || reason == FinishReason.LENGTH)) {
       session.commit(prompt, cut);
     }
-    close(retainedUntil);
+    close(now);
     return new TurnEnd(
         reason,
         all.slice(0, prompt),
@@ -210,14 +222,15 @@ final class Turn {
   }
 
   /** Closes the context without a commit, if it is open. */
-  void drop(long retainedUntil) {
-    close(retainedUntil);
+  void drop(long now) {
+    close(now);
   }
 
-  private void close(long retainedUntil) {
+  private void close(long now) {
     if (running) {
       running = false;
-      context.end(kept(), priority(), retainedUntil);
+      long until = retention.map(time -> now + time.toNanos()).orElse(Context.WHILE_LEASED);
+      context.end(kept(), priority(), until);
     }
   }
 
