@@ -23,6 +23,21 @@ class BlockHasherTest {
   }
 
   @Test
+  void digest_withoutATail_isTheLastBlock_andEachIdOfATailCounts() {
+    long last = hasher.chain(tokens)[1];
+    assertThat(hasher.digest(last, Tokens.EMPTY)).isEqualTo(last);
+    assertThat(
+            new long[] {
+              last,
+              hasher.digest(last, Tokens.of(1)),
+              hasher.digest(last, Tokens.of(1, 2)),
+              hasher.digest(last, Tokens.of(2, 1)),
+              hasher.digest(0, Tokens.of(1, 2))
+            })
+        .doesNotHaveDuplicates();
+  }
+
+  @Test
   void seed_ofTheDefaultNamespace_isThatOfTheEcosystem() {
     assertThat(Namespace.DEFAULT.seed()).isEqualTo(1337);
   }

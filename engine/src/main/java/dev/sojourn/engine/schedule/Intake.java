@@ -13,6 +13,7 @@ import dev.sojourn.engine.kv.SessionRecord;
 import dev.sojourn.engine.kv.Sessions;
 import dev.sojourn.engine.model.ModelRunner;
 import dev.sojourn.engine.schedule.Turn.Plan;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.OptionalInt;
 
@@ -139,7 +140,11 @@ final class Intake {
     return new Fault.Conflict(
             code,
             message,
-            Map.of("tip", session.committed(), "digest", Long.toHexString(session.digest())))
+            Map.of(
+                "tip",
+                session.committed(),
+                "digest",
+                HexFormat.of().toHexDigits(session.digest())))
         .asException();
   }
 }

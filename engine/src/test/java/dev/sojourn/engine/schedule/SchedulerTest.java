@@ -15,11 +15,13 @@ import dev.sojourn.core.LossCause;
 import dev.sojourn.core.Namespace;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionControl.OnClose;
+import dev.sojourn.core.SessionControl.OnDivergence;
 import dev.sojourn.core.SessionSettings;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.core.TurnMode;
 import dev.sojourn.engine.RecordedAnswer;
+import dev.sojourn.engine.SessionTurn;
 import dev.sojourn.engine.StopRules;
 import dev.sojourn.engine.TurnRequest;
 import dev.sojourn.engine.TurnStart;
@@ -27,8 +29,10 @@ import dev.sojourn.engine.sample.SamplingParameters;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
@@ -83,6 +87,33 @@ class SchedulerTest {
     assertThat(answer.start().mode()).isEqualTo(TurnMode.APPEND);
     assertThat(answer.start().reusedTokens()).isEqualTo(47);
     Rig.assertSameAsStateless(second, answer);
+  }
+
+  @Test
+  void delta_fromAnotherTip_isAConflictThatNamesTheObservedOne() {
+    Rig rig = new Rig(64);
+    SessionSettings session = rig.open("agent", 1);
+    rig.run(rig.delta(session, Rig.ids(0, 40), 8));
+    long digest = rig.view(session).digest();
+    Map<String, Object> observed = Map.of("tip", 48, "digest", String.format("%016x", digest));
+    for (SessionTurn wrong :
+        List.of(
+            at(session, OptionalInt.of(47), OptionalLong.empty()),
+            at(session, OptionalInt.of(48), OptionalLong.of(digest + 1)))) {
+      assertThat(
+              rig.submit(rig.request(Optional.of(wrong), Rig.ids(3, 4), 2, StopRules.NONE))
+                  .fault())
+          .isInstanceOfSatisfying(
+              Fault.Conflict.class,
+              conflict -> {
+                assertThat(conflict.code()).isEqualTo("tip_mismatch");
+                assertThat(conflict.observed()).isEqualTo(observed);
+              });
+    }
+    SessionTurn right = at(session, OptionalInt.of(48), OptionalLong.of(digest));
+    RecordedAnswer answer =
+        rig.run(rig.request(Optional.of(right), Rig.ids(3, 4), 2, StopRules.NONE));
+    assertThat(answer.end().committed()).isEqualTo(54);
   }
 
   @Test
@@ -598,6 +629,17 @@ class SchedulerTest {
 
   private static String spell(List<Integer> ids) {
     return ids.stream().map(id -> new String(Rig.SPELLING.of(id), UTF_8)).collect(joining());
+  }
+
+  private static SessionTurn at(SessionSettings session, OptionalInt tip, OptionalLong digest) {
+    return new SessionTurn(
+        session.id(),
+        session.incarnation(),
+        Input.DELTA,
+        tip,
+        digest,
+        OnDivergence.REWIND,
+        0);
   }
 
   private static TurnRequest hinted(TurnRequest request, AgentHints hints) {
