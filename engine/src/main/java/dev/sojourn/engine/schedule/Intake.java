@@ -141,10 +141,7 @@ final class Intake {
             code,
             message,
             Map.of(
-                "tip",
-                session.committed(),
-                "digest",
-                HexFormat.of().toHexDigits(session.digest())))
+                "tip", session.committed(), "digest", HexFormat.of().toHexDigits(session.digest())))
         .asException();
   }
 }

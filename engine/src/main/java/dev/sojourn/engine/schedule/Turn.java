@@ -188,9 +188,13 @@ final class Turn {
     return context.length() >= limit;
   }
 
-  /** Returns the length that it has pages set aside for. */
+  /**
+   * Returns the length that it has pages set aside for: with as many more tokens as the agent
+   * expects, or else {@code reserve}.
+   */
   int reserved(int reserve) {
-    return (int) Math.min(limit, (long) length() + Math.max(1, reserve - sampled));
+    int more = request.hints().expectedOutput().orElse(reserve) - sampled;
+    return (int) Math.min(limit, (long) length() + Math.max(1, more));
   }
 
   /**

@@ -645,7 +645,7 @@ class RandomOperationsTest {
       AgentHints hints =
           new AgentHints(
               random.nextInt(3) == 0 ? random.nextInt(4) - 1 : 0,
-              OptionalInt.empty(),
+              random.nextInt(4) == 0 ? OptionalInt.of(random.nextInt(60)) : OptionalInt.empty(),
               random.nextInt(4) == 0
                   ? Optional.of(Duration.ofSeconds(random.nextInt(30)))
                   : Optional.empty());

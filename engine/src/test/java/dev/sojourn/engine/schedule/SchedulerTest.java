@@ -101,8 +101,7 @@ class SchedulerTest {
             at(session, OptionalInt.of(47), OptionalLong.empty()),
             at(session, OptionalInt.of(48), OptionalLong.of(digest + 1)))) {
       assertThat(
-              rig.submit(rig.request(Optional.of(wrong), Rig.ids(3, 4), 2, StopRules.NONE))
-                  .fault())
+              rig.submit(rig.request(Optional.of(wrong), Rig.ids(3, 4), 2, StopRules.NONE)).fault())
           .isInstanceOfSatisfying(
               Fault.Conflict.class,
               conflict -> {
@@ -409,6 +408,22 @@ class SchedulerTest {
   }
 
   @Test
+  void expectedOutput_isWhatPagesAreSetAsideFor() {
+    for (boolean hint : new boolean[] {false, true}) {
+      Rig rig = new Rig(8, Rig.config(4, 64, 100));
+      AgentHints shortly = new AgentHints(0, OptionalInt.of(4), Optional.empty());
+      List<RecordedAnswer> answers = new ArrayList<>();
+      for (int i = 0; i < 2; i++) {
+        TurnRequest request = rig.stateless(Rig.ids(100 * i, 20), 100);
+        answers.add(rig.submit(hint ? hinted(request, shortly) : request));
+      }
+      rig.step();
+      assertThat(answers.get(0).hasStarted()).isTrue();
+      assertThat(answers.get(1).hasStarted()).isEqualTo(hint);
+    }
+  }
+
+  @Test
   void higherPriority_isAdmittedFirst() {
     Rig rig = new Rig(64, Rig.config(1, 16, 512));
     RecordedAnswer usual = rig.submit(rig.stateless(Rig.ids(3, 12), 2));
@@ -633,13 +648,7 @@ class SchedulerTest {
 
   private static SessionTurn at(SessionSettings session, OptionalInt tip, OptionalLong digest) {
     return new SessionTurn(
-        session.id(),
-        session.incarnation(),
-        Input.DELTA,
-        tip,
-        digest,
-        OnDivergence.REWIND,
-        0);
+        session.id(), session.incarnation(), Input.DELTA, tip, digest, OnDivergence.REWIND, 0);
   }
 
   private static TurnRequest hinted(TurnRequest request, AgentHints hints) {
