@@ -199,10 +199,7 @@ final class Lexer {
 
   private void number() {
     int from = at;
-    String radix = "bBoOxX";
-    if (source.charAt(at) == '0'
-        && at + 1 < source.length()
-        && radix.indexOf(source.charAt(at + 1)) >= 0) {
+    if (source.charAt(at) == '0' && at + 2 < source.length() && radixDigit(at + 1)) {
       at += 2;
       while (at < source.length()
           && (Character.digit(source.charAt(at), 16) >= 0 || source.charAt(at) == '_')) {
@@ -237,6 +234,20 @@ final class Lexer {
       throw new TemplateException("leading zeros in the number " + digits, lineOf(from));
     }
     add(real ? Token.Kind.FLOAT : Token.Kind.INTEGER, digits, from);
+  }
+
+  /** Returns whether a letter names a radix and a digit of it follows. */
+  private boolean radixDigit(int letter) {
+    int radix =
+        switch (source.charAt(letter)) {
+          case 'b', 'B' -> 2;
+          case 'o', 'O' -> 8;
+          case 'x', 'X' -> 16;
+          default -> 0;
+        };
+    char next = source.charAt(letter + 1);
+    char digit = next == '_' && letter + 2 < source.length() ? source.charAt(letter + 2) : next;
+    return radix > 0 && Character.digit(digit, radix) >= 0;
   }
 
   private void digits() {

@@ -1,10 +1,8 @@
 package dev.sojourn.text.template;
 
 import java.time.LocalDateTime;
-import java.time.format.TextStyle;
 import java.time.temporal.ChronoField;
 import java.time.temporal.IsoFields;
-import java.util.Locale;
 
 /** Python's {@code strftime} in the C locale, of a time without a zone. */
 final class Strftime {
@@ -45,10 +43,10 @@ final class Strftime {
 
   private String directive(char directive) {
     return switch (directive) {
-      case 'a' -> time.getDayOfWeek().getDisplayName(TextStyle.SHORT, Locale.ENGLISH);
-      case 'A' -> time.getDayOfWeek().getDisplayName(TextStyle.FULL, Locale.ENGLISH);
-      case 'b', 'h' -> time.getMonth().getDisplayName(TextStyle.SHORT, Locale.ENGLISH);
-      case 'B' -> time.getMonth().getDisplayName(TextStyle.FULL, Locale.ENGLISH);
+      case 'a' -> name(time.getDayOfWeek()).substring(0, 3);
+      case 'A' -> name(time.getDayOfWeek());
+      case 'b', 'h' -> name(time.getMonth()).substring(0, 3);
+      case 'B' -> name(time.getMonth());
       case 'c' -> format("%a %b %e %H:%M:%S %Y");
       case 'C' -> padded(time.getYear() / 100, 2, '0');
       case 'd' -> padded(time.getDayOfMonth(), 2, '0');
@@ -84,6 +82,11 @@ final class Strftime {
       case '%' -> "%";
       default -> "%" + directive;
     };
+  }
+
+  /** The C locale's names are English, as the constants are. */
+  private static String name(Enum<?> constant) {
+    return Casing.capitalize(constant.name());
   }
 
   /** Returns the number of full weeks of the year, given the days since this one began. */

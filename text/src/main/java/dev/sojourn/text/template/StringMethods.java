@@ -49,19 +49,24 @@ final class StringMethods {
           Map.entry("zfill", StringMethods::zeroFill),
           Map.entry("expandtabs", StringMethods::expandTabs),
           Map.entry("format", (s, a, r) -> new BraceFormat(a, r).render(s)),
-          Map.entry("isspace", (s, a, r) -> all(s, Characters::space)),
-          Map.entry("isalpha", (s, a, r) -> all(s, Character::isLetter)),
+          Map.entry("isspace", (s, a, r) -> all(none("isspace", s, a), Characters::space)),
+          Map.entry("isalpha", (s, a, r) -> all(none("isalpha", s, a), Character::isLetter)),
           Map.entry(
-              "isalnum", (s, a, r) -> all(s, c -> Character.isLetter(c) || Characters.numeric(c))),
-          Map.entry("isdigit", (s, a, r) -> all(s, c -> Character.digit(c, 10) >= 0)),
-          Map.entry("isdecimal", (s, a, r) -> all(s, Character::isDigit)),
-          Map.entry("isnumeric", (s, a, r) -> all(s, Characters::numeric)),
-          Map.entry("isascii", (s, a, r) -> s.chars().allMatch(c -> c < 128)),
-          Map.entry("isprintable", (s, a, r) -> s.codePoints().allMatch(Printing::printable)),
-          Map.entry("isidentifier", (s, a, r) -> identifier(s)),
-          Map.entry("islower", (s, a, r) -> Casing.isLower(s)),
-          Map.entry("isupper", (s, a, r) -> Casing.isUpper(s)),
-          Map.entry("istitle", (s, a, r) -> Casing.isTitle(s)));
+              "isalnum",
+              (s, a, r) ->
+                  all(none("isalnum", s, a), c -> Character.isLetter(c) || Characters.numeric(c))),
+          Map.entry(
+              "isdigit", (s, a, r) -> all(none("isdigit", s, a), c -> Character.digit(c, 10) >= 0)),
+          Map.entry("isdecimal", (s, a, r) -> all(none("isdecimal", s, a), Character::isDigit)),
+          Map.entry("isnumeric", (s, a, r) -> all(none("isnumeric", s, a), Characters::numeric)),
+          Map.entry("isascii", (s, a, r) -> none("isascii", s, a).chars().allMatch(c -> c < 128)),
+          Map.entry(
+              "isprintable",
+              (s, a, r) -> none("isprintable", s, a).codePoints().allMatch(Printing::printable)),
+          Map.entry("isidentifier", (s, a, r) -> identifier(none("isidentifier", s, a))),
+          Map.entry("islower", (s, a, r) -> Casing.isLower(none("islower", s, a))),
+          Map.entry("isupper", (s, a, r) -> Casing.isUpper(none("isupper", s, a))),
+          Map.entry("istitle", (s, a, r) -> Casing.isTitle(none("istitle", s, a))));
 
   private StringMethods() {}
 

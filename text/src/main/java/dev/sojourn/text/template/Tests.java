@@ -3,6 +3,7 @@ package dev.sojourn.text.template;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Predicate;
 
 /** The tests by name: what may stand behind {@code is}. */
 final class Tests {
@@ -20,29 +21,29 @@ final class Tests {
 
   private static Map<String, Function> all() {
     Map<String, Function> all = new HashMap<>();
-    all.put("defined", (v, a, r) -> !(v instanceof Undefined));
-    all.put("undefined", (v, a, r) -> v instanceof Undefined);
-    all.put("none", (v, a, r) -> v == None.NONE);
-    all.put("boolean", (v, a, r) -> v instanceof Boolean);
-    all.put("true", (v, a, r) -> v.equals(true));
-    all.put("false", (v, a, r) -> v.equals(false));
-    all.put("integer", (v, a, r) -> v instanceof Number && Numbers.integer(v) != null);
-    all.put("float", (v, a, r) -> v instanceof Number && Numbers.integer(v) == null);
-    all.put("number", (v, a, r) -> Numbers.numeric(v));
-    all.put("string", (v, a, r) -> Values.text(v) != null);
-    all.put("mapping", (v, a, r) -> v instanceof Map<?, ?>);
-    all.put("sequence", (v, a, r) -> sequence(v));
-    all.put("iterable", (v, a, r) -> v instanceof Loop || Values.iteratorOrNone(v) != null);
-    all.put("callable", (v, a, r) -> v instanceof Callable);
-    all.put("escaped", (v, a, r) -> v instanceof Markup);
-    all.put("lower", (v, a, r) -> Casing.isLower(Printing.str(v)));
-    all.put("upper", (v, a, r) -> Casing.isUpper(Printing.str(v)));
-    all.put("odd", (v, a, r) -> remainder(v, 2L) == 1);
-    all.put("even", (v, a, r) -> remainder(v, 2L) == 0);
+    plain(all, "defined", v -> !(v instanceof Undefined));
+    plain(all, "undefined", v -> v instanceof Undefined);
+    plain(all, "none", v -> v == None.NONE);
+    plain(all, "boolean", v -> v instanceof Boolean);
+    plain(all, "true", v -> v.equals(true));
+    plain(all, "false", v -> v.equals(false));
+    plain(all, "integer", v -> v instanceof Number && Numbers.integer(v) != null);
+    plain(all, "float", v -> v instanceof Number && Numbers.integer(v) == null);
+    plain(all, "number", v -> Numbers.numeric(v));
+    plain(all, "string", v -> Values.text(v) != null);
+    plain(all, "mapping", v -> v instanceof Map<?, ?>);
+    plain(all, "sequence", v -> sequence(v));
+    plain(all, "iterable", v -> v instanceof Loop || Values.iteratorOrNone(v) != null);
+    plain(all, "callable", v -> v instanceof Callable || v instanceof Undefined);
+    plain(all, "escaped", v -> v instanceof Markup);
+    plain(all, "lower", v -> Casing.isLower(Printing.str(v)));
+    plain(all, "upper", v -> Casing.isUpper(Printing.str(v)));
+    plain(all, "odd", v -> remainder(v, 2L) == 1);
+    plain(all, "even", v -> remainder(v, 2L) == 0);
     all.put("divisibleby", (v, a, r) -> remainder(v, other("divisibleby", a)) == 0);
     all.put("sameas", (v, a, r) -> Values.same(v, other("sameas", a)));
-    all.put("filter", (v, a, r) -> Filters.BY_NAME.containsKey(Printing.str(v)));
-    all.put("test", (v, a, r) -> Tests.BY_NAME.containsKey(Printing.str(v)));
+    plain(all, "filter", v -> Filters.BY_NAME.containsKey(Printing.str(v)));
+    plain(all, "test", v -> Tests.BY_NAME.containsKey(Printing.str(v)));
     compares(all, Comparison.IN, "in");
     compares(all, Comparison.EQUAL, "==", "eq", "equalto");
     compares(all, Comparison.NOT_EQUAL, "!=", "ne");
@@ -51,6 +52,15 @@ final class Tests {
     compares(all, Comparison.GREATER, ">", "gt", "greaterthan");
     compares(all, Comparison.GREATER_OR_EQUAL, ">=", "ge");
     return Map.copyOf(all);
+  }
+
+  private static void plain(Map<String, Function> all, String name, Predicate<Object> test) {
+    all.put(
+        name,
+        (v, a, r) -> {
+          a.bind(name, 0);
+          return test.test(v);
+        });
   }
 
   private static void compares(Map<String, Function> all, Comparison comparison, String... names) {
@@ -64,7 +74,10 @@ final class Tests {
   }
 
   private static boolean sequence(Object value) {
-    return value instanceof List<?> || value instanceof Map<?, ?> || Values.text(value) != null;
+    return value instanceof List<?>
+        || value instanceof Undefined
+        || value instanceof Map<?, ?>
+        || Values.text(value) != null;
   }
 
   private static double remainder(Object value, Object divisor) {

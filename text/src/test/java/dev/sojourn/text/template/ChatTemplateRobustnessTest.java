@@ -107,7 +107,7 @@ final class ChatTemplateRobustnessTest {
         ChatTemplate.compile(template).render(given);
         rendered++;
       } catch (TemplateException e) {
-        assertThat(e.reason()).isNotBlank();
+        assertThat(e.refusal() || !e.reason().isBlank()).isTrue();
       } catch (RuntimeException | Error e) {
         throw new AssertionError("seed " + SEED + ", case " + i + ":\n" + template, e);
       }
