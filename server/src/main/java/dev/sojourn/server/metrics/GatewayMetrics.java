@@ -17,13 +17,15 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.ToDoubleFunction;
 
 /**
  * All metrics of one gateway. What engines and router hold is read from them when it is asked for:
  * no count exists twice. Thread-safe.
  */
-public final class GatewayMetrics implements RequestLog, TurnMetrics {
+public final class GatewayMetrics implements RequestLog {
 
   private static final double NANOS = 1e-9;
 
@@ -66,12 +68,12 @@ public final class GatewayMetrics implements RequestLog, TurnMetrics {
     requestSeconds.observe(nanos * NANOS);
   }
 
-  @Override
+  /** Tells that a turn's first token was there, so long after the turn was asked for. */
   public void firstToken(long nanos) {
     firstTokenSeconds.observe(nanos * NANOS);
   }
 
-  @Override
+  /** Tells that another token was there, so long after the one before. */
   public void nextToken(long nanos) {
     nextTokenSeconds.observe(nanos * NANOS);
   }
@@ -85,8 +87,7 @@ public final class GatewayMetrics implements RequestLog, TurnMetrics {
     } catch (IOException e) {
       throw new UncheckedIOException("writing to memory", e);
     }
-    return new Reply(
-        200, java.util.Map.of("content-type", writer.getContentType()), text.toByteArray());
+    return new Reply(200, Map.of("content-type", writer.getContentType()), text.toByteArray());
   }
 
   private void registerRanks() {
@@ -165,16 +166,7 @@ public final class GatewayMetrics implements RequestLog, TurnMetrics {
         .name(name)
         .help(help)
         .labelNames("worker", "rank")
-        .callback(call -> {
-          for (Worker worker : workers) {
-            for (int rank = 0; rank < worker.ranks(); rank++) {
-              call.call(
-                  value.applyAsDouble(worker.stats(rank)),
-                  worker.id().name(),
-                  Integer.toString(rank));
-            }
-          }
-        })
+        .callback(call -> eachRank(value, call::call))
         .register(registry);
   }
 
@@ -183,17 +175,22 @@ public final class GatewayMetrics implements RequestLog, TurnMetrics {
         .name(name)
         .help(help)
         .labelNames("worker", "rank")
-        .callback(call -> {
-          for (Worker worker : workers) {
-            for (int rank = 0; rank < worker.ranks(); rank++) {
-              call.call(
-                  value.applyAsDouble(worker.stats(rank)),
-                  worker.id().name(),
-                  Integer.toString(rank));
-            }
-          }
-        })
+        .callback(call -> eachRank(value, call::call))
         .register(registry);
+  }
+
+  /** Takes a value with its labels. */
+  private interface Sink {
+    void take(double value, String... labels);
+  }
+
+  private void eachRank(ToDoubleFunction<EngineStats> value, Sink sink) {
+    for (Worker worker : workers) {
+      for (int rank = 0; rank < worker.ranks(); rank++) {
+        double now = value.applyAsDouble(worker.stats(rank));
+        sink.take(now, worker.id().name(), Integer.toString(rank));
+      }
+    }
   }
 
   private void routerGauge(String name, String help, ToDoubleFunction<RouterStats> value) {
@@ -208,10 +205,7 @@ public final class GatewayMetrics implements RequestLog, TurnMetrics {
     counter(name, help, call -> call.call(value.applyAsDouble(router.stats())));
   }
 
-  private void counter(
-      String name,
-      String help,
-      java.util.function.Consumer<CounterWithCallback.Callback> callback) {
+  private void counter(String name, String help, Consumer<CounterWithCallback.Callback> callback) {
     CounterWithCallback.builder().name(name).help(help).callback(callback).register(registry);
   }
 

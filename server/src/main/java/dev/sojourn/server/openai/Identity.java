@@ -46,10 +46,6 @@ record Identity(String session, Optional<String> parent, boolean last, String he
     return Optional.empty();
   }
 
-  boolean canonical() {
-    return header.equals(IdentityRule.CANONICAL);
-  }
-
   /** Refuses a name that is empty or too long. */
   static void checkName(String name, String where) {
     int bytes = name.getBytes(UTF_8).length;

@@ -132,11 +132,7 @@ final class Metadata {
 
   /** Returns whether an answer needs more than OpenAI's fields. */
   static boolean wanted(Nvext ext) {
-    return ext.control().isPresent()
-        || ext.named()
-        || ext.promptIds()
-        || ext.completionIds()
-        || !ext.hintOutcomes().isEmpty();
+    return ext.present() || ext.control().isPresent();
   }
 
   static String digest(long digest) {

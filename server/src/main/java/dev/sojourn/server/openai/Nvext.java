@@ -10,8 +10,7 @@ import java.util.OptionalInt;
  * What a request says beyond OpenAI's fields, from its body and its headers.
  *
  * @param control what it asks of a session
- * @param named whether the session came from the body or the canonical headers, rather than from a
- *     coding agent's own
+ * @param present whether the body has an {@code nvext}
  * @param hints what the agent knows
  * @param hintOutcomes what became of each hint, by its name
  * @param salt keeps its KV apart from that of requests with other salts
@@ -23,7 +22,7 @@ import java.util.OptionalInt;
  */
 record Nvext(
     Optional<SessionControl> control,
-    boolean named,
+    boolean present,
     AgentHints hints,
     Map<String, String> hintOutcomes,
     String salt,

@@ -63,10 +63,9 @@ final class NvextReader {
     AgentHints hints = nvext.map(fields -> hints(fields, outcomes)).orElse(AgentHints.NONE);
     Set<String> extra =
         Set.copyOf(nvext.map(fields -> fields.texts("extra_fields")).orElse(List.of()));
-    boolean named = nvext.isPresent() || identity.filter(Identity::canonical).isPresent();
     return new Nvext(
         control,
-        control.isPresent() && named,
+        nvext.isPresent(),
         hints,
         outcomes,
         salt(body, nvext, header),

@@ -14,7 +14,7 @@ import dev.sojourn.router.CloseReport;
 import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Selection;
 import dev.sojourn.router.TurnGuard;
-import dev.sojourn.server.metrics.TurnMetrics;
+import dev.sojourn.server.metrics.GatewayMetrics;
 import dev.sojourn.server.prompt.Divergence;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,7 +32,7 @@ final class TurnReader {
   private final Selection selection;
   private final TurnGuard guard;
   private final TurnListener listener;
-  private final TurnMetrics metrics;
+  private final GatewayMetrics metrics;
   private final StringBuilder text = new StringBuilder();
   private final List<Event.Token> tokens = new ArrayList<>();
   private @Nullable TurnStart start;
@@ -46,7 +46,7 @@ final class TurnReader {
       Selection selection,
       TurnGuard guard,
       TurnListener listener,
-      TurnMetrics metrics) {
+      GatewayMetrics metrics) {
     this.spec = spec;
     this.selection = selection;
     this.guard = guard;

@@ -25,7 +25,7 @@ import dev.sojourn.router.SelectionQuery;
 import dev.sojourn.router.TurnGuard;
 import dev.sojourn.router.TurnIntent;
 import dev.sojourn.router.TurnOutcome;
-import dev.sojourn.server.metrics.TurnMetrics;
+import dev.sojourn.server.metrics.GatewayMetrics;
 import dev.sojourn.server.prompt.Prompt;
 import dev.sojourn.server.prompt.Transcript;
 import dev.sojourn.server.prompt.Transcripts;
@@ -58,7 +58,7 @@ public final class TurnRunner {
   private final Transcripts transcripts;
   private final int contextLength;
   private final Set<Integer> endOfTurn;
-  private final TurnMetrics metrics;
+  private final GatewayMetrics metrics;
   private final Clock clock;
 
   /**
@@ -73,7 +73,7 @@ public final class TurnRunner {
       Transcripts transcripts,
       int contextLength,
       Set<Integer> endOfTurn,
-      TurnMetrics metrics,
+      GatewayMetrics metrics,
       Clock clock) {
     this.router = router;
     workers.forEach(worker -> this.workers.put(worker.id(), worker));

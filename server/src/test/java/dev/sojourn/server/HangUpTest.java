@@ -1,0 +1,246 @@
+package dev.sojourn.server;
+
+import static dev.sojourn.server.TestGateway.MODEL;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sojourn.server.http.RawClient;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+
+/** Clients that go away at every moment, and turns that get in each other's way. */
+@Timeout(60)
+@NullUnmarked // the gateway is started before each test
+final class HangUpTest {
+
+  private static final String CHAT = "/v1/chat/completions";
+
+  @TempDir static Path dir;
+  private TestGateway gateway;
+  private GatedRunner runner;
+
+  @BeforeEach
+  void start() throws Exception {
+    gateway = new TestGateway(dir, 1, HangUpTest::withTwoGenerations);
+    runner = gateway.runners.getFirst();
+  }
+
+  @AfterEach
+  void nothingIsHeld() throws Exception {
+    runner.release();
+    for (JsonNode session : gateway.get("/v1/sessions").path("data")) {
+      gateway.send("DELETE", "/v1/sessions/" + session.path("id").asString() + "?wait=true", "");
+    }
+    gateway.expectNothingHeld();
+    gateway.close();
+  }
+
+  @Test
+  void client_thatHangsUpInPrefill_endsItsTurnWithTheStep() throws Exception {
+    runner.hold();
+    try (RawClient client = new RawClient(gateway.address())) {
+      client.post(CHAT, chat("word ".repeat(60), "'max_tokens': 100"));
+      runner.awaitStep();
+    }
+    awaitAborted(1);
+    awaitMetric("sojourn_engine_running_turns", 0);
+    assertThat(gateway.metric("sojourn_engine_sampled_tokens_total")).isLessThan(100);
+  }
+
+  @Test
+  void client_thatHangsUpBetweenTokens_endsItsTurn() throws Exception {
+    runner.hold();
+    try (RawClient client = new RawClient(gateway.address())) {
+      client.post(CHAT, chat("Hello", "'max_tokens': 400, 'stream': true, 'seed': 1"));
+      for (int i = 0; i < 3; i++) {
+        runner.awaitStep();
+        runner.step();
+      }
+      client.lineWith("data:");
+      runner.awaitStep();
+    }
+    awaitAborted(1);
+    awaitMetric("sojourn_engine_running_turns", 0);
+  }
+
+  @Test
+  void client_thatHangsUpBehindAnotherTurn_leavesTheQueueAndTheSessionGoesOn() throws Exception {
+    runner.hold();
+    CompletableFuture<HttpResponse<String>> first = send(session("'action': 'open',"));
+    runner.awaitStep();
+    try (RawClient second = new RawClient(gateway.address())) {
+      second.post(CHAT, chat("Second", "'max_tokens': 5, " + session("")));
+      awaitMetric("sojourn_router_waiting_turns", 1);
+    }
+    awaitMetric("sojourn_router_waiting_turns", 0);
+    runner.release();
+    assertThat(first.get().statusCode()).isEqualTo(200);
+    assertThat(gateway.get("/v1/sessions/s").path("turns").asInt()).isEqualTo(1);
+  }
+
+  @Test
+  void client_thatHangsUpDuringItsClose_closesTheSessionAllTheSame() throws Exception {
+    assertThat(send(session("'action': 'open',")).get().statusCode()).isEqualTo(200);
+    runner.hold();
+    try (RawClient client = new RawClient(gateway.address())) {
+      client.post(CHAT, chat("Bye", "'max_tokens': 100, " + session("'action': 'close',")));
+      runner.awaitStep();
+    }
+    runner.release();
+    awaitMetric("sojourn_router_sessions", 0);
+    awaitMetric("sojourn_engine_sessions", 0);
+  }
+
+  @Test
+  void session_afterAnAbortedTurn_goesOnFromItsLastCommit() throws Exception {
+    JsonNode first = TestGateway.json(send(session("'action': 'open',")).get().body());
+    int committed = first.path("nvext").path("session").path("held_tokens").asInt();
+    runner.hold();
+    try (RawClient client = new RawClient(gateway.address())) {
+      client.post(CHAT, chat("Never mind", "'max_tokens': 100, " + session("'input': 'delta',")));
+      runner.awaitStep();
+    }
+    runner.release();
+    awaitAborted(1);
+    JsonNode again =
+        gateway.post(CHAT, chat("And now?", "'max_tokens': 4, " + session("'input': 'delta',")));
+    assertThat(again.path("nvext").path("session").path("mode").asString()).isEqualTo("append");
+    // What the aborted turn published of their common beginning may be found as well.
+    assertThat(again.path("usage").path("prompt_tokens_details").path("cached_tokens").asInt())
+        .isGreaterThanOrEqualTo(committed - 1);
+  }
+
+  @Test
+  void secondTurn_thatDoesNotWantToWait_isAConflict() throws Exception {
+    runner.hold();
+    CompletableFuture<HttpResponse<String>> first = send(session("'action': 'open',"));
+    runner.awaitStep();
+    HttpResponse<String> busy =
+        gateway.send("POST", CHAT, chat("Now", session("'while_busy': 'reject',")));
+    assertThat(busy.statusCode()).isEqualTo(409);
+    assertThat(TestGateway.json(busy.body()).path("error").path("code").asString())
+        .isEqualTo("session_busy");
+    runner.release();
+    assertThat(first.get().statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void request_overTheLimit_isRefusedAsOverloadWithATimeToComeBack() throws Exception {
+    runner.hold();
+    CompletableFuture<HttpResponse<String>> first = send("'seed': 1");
+    runner.awaitStep();
+    CompletableFuture<HttpResponse<String>> second = send("'seed': 2");
+    awaitMetric("sojourn_router_bookings", 2);
+    HttpResponse<String> third = gateway.send("POST", CHAT, chat("Third", "'max_tokens': 1"));
+    assertThat(third.statusCode()).isEqualTo(529);
+    assertThat(third.headers().firstValue("retry-after")).contains("1");
+    runner.release();
+    assertThat(first.get().statusCode()).isEqualTo(200);
+    assertThat(second.get().statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void delete_withAbort_endsTheRunningTurnAndSaysSoToItsClient() throws Exception {
+    runner.hold();
+    try (RawClient client = new RawClient(gateway.address())) {
+      client.post(
+          CHAT, chat("Hi", "'max_tokens': 300, 'stream': true, " + session("'action': 'open',")));
+      runner.awaitStep();
+      CompletableFuture<HttpResponse<String>> deleted =
+          async(() -> gateway.send("DELETE", "/v1/sessions/s?wait=true&abort=true", ""));
+      awaitAborted(1);
+      runner.release();
+      assertThat(deleted.get().statusCode()).isEqualTo(200);
+      assertThat(client.lineWith("HTTP/1.1")).contains("499");
+    }
+  }
+
+  @Test
+  void gateway_thatCloses_endsRunningTurnsWithAnErrorAndReleasesEverything() throws Exception {
+    try (TestGateway other = new TestGateway(dir, 1, config -> config);
+        RawClient client = new RawClient(other.address())) {
+      GatedRunner held = other.runners.getFirst();
+      client.post(CHAT, chat("Hi", "'max_tokens': 300, 'stream': true"));
+      client.lineWith("data:");
+      held.hold();
+      held.awaitStep();
+      CompletableFuture<Void> closed =
+          CompletableFuture.runAsync(() -> {
+            held.release();
+            other.stop();
+          });
+      assertThat(client.lineWith("\"error\"")).contains("shutting down");
+      closed.get();
+    }
+  }
+
+  private void awaitAborted(int turns) throws Exception {
+    // A turn is counted as aborted when the worker has let go of it, which it does between steps.
+    long giveUp = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+    while (gateway.metric("sojourn_router_aborted_turns_total") != turns) {
+      assertThat(System.nanoTime()).as("waiting for the end of the turn").isLessThan(giveUp);
+      runner.step();
+    }
+  }
+
+  private void awaitMetric(String name, double value) throws Exception {
+    long giveUp = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+    while (gateway.metric(name) != value) {
+      assertThat(System.nanoTime()).as("waiting for " + name + " = " + value).isLessThan(giveUp);
+      Thread.onSpinWait();
+    }
+  }
+
+  private CompletableFuture<HttpResponse<String>> send(String fields) {
+    return async(() -> gateway.send("POST", CHAT, chat("First", "'max_tokens': 6, " + fields)));
+  }
+
+  private interface Call<T> {
+    T call() throws Exception;
+  }
+
+  private static <T> CompletableFuture<T> async(Call<T> call) {
+    return CompletableFuture.supplyAsync(() -> {
+      try {
+        return call.call();
+      } catch (Exception e) {
+        throw new AssertionError(e);
+      }
+    });
+  }
+
+  private static GatewayConfig withTwoGenerations(GatewayConfig c) {
+    return new GatewayConfig(
+        c.http(),
+        c.engine(),
+        c.apiKeys(),
+        c.implicitSessions(),
+        c.identity(),
+        2,
+        c.transcriptBytes(),
+        c.drain());
+  }
+
+  private static String session(String control) {
+    return "'nvext': {'session_control': {" + control + " 'session_id': 's'}}";
+  }
+
+  private static String chat(String content, String fields) {
+    return ("{'model': '"
+            + MODEL
+            + "', 'messages': [{'role': 'user', 'content': '"
+            + content
+            + "'}], "
+            + fields
+            + "}")
+        .replace('\'', '"');
+  }
+}
