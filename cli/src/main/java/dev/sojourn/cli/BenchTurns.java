@@ -123,14 +123,7 @@ final class BenchTurns extends HelpOption implements Callable<Integer> {
     int stretched = context > SyntheticModel.Spec.small().context() ? context : 0;
     ModelOptions options = ModelOptions.ofOurOwn(1, 1, (int) tokens, stretched);
     GatewayConfig defaults = GatewayConfig.defaults();
-    GatewayConfig config =
-        new GatewayConfig(
-            defaults.http().listeningOn("127.0.0.1", 0),
-            defaults.engine(),
-            defaults.apiKeys(),
-            defaults.implicitSessions(),
-            defaults.maxConcurrent(),
-            defaults.drain());
+    GatewayConfig config = defaults.withHttp(defaults.http().listeningOn("127.0.0.1", 0));
     try (LocalModel local = LocalModel.load(options, SyntheticCache.directory(), progress());
         Gateway gateway = Gateway.start(config, local.served(), Clock.system())) {
       return measure(URI.create(ServeCommand.url(gateway.address())), true);

@@ -3,9 +3,13 @@ package dev.sojourn.cli;
 import dev.sojourn.engine.EngineConfig;
 import dev.sojourn.engine.EvictionPolicy;
 import dev.sojourn.server.GatewayConfig;
+import dev.sojourn.server.IdentityRule;
 import dev.sojourn.server.http.HttpConfig;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
@@ -49,6 +53,21 @@ final class ServeOptions {
       description =
           "Whether a session named by a header alone is opened (default: ${DEFAULT-VALUE}).")
   private boolean implicitSessions = GATEWAY.implicitSessions();
+
+  @Option(
+      names = "--session-headers",
+      paramLabel = "H,…",
+      split = ",",
+      description =
+          "More headers in which clients name their session, tried before those of coding agents.")
+  private List<String> sessionHeaders = List.of();
+
+  @Option(
+      names = "--transcript-mb",
+      paramLabel = "N",
+      description =
+          "Most megabytes of what sessions have said, in all (default: ${DEFAULT-VALUE}).")
+  private int transcriptMb = (int) (GATEWAY.transcriptBytes() >> 20);
 
   @Option(
       names = "--max-concurrent",
@@ -124,6 +143,7 @@ final class ServeOptions {
     bounds.between("--port", port, 0, 65_535);
     bounds.between("--max-concurrent", maxConcurrent, 1, 1_000_000);
     bounds.between("--max-body-mb", maxBodyMb, 1, 1024);
+    bounds.between("--transcript-mb", transcriptMb, 1, 1 << 20);
     bounds.between("--drain-seconds", drainSeconds, 0, 3600);
     bounds.between("--max-running", maxRunning, 1, 4096);
     bounds.between("--max-waiting", maxWaiting, 1, 1_000_000);
@@ -141,12 +161,20 @@ final class ServeOptions {
             sessionKvFraction,
             eviction,
             ENGINE.retention());
+    List<IdentityRule> identity = new ArrayList<>();
+    identity.add(IdentityRule.LADDER.getFirst());
+    for (String header : sessionHeaders) {
+      identity.add(new IdentityRule(header.strip().toLowerCase(Locale.ROOT), List.of(), ""));
+    }
+    identity.addAll(IdentityRule.LADDER.subList(1, IdentityRule.LADDER.size()));
     return new GatewayConfig(
         http,
         engine,
         Optional.ofNullable(apiKeys),
         implicitSessions,
+        identity,
         maxConcurrent,
+        (long) transcriptMb << 20,
         Duration.ofSeconds(drainSeconds));
   }
 }

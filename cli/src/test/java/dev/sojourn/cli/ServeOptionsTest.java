@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.sojourn.engine.EngineConfig;
 import dev.sojourn.engine.EvictionPolicy;
 import dev.sojourn.server.GatewayConfig;
+import dev.sojourn.server.IdentityRule;
 import dev.sojourn.server.http.HttpConfig;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -40,6 +41,8 @@ class ServeOptionsTest {
     EVERY_KEY.put("port", "9001");
     EVERY_KEY.put("api-keys", "keys.yaml");
     EVERY_KEY.put("implicit-sessions", "false");
+    EVERY_KEY.put("session-headers", "X-Mine,x-yours");
+    EVERY_KEY.put("transcript-mb", "3");
     EVERY_KEY.put("max-concurrent", "7");
     EVERY_KEY.put("max-body-mb", "2");
     EVERY_KEY.put("drain-seconds", "3");
@@ -68,7 +71,9 @@ class ServeOptionsTest {
                     16, 256, 256, 65_536, 512, 0.8, EvictionPolicy.LRU, Duration.ofMinutes(5)),
                 Optional.empty(),
                 true,
+                IdentityRule.LADDER,
                 1024,
+                256 << 20,
                 Duration.ofSeconds(10)));
   }
 
@@ -163,6 +168,9 @@ class ServeOptionsTest {
     assertThat(serve.model.kvTokens()).isEqualTo(1600);
     assertThat(serve.model.threads()).isEqualTo(5);
     assertThat(serve.model.contextLength()).isEqualTo(4096);
+    List<IdentityRule> identity = new ArrayList<>(IdentityRule.LADDER);
+    identity.add(1, new IdentityRule("x-mine", List.of(), ""));
+    identity.add(2, new IdentityRule("x-yours", List.of(), ""));
     assertThat(serve.serve.config())
         .isEqualTo(
             new GatewayConfig(
@@ -171,7 +179,9 @@ class ServeOptionsTest {
                     8, 64, 9, 10, 512, 0.5, EvictionPolicy.PRIORITY, Duration.ofMinutes(5)),
                 Optional.of(Path.of("keys.yaml")),
                 false,
+                identity,
                 7,
+                3 << 20,
                 Duration.ofSeconds(3)));
   }
 

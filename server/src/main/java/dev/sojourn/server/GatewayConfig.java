@@ -56,4 +56,17 @@ public record GatewayConfig(
         256L << 20,
         Duration.ofSeconds(10));
   }
+
+  /** Returns this with another way to listen. */
+  public GatewayConfig withHttp(HttpConfig newHttp) {
+    return new GatewayConfig(
+        newHttp,
+        engine,
+        apiKeys,
+        implicitSessions,
+        identity,
+        maxConcurrent,
+        transcriptBytes,
+        drain);
+  }
 }
