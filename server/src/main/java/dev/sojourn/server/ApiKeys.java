@@ -7,6 +7,7 @@ import dev.sojourn.core.Tenant;
 import dev.sojourn.server.http.Exchange;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -62,10 +63,16 @@ public final class ApiKeys {
               .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
               .build()
               .readValue(Files.readString(file), Object.class);
+    } catch (NoSuchFileException e) {
+      throw new IOException("API keys in " + file + ": there is no such file", e);
     } catch (JacksonException e) {
-      // Its own message may quote the file, and so a key.
+      // Without its cause, whose message may quote the file, and so a key.
       throw new IOException(
-          "API keys in " + file + ": not valid YAML at line " + e.getLocation().getLineNr(), e);
+          "API keys in "
+              + file
+              + ": not valid YAML at line "
+              + e.getLocation().getLineNr()
+              + "; expected lines of the form \"key: tenant\"");
     }
     if (!(tree instanceof Map<?, ?> map) || map.isEmpty()) {
       throw new IOException("API keys in " + file + ": expected lines of the form \"key: tenant\"");

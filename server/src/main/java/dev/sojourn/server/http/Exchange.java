@@ -1,10 +1,13 @@
 package dev.sojourn.server.http;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelFuture;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
+import io.netty.handler.codec.http.DefaultHttpResponse;
 import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpRequest;
@@ -163,9 +166,7 @@ public final class Exchange {
   /** Returns the head of a stream of events; its headers are final from here on. */
   HttpResponse commit() {
     status = 200;
-    HttpResponse response =
-        new io.netty.handler.codec.http.DefaultHttpResponse(
-            HttpVersion.HTTP_1_1, HttpResponseStatus.OK);
+    HttpResponse response = new DefaultHttpResponse(HttpVersion.HTTP_1_1, HttpResponseStatus.OK);
     setHeaders(response.headers());
     response
         .headers()
@@ -213,7 +214,7 @@ public final class Exchange {
         send(connection.dialect().error(code, failure));
       }
     }
-    connection.finished(this, java.util.Objects.requireNonNull(lastWrite, "an answer was sent"));
+    connection.finished(this, requireNonNull(lastWrite, "an answer was sent"));
   }
 
   private void logCause(FaultException e) {

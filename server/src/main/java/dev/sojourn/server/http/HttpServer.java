@@ -14,7 +14,9 @@ import io.netty.channel.socket.SocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.handler.codec.http.HttpDecoderConfig;
 import io.netty.handler.codec.http.HttpServerCodec;
+import java.net.BindException;
 import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
@@ -112,7 +114,7 @@ public final class HttpServer implements AutoCloseable {
     String shown = config.host() + ":" + config.port();
     if (address.isUnresolved()) {
       throw new ListenException(
-          "cannot listen on " + shown + ": no such host", new java.net.UnknownHostException());
+          "cannot listen on " + shown + ": no such host", new UnknownHostException(config.host()));
     }
     ChannelFuture bound =
         new ServerBootstrap()
@@ -136,7 +138,7 @@ public final class HttpServer implements AutoCloseable {
     if (!bound.isSuccess()) {
       Throwable cause = bound.cause();
       String why =
-          cause instanceof java.net.BindException bind
+          cause instanceof BindException bind
                   && String.valueOf(bind.getMessage()).contains("in use")
               ? "the port is in use; stop the other program or choose another port"
               : String.valueOf(cause.getMessage());
