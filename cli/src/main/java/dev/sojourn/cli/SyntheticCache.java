@@ -45,8 +45,7 @@ final class SyntheticCache {
    * @throws ModelFileException if the file cannot be written
    */
   static Path model(Path directory, Progress progress) {
-    // The version is part of the name: a later one may make another model.
-    Path file = directory.resolve(NAME + "-" + VersionCommand.version() + ".gguf");
+    Path file = directory.resolve(NAME + "-" + SyntheticModel.EDITION + ".gguf");
     if (isWhole(file)) {
       return file;
     }

@@ -61,6 +61,7 @@ class SyntheticModelTest {
     Path path = write(tiny(Architecture.QWEN3, TensorType.Q8_0), 42);
     // Recorded once: another value on another machine, or after a change, is another model.
     assertThat(sha256(path))
+        .as("the bytes of edition %d: other bytes are another edition", SyntheticModel.EDITION)
         .isEqualTo("d5c144ef20fd142d1bbdc9dbbcd26ea9dba5bd8446136025a71ee9610b4d195c");
     assertThat(sha256(write(tiny(Architecture.QWEN3, TensorType.Q8_0), 43)))
         .isNotEqualTo(sha256(path));
