@@ -1,0 +1,122 @@
+package dev.sojourn.acceptance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sojourn.bench.GatewayClient;
+import dev.sojourn.bench.Metrics;
+import dev.sojourn.core.Clock;
+import dev.sojourn.engine.model.KvType;
+import dev.sojourn.engine.model.LoadOptions;
+import dev.sojourn.engine.model.LoadedModel;
+import dev.sojourn.engine.model.ModelRunner;
+import dev.sojourn.engine.weights.GgufFile;
+import dev.sojourn.engine.weights.GgufVocabulary;
+import dev.sojourn.engine.weights.Progress;
+import dev.sojourn.engine.weights.SyntheticModel;
+import dev.sojourn.server.Gateway;
+import dev.sojourn.server.GatewayConfig;
+import dev.sojourn.server.ServedModel;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/**
+ * The whole house on a free port: a gateway over real sockets, with the synthetic model on ranks of
+ * its own.
+ */
+final class House implements AutoCloseable {
+
+  static final String MODEL = "sojourn-tiny";
+
+  private final LoadedModel loaded;
+  private final Gateway gateway;
+  private final GatewayClient client;
+
+  private House(LoadedModel loaded, Gateway gateway) {
+    this.loaded = loaded;
+    this.gateway = gateway;
+    this.client =
+        new GatewayClient(
+            URI.create("http://127.0.0.1:" + gateway.address().getPort()),
+            Optional.empty(),
+            Clock.system());
+  }
+
+  /** Starts it with a number of ranks of a number of pages each. */
+  static House open(Path directory, int ranks, int pages) throws IOException {
+    return open(directory, ranks, pages, 0);
+  }
+
+  /** Starts it on a port of its own choosing (0) or ours. */
+  static House open(Path directory, int ranks, int pages, int port) throws IOException {
+    Path path = directory.resolve(MODEL + ".gguf");
+    SyntheticModel.write(path, SyntheticModel.Spec.small(), 1, Progress.NONE);
+    try (GgufFile file = GgufFile.open(path)) {
+      LoadedModel loaded =
+          LoadedModel.load(
+              file, new LoadOptions(2, OptionalInt.empty(), KvType.F32), Progress.NONE);
+      List<ModelRunner> runners = new ArrayList<>();
+      for (int rank = 0; rank < ranks; rank++) {
+        runners.add(loaded.newRunner(pages));
+      }
+      ServedModel served =
+          new ServedModel(
+              MODEL,
+              Instant.EPOCH,
+              GgufVocabulary.of(file),
+              file.chatTemplate().orElseThrow(),
+              runners);
+      GatewayConfig defaults = GatewayConfig.defaults();
+      GatewayConfig config = defaults.withHttp(defaults.http().listeningOn("127.0.0.1", port));
+      return new House(loaded, Gateway.start(config, served, Clock.system()));
+    }
+  }
+
+  /** Returns where it listens. */
+  String url() {
+    return client.base().toString();
+  }
+
+  int port() {
+    return client.base().getPort();
+  }
+
+  GatewayClient client() {
+    return client;
+  }
+
+  /** Checks that nobody holds anything: what {@code SESSIONS} calls invariant 7. */
+  void assertNothingHeld() {
+    Metrics metrics = client.metrics();
+    assertThat(metrics.sum("sojourn_kv_pages_free") + metrics.sum("sojourn_kv_pages_cached"))
+        .as("free and cached pages")
+        .isEqualTo(metrics.sum("sojourn_kv_pages"));
+    for (String gauge :
+        List.of(
+            "sojourn_kv_pages_leased",
+            "sojourn_kv_pages_in_use",
+            "sojourn_engine_sessions",
+            "sojourn_engine_running_turns",
+            "sojourn_engine_waiting_turns",
+            "sojourn_router_sessions",
+            "sojourn_router_opening",
+            "sojourn_router_waiting_turns",
+            "sojourn_router_leases",
+            "sojourn_router_bookings")) {
+      assertThat(metrics.has(gauge)).as(gauge).isTrue();
+      assertThat(metrics.sum(gauge)).as(gauge).isZero();
+    }
+    client.get("/debug/check");
+  }
+
+  @Override
+  public void close() {
+    gateway.close();
+    loaded.close();
+  }
+}
