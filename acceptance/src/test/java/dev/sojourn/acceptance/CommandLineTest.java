@@ -1,0 +1,167 @@
+package dev.sojourn.acceptance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sojourn.bench.GatewayClient;
+import dev.sojourn.cli.Main;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/** The commands, against a gateway and against files that are and are not models. */
+class CommandLineTest {
+
+  @TempDir Path directory;
+
+  /** What a command line left behind. */
+  private record Typed(int exit, String out, String err) {}
+
+  private static Typed sojourn(String... words) {
+    StringWriter out = new StringWriter();
+    StringWriter err = new StringWriter();
+    int exit =
+        Main.run(List.of(words), Map.of(), new PrintWriter(out, true), new PrintWriter(err, true));
+    return new Typed(exit, out.toString(), err.toString());
+  }
+
+  @Test
+  void smoke_ofAGatewayInOrder_findsNothingAndLeavesNothing() throws Exception {
+    try (House house = House.open(directory, 2, 512)) {
+      Typed typed = sojourn("smoke", house.url());
+      assertThat(typed.exit()).as(typed.out()).isZero();
+      assertThat(typed.out()).contains(" 0 failed").doesNotContain("FAIL");
+      house.assertNothingHeld();
+      JsonNode json = JsonMapper.shared().readTree(sojourn("smoke", house.url(), "--json").out());
+      assertThat(json.path("ok").asBoolean(false)).isTrue();
+      assertThat(json.path("checks").size()).isGreaterThan(10);
+    }
+  }
+
+  @Test
+  void smoke_whereNobodyListens_fails() {
+    Typed typed = sojourn("smoke", "http://127.0.0.1:1");
+    assertThat(typed.exit()).isEqualTo(1);
+    assertThat(typed.out()).contains("FAIL", "no gateway answers at http://127.0.0.1:1");
+  }
+
+  @Test
+  void sessions_areListedShownAndClosed() throws Exception {
+    try (House house = House.open(directory, 1, 512)) {
+      assertThat(sojourn("sessions", "list", "--url", house.url()).out()).contains("no sessions");
+      String name = "a/b ü"; // any name, also one that must be escaped in a path
+      ObjectNode body = GatewayClient.object().put("model", House.MODEL).put("max_tokens", 4);
+      body.putArray("messages").addObject().put("role", "user").put("content", "Hello!");
+      ObjectNode control = body.putObject("nvext").putObject("session_control");
+      control.put("session_id", name).put("action", "open");
+      house.client().post("/v1/chat/completions", body);
+      assertThat(sojourn("sessions", "list", "--url", house.url()).out())
+          .containsPattern("(?m)^a/b ü +idle +embedded/0 +1 ");
+      assertThat(sojourn("sessions", "show", name, "--url", house.url()).out())
+          .containsPattern("(?m)^turns +1$");
+      Typed closed = sojourn("sessions", "close", name, "--url", house.url(), "--json");
+      assertThat(closed.exit()).as(closed.err()).isZero();
+      assertThat(JsonMapper.shared().readTree(closed.out()).path("tokens_freed").asInt(0))
+          .isPositive();
+      house.assertNothingHeld();
+      Typed again = sojourn("sessions", "close", name, "--url", house.url());
+      assertThat(again.exit()).isEqualTo(1);
+      assertThat(again.err()).hasLineCount(1).startsWith("sojourn: there is no session a/b ü");
+    }
+  }
+
+  @Test
+  void benchTurns_takesAllThreeWays_andLeavesNothing() throws Exception {
+    try (House house = House.open(directory, 1, 2048)) {
+      Path plot = directory.resolve("turns.svg");
+      Typed typed =
+          sojourn(
+              "bench",
+              "turns",
+              "--turns",
+              "4",
+              "--sessions",
+              "2",
+              "--warmup",
+              "0",
+              "--url",
+              house.url(),
+              "--plot",
+              plot.toString(),
+              "--json");
+      assertThat(typed.exit()).as(typed.err()).isZero();
+      JsonNode ways = JsonMapper.shared().readTree(typed.out()).path("ways");
+      for (String way : List.of("stateless", "session_full", "session_delta")) {
+        assertThat(ways.path(way).path("latency").path("turns").size()).isEqualTo(4);
+        assertThat(ways.path(way).path("latency").path("mean").asDouble(0)).isPositive();
+      }
+      // The same conversations: what differs between the ways is how they are sent.
+      assertThat(ways.path("session_delta").path("prompt_tokens").path("turns"))
+          .isEqualTo(ways.path("session_full").path("prompt_tokens").path("turns"));
+      assertThat(Files.readString(plot)).startsWith("<svg ");
+      house.assertNothingHeld();
+    }
+  }
+
+  @Test
+  void model_isMadeTheSameTwiceAndDescribed() throws Exception {
+    Path first = directory.resolve("first.gguf");
+    Path second = directory.resolve("second.gguf");
+    for (Path path : List.of(first, second)) {
+      Typed made = sojourn("model", "synth", path.toString(), "--arch", "llama", "--layers", "2");
+      assertThat(made.exit()).as(made.err()).isZero();
+    }
+    assertThat(Files.mismatch(first, second)).isEqualTo(-1);
+    assertThat(sojourn("model", "info", first.toString()).out())
+        .contains("architecture  llama", "2 layers of 256");
+    JsonNode info =
+        JsonMapper.shared().readTree(sojourn("model", "info", first.toString(), "--json").out());
+    assertThat(info.path("layers").asInt()).isEqualTo(2);
+    assertThat(info.path("bytes").asLong()).isEqualTo(Files.size(first));
+  }
+
+  @Test
+  void serve_whatIsNoModel_isOneLineThatSaysWhatItIs() throws Exception {
+    Path missing = directory.resolve("missing.gguf");
+    assertFails("no such file", "serve", "--port", "0", "--model", missing.toString());
+    Path foreign = Files.writeString(directory.resolve("page.gguf"), "<html>404</html>");
+    assertFails("HTML", "serve", "--port", "0", "--model", foreign.toString());
+    Path whole = directory.resolve("whole.gguf");
+    assertThat(sojourn("model", "synth", whole.toString()).exit()).isZero();
+    byte[] bytes = Files.readAllBytes(whole);
+    Path cut = Files.write(directory.resolve("cut.gguf"), Arrays.copyOf(bytes, 1 << 20));
+    assertFails("cut.gguf", "serve", "--port", "0", "--model", cut.toString());
+    assertFails("shape", "model", "synth", "/nowhere/shape.gguf");
+    assertFails(
+        "memory", "serve", "--port", "0", "--kv-tokens", "2000000000", "--model", whole.toString());
+  }
+
+  @Test
+  void serve_onAPortInUse_saysSoBeforeItLoads() throws Exception {
+    try (House house = House.open(directory, 1, 64)) {
+      Typed typed = sojourn("serve", "--port", String.valueOf(house.port()));
+      assertThat(typed.exit()).isEqualTo(1);
+      assertThat(typed.err())
+          .hasLineCount(1)
+          .contains("port " + house.port(), "in use", "choose another --port");
+    }
+  }
+
+  private static void assertFails(String says, String... words) {
+    Typed typed = sojourn(words);
+    assertThat(typed.exit()).isEqualTo(1);
+    assertThat(typed.err().lines().filter(line -> line.startsWith("sojourn: ")))
+        .singleElement()
+        .asString()
+        .contains(says);
+    assertThat(typed.err()).doesNotContain("Exception", "\tat ");
+  }
+}
