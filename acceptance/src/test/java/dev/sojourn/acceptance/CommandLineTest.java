@@ -139,6 +139,10 @@ class CommandLineTest {
     byte[] bytes = Files.readAllBytes(whole);
     Path cut = Files.write(directory.resolve("cut.gguf"), Arrays.copyOf(bytes, 1 << 20));
     assertFails("cut.gguf", "serve", "--port", "0", "--model", cut.toString());
+    Path keys = directory.resolve("keys.yaml");
+    assertFails("there is no such file", "serve", "--port", "0", "--api-keys", keys.toString());
+    Files.writeString(keys, "- sk-secret");
+    assertFails("key: tenant", "serve", "--port", "0", "--api-keys", keys.toString());
     assertFails("shape", "model", "synth", "/nowhere/shape.gguf");
     assertFails(
         "memory", "serve", "--port", "0", "--kv-tokens", "2000000000", "--model", whole.toString());

@@ -36,6 +36,12 @@ final class CommandLineRun {
       return commandLine(settings).execute(args.toArray(String[]::new));
     } catch (UserError e) {
       return report(e);
+    } catch (OutOfMemoryError e) {
+      return report(
+          UserError.failed(
+              "out of memory ("
+                  + e.getMessage()
+                  + "); give the JVM more, as with SOJOURN_JVM_ARGS=-Xmx4g, or ask for less"));
     }
   }
 

@@ -53,7 +53,7 @@ final class ServeCommand extends HelpOption implements Callable<Integer> {
   private @Nullable Path config;
 
   @Override
-  public Integer call() throws IOException {
+  public Integer call() {
     GatewayConfig gatewayConfig = serve.config();
     model.check();
     checkPort();
@@ -67,6 +67,8 @@ final class ServeCommand extends HelpOption implements Callable<Integer> {
       err.println("Stopping; running requests have " + gatewayConfig.drain().toSeconds() + " s.");
     } catch (ListenException e) {
       throw UserError.failed(e.getMessage() + "; choose another --port or --host");
+    } catch (IOException e) {
+      throw UserError.failed(String.valueOf(e.getMessage()));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       return ExitCode.INTERRUPTED;
@@ -75,7 +77,7 @@ final class ServeCommand extends HelpOption implements Callable<Integer> {
   }
 
   /** Fails at once where the port is taken: loading a model can take minutes. */
-  private void checkPort() throws IOException {
+  private void checkPort() {
     try (ServerSocket probe = new ServerSocket()) {
       probe.setReuseAddress(true);
       probe.bind(new InetSocketAddress(serve.host(), serve.port()));
