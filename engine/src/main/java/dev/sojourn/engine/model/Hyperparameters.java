@@ -25,7 +25,8 @@ record Hyperparameters(
     RopeScaling scaling,
     int contextLength) {
 
-  private static final int MOST = 1 << 20;
+  /** The greatest width of anything: with {@link Rows#MOST} rows of it an index stays an int. */
+  static final int MOST = 1 << 20;
 
   /**
    * Reads them.
@@ -57,6 +58,10 @@ record Hyperparameters(
     int headDim = keyLength.orElse(width / heads);
     if (metadata.findInteger(valueKey, 1, 1 << 14).orElse(headDim) != headDim) {
       throw metadata.unsupported(valueKey, "as long as keys, " + headDim);
+    }
+    if ((long) heads * headDim > MOST) {
+      throw metadata.wrong(
+          headsKey, "at most " + MOST / headDim + " of " + headDim + " numbers each");
     }
     int ropeDim = metadata.findInteger(ropeKey, 2, headDim).orElse(headDim);
     if (ropeDim % 2 != 0) {

@@ -110,17 +110,18 @@ public final class LoadedModel implements AutoCloseable {
    * compiled, so that the first request does not pay for it.
    */
   public void warmUp() {
-    int prompt = Math.min(72, shape.contextLength() - 2);
-    int pages = Math.ceilDiv(prompt + 2, BlockHasher.BLOCK);
+    int prompt = Math.min(72, shape.contextLength());
+    int few = Math.min(3, prompt);
+    int pages = Math.ceilDiv(prompt, BlockHasher.BLOCK);
     int[] table = new int[pages];
     Arrays.setAll(table, page -> page);
     StepBatch batch = new StepBatch(shape.vocabularySize());
     int rounds = (int) Math.clamp(WARM_UP_WORK / shape.parameters(), 2, 20);
     try (ModelRunner runner = newRunner(pages)) {
       for (int round = 0; round < rounds; round++) {
-        for (int length : new int[] {prompt, 3, 1}) {
+        for (int length : new int[] {prompt, few, 1}) {
           batch.clear();
-          batch.addSlice(length == prompt ? 0 : Math.max(0, prompt - 1), table, true);
+          batch.addSlice(prompt - length, table, true);
           for (int i = 0; i < length; i++) {
             batch.addToken((round + i) % shape.vocabularySize());
           }

@@ -42,11 +42,16 @@ final class Tensors {
 
   /** Returns how many rows a matrix has; 1 if it is not there. */
   int rows(String name) {
-    return file.tensors().stream()
-        .filter(tensor -> tensor.name().equals(name))
-        .mapToInt(tensor -> Math.toIntExact(tensor.rows()))
-        .findFirst()
-        .orElse(1);
+    for (GgufTensor tensor : file.tensors()) {
+      if (tensor.name().equals(name)) {
+        if (tensor.rows() > Hyperparameters.MOST) {
+          throw file.wrong(
+              tensor, "at most " + Hyperparameters.MOST + " rows", String.valueOf(tensor.rows()));
+        }
+        return (int) tensor.rows();
+      }
+    }
+    return 1;
   }
 
   /** Packs {@code name.weight}, and takes {@code name.bias} if the file has it. */

@@ -1,6 +1,7 @@
 package dev.sojourn.engine.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatNoException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sojourn.engine.weights.GgufFile;
@@ -12,8 +13,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class LoadedModelTest {
 
@@ -90,6 +94,35 @@ class LoadedModelTest {
             64,
             5),
         "token_embd.weight\" to have finite numbers");
+  }
+
+  /** 427,445 heads of 10,048 numbers are 64 in 32 bits: the tensors would seem to fit. */
+  @Test
+  void load_ofHeadsBeyondAnIntInAll_isRefused() {
+    GgufWriter huge =
+        new GgufWriter()
+            .text("general.architecture", "llama")
+            .whole("llama.context_length", 64)
+            .whole("llama.embedding_length", 64)
+            .whole("llama.block_count", 1)
+            .whole("llama.feed_forward_length", 64)
+            .whole("llama.attention.head_count", 427_445)
+            .whole("llama.attention.key_length", 10_048)
+            .whole("llama.attention.value_length", 10_048)
+            .real("llama.attention.layer_norm_rms_epsilon", 1e-6f)
+            .tensor("token_embd.weight", TensorType.F32, (_, _) -> {}, 64, 5);
+    assertRefused(huge, "llama.attention.head_count");
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3, 17})
+  void warmUp_ofAShortContext_staysWithinIt(int context) {
+    try (GgufFile file = GgufFile.open(TinyModel.of("qwen3", TensorType.Q8_0).write(directory));
+        LoadedModel loaded =
+            LoadedModel.load(
+                file, new LoadOptions(1, OptionalInt.of(context), KvType.F32), Progress.NONE)) {
+      assertThatNoException().isThrownBy(loaded::warmUp);
+    }
   }
 
   private void assertRefused(GgufWriter writer, String message) {
