@@ -107,7 +107,10 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
       float[] out,
       int outAt);
 
-  /** Converts {@code n} halves, a multiple of 16, to floats. */
+  /**
+   * Converts {@code n} halves, a multiple of 16, to floats. Those that are not finite become
+   * finite, see {@link WeightType#HALF_SHIFT}.
+   */
   void widenHalves(MemorySegment from, long fromAt, MemorySegment to, int n);
 
   /** Converts {@code n} upper halves of floats, a multiple of 16, to floats. */

@@ -92,7 +92,8 @@ final class ScalarKernels implements Kernels {
   @Override
   public void widenHalves(MemorySegment from, long fromAt, MemorySegment to, int n) {
     for (int i = 0; i < n; i++) {
-      float wide = Float.float16ToFloat(from.get(ValueLayout.JAVA_SHORT, fromAt + 2L * i));
+      int bits = from.get(ValueLayout.JAVA_SHORT, fromAt + 2L * i) << WeightType.HALF_SHIFT;
+      float wide = Float.intBitsToFloat(bits & WeightType.HALF_BITS) * WeightType.HALF_FACTOR;
       to.setAtIndex(ValueLayout.JAVA_FLOAT, i, wide);
     }
   }

@@ -19,7 +19,8 @@ public enum WeightType {
 
   /**
    * How a half becomes a float: its bits, with the sign extended, shifted to where a float's are,
-   * masked, make the number times 2^-112, denormal halves included.
+   * masked, make the number times 2^-112, denormal halves included. Infinity and NaN become finite:
+   * from 2^16 on.
    */
   static final int HALF_SHIFT = 13;
 

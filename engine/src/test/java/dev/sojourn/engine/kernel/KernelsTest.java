@@ -274,20 +274,30 @@ class KernelsTest {
     return all;
   }
 
+  /** A page may hold halves that are no numbers, from a model whose keys are beyond their range. */
   @Test
-  void widen_ofEveryFiniteHalf_equalsTheConversionOfTheJdk() {
+  void widen_ofEveryHalf_equalsTheOracle() {
     try (Arena arena = Arena.ofConfined()) {
       int n = 1 << 16;
       MemorySegment halves = arena.allocate(2L * n, 64);
       for (int i = 0; i < n; i++) {
-        boolean finite = (i & 0x7c00) != 0x7c00;
-        halves.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) (finite ? i : 0));
+        halves.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) i);
       }
       MemorySegment actual = arena.allocate(4L * n, 64);
       MemorySegment expected = arena.allocate(4L * n, 64);
       vectors.widenHalves(halves, 0, actual, n);
       oracle.widenHalves(halves, 0, expected, n);
       assertThat(actual.mismatch(expected)).isEqualTo(-1);
+      for (int i = 0; i < n; i++) {
+        if ((i & 0x7c00) != 0x7c00) {
+          assertThat(expected.getAtIndex(ValueLayout.JAVA_FLOAT, i))
+              .isEqualTo(Float.float16ToFloat((short) i));
+        }
+      }
+      for (int i = 0; i < n; i++) {
+        boolean signals = (i & 0x7fc0) == 0x7f80 && (i & 0x3f) != 0; // never stored
+        halves.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) (signals ? 0 : i));
+      }
       vectors.widenBfloats(halves, 0, actual, n);
       oracle.widenBfloats(halves, 0, expected, n);
       assertThat(actual.mismatch(expected)).isEqualTo(-1);
