@@ -69,13 +69,14 @@ public final class Sessions {
       }
       return;
     }
-    if (lives.size() >= most) {
+    SessionRecord older = current.get(settings.id());
+    boolean takesAPlace = older != null && !older.isBusy();
+    if (lives.size() >= most && !takesAPlace) {
       throw new Fault.Overloaded(
               "this rank holds " + lives.size() + " sessions, as many as it may",
               Duration.ofSeconds(1))
           .asException();
     }
-    SessionRecord older = current.get(settings.id());
     if (older != null) {
       close(older, older.settings().onExpiry(), null);
     }

@@ -20,6 +20,7 @@ import dev.sojourn.core.SessionSettings;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.core.TurnMode;
+import dev.sojourn.engine.EngineConfig;
 import dev.sojourn.engine.RecordedAnswer;
 import dev.sojourn.engine.SessionTurn;
 import dev.sojourn.engine.StopRules;
@@ -628,6 +629,21 @@ class SchedulerTest {
             conflict -> assertThat(conflict.code()).isEqualTo("stale_incarnation"));
     assertThat(rig.close(old, OnClose.FREE).join()).isEqualTo(CloseResult.UNKNOWN);
     assertThat(rig.scheduler.sessions()).hasSize(1);
+  }
+
+  @Test
+  void newIncarnation_whereNoMoreSessionsFit_takesThePlaceOfTheOlder() {
+    EngineConfig defaults = EngineConfig.defaults();
+    Rig rig =
+        new Rig(
+            64, new EngineConfig(4, 16, 16, 1, 16, 0.8, defaults.eviction(), defaults.retention()));
+    SessionSettings old = rig.open("agent", 1);
+    rig.open("agent", 2);
+    assertThat(rig.scheduler.sessions())
+        .singleElement()
+        .satisfies(view -> assertThat(view.incarnation()).isEqualTo(new Incarnation(2)));
+    assertThatThrownBy(() -> rig.open("other", 3)).hasMessageContaining("as many as it may");
+    assertThat(rig.close(old, OnClose.FREE).join()).isEqualTo(CloseResult.UNKNOWN);
   }
 
   @Test
