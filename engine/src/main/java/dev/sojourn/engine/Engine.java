@@ -189,6 +189,7 @@ public final class Engine implements AutoCloseable {
     } catch (Throwable e) {
       LOG.log(Level.ERROR, "engine " + name + " died", e);
       scheduler.failAll(unavailable());
+      stats = scheduler.stats();
     } finally {
       ended = true;
       drainCommands();

@@ -180,6 +180,8 @@ class EngineTest {
   void errorInTheModel_endsTheEngine_andFailsItsTurns() {
     ModelRunner broken =
         new ModelRunner() {
+          private boolean runBefore;
+
           @Override
           public int vocabularySize() {
             return VOCABULARY;
@@ -197,6 +199,10 @@ class EngineTest {
 
           @Override
           public void run(StepBatch batch) {
+            if (!runBefore) {
+              runBefore = true;
+              return;
+            }
             throw new LinkageError("told to fail");
           }
 
@@ -206,11 +212,14 @@ class EngineTest {
           @Override
           public void close() {}
         };
-    try (Engine dying = engine(broken)) {
+    Engine dying = engine(broken);
+    try (dying) {
       CompletableFuture<TurnEnd> end = new CompletableFuture<>();
-      dying.submit(request(Optional.empty(), 3, 1), new Sink(end, () -> {}));
+      dying.submit(request(Optional.empty(), 3, 9), new Sink(end, () -> {}));
       assertThatThrownBy(end::join).hasMessageContaining("has ended");
     }
+    assertThat(dying.stats().running()).isZero();
+    assertThat(dying.stats().inUse()).isZero();
   }
 
   private Engine engine(ModelRunner model) {
