@@ -24,6 +24,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.function.UnaryOperator;
 
 /**
  * The whole house on a free port: a gateway over real sockets, with the synthetic model on ranks of
@@ -54,6 +55,18 @@ final class House implements AutoCloseable {
 
   /** Starts it on a port of its own choosing (0) or ours. */
   static House open(Path directory, int ranks, int pages, int port) throws IOException {
+    return open(directory, ranks, pages, port, UnaryOperator.identity());
+  }
+
+  /** Starts one rank, whose runner is wrapped in one that fails when the test wants it. */
+  static House open(Path directory, int pages, UnaryOperator<ModelRunner> faults)
+      throws IOException {
+    return open(directory, 1, pages, 0, faults);
+  }
+
+  private static House open(
+      Path directory, int ranks, int pages, int port, UnaryOperator<ModelRunner> faults)
+      throws IOException {
     Path path = directory.resolve(MODEL + ".gguf");
     SyntheticModel.write(path, SyntheticModel.Spec.small(), 1, Progress.NONE);
     try (GgufFile file = GgufFile.open(path)) {
@@ -62,7 +75,7 @@ final class House implements AutoCloseable {
               file, new LoadOptions(2, OptionalInt.empty(), KvType.F32), Progress.NONE);
       List<ModelRunner> runners = new ArrayList<>();
       for (int rank = 0; rank < ranks; rank++) {
-        runners.add(loaded.newRunner(pages));
+        runners.add(faults.apply(loaded.newRunner(pages)));
       }
       ServedModel served =
           new ServedModel(

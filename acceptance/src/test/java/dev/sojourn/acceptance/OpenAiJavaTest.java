@@ -6,13 +6,20 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.openai.client.OpenAIClient;
 import com.openai.client.okhttp.OpenAIOkHttpClient;
 import com.openai.core.JsonValue;
+import com.openai.core.Timeout;
 import com.openai.core.http.StreamResponse;
 import com.openai.errors.BadRequestException;
+import com.openai.errors.OpenAIException;
+import com.openai.errors.OpenAIServiceException;
+import com.openai.errors.SseException;
 import com.openai.models.chat.completions.ChatCompletionChunk;
 import com.openai.models.chat.completions.ChatCompletionCreateParams;
 import com.openai.models.chat.completions.ChatCompletionStreamOptions;
 import com.openai.models.completions.CompletionUsage;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -81,6 +88,97 @@ class OpenAiJavaTest {
       house.assertNothingHeld();
       client.close();
     }
+  }
+
+  /** The SDK sends a 409 three times, unless it is told that this cannot help. */
+  @Test
+  void conflict_isSentOnceOnly() throws Exception {
+    try (House house = House.open(directory, 1, 64)) {
+      OpenAIClient client = client(house);
+      client.chat().completions().create(chat(session(Map.of("action", "open"))).build());
+      ChatCompletionCreateParams wrongTip =
+          chat(session(Map.of("input", "delta", "expected_tip", 1))).build();
+
+      assertThatThrownBy(() -> client.chat().completions().create(wrongTip))
+          .isInstanceOf(OpenAIServiceException.class)
+          .hasMessageContaining("409");
+
+      assertThat(house.client().metrics().sum("sojourn_http_requests_total", "status=\"409\""))
+          .isEqualTo(1);
+      client.close();
+    }
+  }
+
+  /** A stream that merely stopped would look complete to the SDK. */
+  @Test
+  void modelThatFailsInTheMiddleOfAStream_isAnErrorToTheCaller() throws Exception {
+    try (House house = House.open(directory, 64, runner -> new FailingRunner(runner, 4))) {
+      OpenAIClient client = client(house);
+      ChatCompletionCreateParams params =
+          chat(Map.of("ignore_eos", true)).maxCompletionTokens(50).build();
+      List<ChatCompletionChunk> received = new ArrayList<>();
+
+      assertThatThrownBy(
+              () -> {
+                try (StreamResponse<ChatCompletionChunk> stream =
+                    client.chat().completions().createStreaming(params)) {
+                  stream.stream().forEach(received::add);
+                }
+              })
+          .isInstanceOf(SseException.class)
+          .hasMessageContaining("model failed");
+
+      assertThat(received).isNotEmpty();
+      Eventually.passes(house::assertNothingHeld);
+      client.close();
+    }
+  }
+
+  /** The SDK's request timeout ends a healthy stream too; the turn must end with it. */
+  @Test
+  void streamThatTheClientsAbsoluteTimeoutCuts_isCancelled() throws Exception {
+    try (House house = House.open(directory, 1, 2048)) {
+      OpenAIClient client =
+          OpenAIOkHttpClient.builder()
+              .baseUrl(house.url() + "/v1")
+              .apiKey("none")
+              .maxRetries(0)
+              .timeout(Timeout.builder().request(Duration.ofMillis(800)).build())
+              .build();
+      ChatCompletionCreateParams params =
+          chat(Map.of("ignore_eos", true)).maxCompletionTokens(30_000).build();
+
+      assertThatThrownBy(
+              () -> {
+                try (StreamResponse<ChatCompletionChunk> stream =
+                    client.chat().completions().createStreaming(params)) {
+                  stream.stream().forEach(_ -> {});
+                }
+              })
+          .isInstanceOf(OpenAIException.class);
+
+      Eventually.passes(house::assertNothingHeld);
+      assertThat(house.client().metrics().sum("sojourn_engine_sampled_tokens_total"))
+          .as("tokens of the turn that was cut")
+          .isLessThan(30_000);
+      client.close();
+    }
+  }
+
+  private static ChatCompletionCreateParams.Builder chat(Map<String, Object> more) {
+    ChatCompletionCreateParams.Builder chat =
+        ChatCompletionCreateParams.builder()
+            .model(House.MODEL)
+            .addUserMessage("hello")
+            .maxCompletionTokens(4);
+    more.forEach((name, value) -> chat.putAdditionalBodyProperty(name, JsonValue.from(value)));
+    return chat;
+  }
+
+  private static Map<String, Object> session(Map<String, Object> control) {
+    Map<String, Object> named = new HashMap<>(control);
+    named.put("session_id", "java");
+    return Map.of("nvext", Map.of("session_control", named));
   }
 
   private static OpenAIClient client(House house) {

@@ -34,7 +34,10 @@ final class Conversation {
     }
     messages.addObject().put("role", "user").put("content", TurnsBench.digits(random));
     ObjectNode body = GatewayClient.object().put("model", model);
-    body.put("max_tokens", TurnsBench.TOKENS_OUT).put("temperature", 0).set("messages", messages);
+    body.put("max_tokens", TurnsBench.TOKENS_OUT)
+        .put("ignore_eos", true)
+        .put("temperature", 0)
+        .set("messages", messages);
     if (way != Way.STATELESS) {
       ObjectNode control = body.putObject("nvext").putObject("session_control");
       control.put("session_id", session);

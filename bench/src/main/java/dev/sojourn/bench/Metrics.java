@@ -31,8 +31,14 @@ public record Metrics(Map<String, Double> samples) {
 
   /** Returns the sum of a metric over all its labels; 0 if there is none. */
   public double sum(String name) {
+    return sum(name, "");
+  }
+
+  /** Returns the sum of a metric over all samples with a label, given as {@code name="value"}. */
+  public double sum(String name, String label) {
     return samples.entrySet().stream()
         .filter(e -> e.getKey().equals(name) || e.getKey().startsWith(name + "{"))
+        .filter(e -> e.getKey().contains(label))
         .mapToDouble(Map.Entry::getValue)
         .sum();
   }

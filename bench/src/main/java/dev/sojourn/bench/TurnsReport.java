@@ -77,7 +77,7 @@ public record TurnsReport(int sessions, String model, Map<Way, List<Turn>> ways)
   public ObjectNode json() {
     ObjectNode json = GatewayClient.object();
     json.put("sessions", sessions).put("turns", turns()).put("model", model);
-    json.put("tokens_in", TurnsBench.TOKENS_IN).put("max_tokens_out", TurnsBench.TOKENS_OUT);
+    json.put("tokens_in", TurnsBench.TOKENS_IN).put("tokens_out", TurnsBench.TOKENS_OUT);
     json.put("unit", "milliseconds and tokens of a turn, means over the sessions");
     ObjectNode object = json.putObject("ways");
     ways.forEach((way, turns) -> {

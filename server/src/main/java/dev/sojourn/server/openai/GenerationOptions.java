@@ -22,6 +22,8 @@ import java.util.function.LongSupplier;
  * @param minP see {@link SamplingParameters}
  * @param maxTokens the most tokens to sample; up to the context's end if empty
  * @param stops strings that end an answer
+ * @param ignoreEos whether an end-of-turn token ends nothing, as benchmarks want it ({@code
+ *     ignore_eos}, of SGLang, vLLM and {@code nvext})
  * @param logprobs whether log probabilities are told
  * @param topLogprobs of how many alternatives
  */
@@ -37,6 +39,7 @@ record GenerationOptions(
     float minP,
     OptionalInt maxTokens,
     List<String> stops,
+    boolean ignoreEos,
     boolean logprobs,
     int topLogprobs) {
 
@@ -105,6 +108,8 @@ record GenerationOptions(
         body.number("min_p", 0, 1).orElse(0.0).floatValue(),
         maxTokens,
         stops(body),
+        body.flag("ignore_eos")
+            || body.object("nvext").map(nvext -> nvext.flag("ignore_eos")).orElse(false),
         logprobs,
         top);
   }

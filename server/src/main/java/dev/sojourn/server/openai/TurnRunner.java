@@ -213,7 +213,8 @@ public final class TurnRunner {
             input,
             Math.min(room, spec.options().maxTokens().orElse(room)),
             spec.options().sampling(spec.choice()),
-            new StopRules(spec.options().stops(), endOfTurn),
+            new StopRules(
+                spec.options().stops(), spec.options().ignoreEos() ? Set.of() : endOfTurn),
             spec.options().topLogprobs(),
             spec.ext().hints());
     Worker worker = worker(selection.target());
