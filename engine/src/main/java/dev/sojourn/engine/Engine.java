@@ -22,6 +22,7 @@ import java.lang.management.ThreadMXBean;
 import java.util.List;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
@@ -119,9 +120,17 @@ public final class Engine implements AutoCloseable {
     return reply;
   }
 
-  /** Returns the sessions that are open, as of one moment between steps; waits for it. */
+  /**
+   * Returns the sessions that are open, as of one moment between steps; waits for it.
+   *
+   * @throws FaultException if the engine has ended
+   */
   public List<SessionView> sessions() {
-    return ask(scheduler::sessions).join();
+    try {
+      return ask(scheduler::sessions).join();
+    } catch (CompletionException e) {
+      throw e.getCause() instanceof FaultException fault ? fault : e;
+    }
   }
 
   /** Returns what the engine holds and has done, as of its last step. Costs nothing. */

@@ -31,7 +31,6 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -170,7 +169,7 @@ class EngineTest {
         .failsWithin(Duration.ZERO)
         .withThrowableOfType(ExecutionException.class)
         .withMessageContaining("has ended");
-    assertThatThrownBy(engine::sessions).isInstanceOf(CompletionException.class);
+    assertThatThrownBy(engine::sessions).isInstanceOf(FaultException.class);
     assertThat(engine.close(session.id(), session.incarnation(), OnClose.FREE))
         .isCompletedExceptionally();
     engine.close();
