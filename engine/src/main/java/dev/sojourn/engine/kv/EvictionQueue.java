@@ -11,8 +11,9 @@ import java.util.Arrays;
  * sessions hold more than their budget; then the policy's key; then page number. Two heaps, one for
  * each side of the lease, so that passing the budget reorders nothing.
  *
- * <p>A page's priority is that of the strongest request that used it. It counts until its retention
- * runs out; from then on its effective priority is 0.
+ * <p>A page has two priorities, each that of the strongest request that used it: one for as long as
+ * a session leases the page, one until its retention runs out. The effective priority is the
+ * greater of those that last, and 0 without any.
  */
 final class EvictionQueue {
 
@@ -21,9 +22,12 @@ final class EvictionQueue {
 
   private static final long ENDED = -1;
 
-  private final int[] priority;
+  private final int[] priority; // effective at the last use
   private final int[] effective;
-  private final long[] until; // nanoseconds, WHILE_LEASED or ENDED
+  private final boolean[] bound; // whether a priority hangs on the lease
+  private final int[] ofLease; // which, then
+  private final long[] until; // nanoseconds; ENDED without a retention
+  private final int[] retainedAt; // the priority until then
   private final long[] lastUse;
   private final PageHeap cached;
   private final PageHeap leased;
@@ -32,7 +36,10 @@ final class EvictionQueue {
   EvictionQueue(int capacity, EvictionPolicy policy) {
     priority = new int[capacity];
     effective = new int[capacity];
+    bound = new boolean[capacity];
+    ofLease = new int[capacity];
     until = new long[capacity];
+    retainedAt = new int[capacity];
     lastUse = new long[capacity];
     Arrays.fill(until, ENDED);
     boolean byPriority = policy == EvictionPolicy.PRIORITY;
@@ -64,6 +71,7 @@ final class EvictionQueue {
     retained.remove(page);
     priority[page] = 0;
     effective[page] = 0;
+    bound[page] = false;
     until[page] = ENDED;
     lastUse[page] = 0;
   }
@@ -88,31 +96,37 @@ final class EvictionQueue {
 
   /**
    * Notes the priority of a request that used the page. A weaker one changes nothing while a
-   * stronger one lasts; of equals the longer lasts.
+   * stronger one lasts, and of equals the longer lasts; but what hangs on a lease and what lasts
+   * for a time do not displace each other.
    */
   void prioritise(int page, int by, long retainedUntil) {
-    boolean lasts = until[page] != ENDED;
-    boolean weaker =
-        lasts && (by < priority[page] || (by == priority[page] && retainedUntil <= until[page]));
-    boolean plainAsBefore = !lasts && by == 0 && priority[page] == 0;
-    if (weaker || plainAsBefore) {
-      return;
-    }
-    priority[page] = by;
-    effective[page] = by;
-    until[page] = by == 0 ? ENDED : retainedUntil;
-    if (until[page] == ENDED || until[page] == WHILE_LEASED) {
-      retained.remove(page);
-    } else {
+    if (retainedUntil == WHILE_LEASED) {
+      ofLease[page] = bound[page] ? Math.max(by, ofLease[page]) : by;
+      bound[page] = true;
+    } else if (isNews(page, by, retainedUntil)) {
+      retainedAt[page] = by;
+      until[page] = retainedUntil;
       retained.put(page);
     }
+    effective[page] = lasting(page);
+    priority[page] = effective[page];
     reorder(page);
   }
 
-  /** Ends the retention of a page that nobody leases any more, if it hung on the lease. */
+  /** Returns whether a retention changes something; priority 0 is what pages have without one. */
+  private boolean isNews(int page, int by, long retainedUntil) {
+    if (until[page] == ENDED) {
+      return by != 0 || effective[page] < 0;
+    }
+    return by > retainedAt[page] || (by == retainedAt[page] && retainedUntil > until[page]);
+  }
+
+  /** Ends the priority of a page that nobody leases any more, if it hung on the lease. */
   void leaseEnded(int page) {
-    if (until[page] == WHILE_LEASED) {
-      endRetention(page);
+    if (bound[page]) {
+      bound[page] = false;
+      effective[page] = lasting(page);
+      reorder(page);
     }
   }
 
@@ -122,14 +136,18 @@ final class EvictionQueue {
         page != PagePool.NONE && until[page] <= now;
         page = retained.first()) {
       retained.remove(page);
-      endRetention(page);
+      until[page] = ENDED;
+      effective[page] = lasting(page);
+      reorder(page);
     }
   }
 
-  private void endRetention(int page) {
-    until[page] = ENDED;
-    effective[page] = 0;
-    reorder(page);
+  private int lasting(int page) {
+    boolean isRetained = until[page] != ENDED;
+    if (bound[page] && isRetained) {
+      return Math.max(ofLease[page], retainedAt[page]);
+    }
+    return bound[page] ? ofLease[page] : isRetained ? retainedAt[page] : 0;
   }
 
   private void reorder(int page) {

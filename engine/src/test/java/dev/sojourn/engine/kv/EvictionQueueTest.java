@@ -83,6 +83,50 @@ class EvictionQueueTest {
   }
 
   @Test
+  void retentionBesideALease_outlastsIt() {
+    for (boolean leaseFirst : List.of(true, false)) {
+      EvictionQueue queue = new EvictionQueue(2, EvictionPolicy.LRU);
+      use(queue, 0, 1, true);
+      use(queue, 1, 2, false);
+      queue.prioritise(1, 3, 1000);
+      queue.prioritise(0, leaseFirst ? 5 : 4, leaseFirst ? EvictionQueue.WHILE_LEASED : 100);
+      queue.prioritise(0, leaseFirst ? 4 : 5, leaseFirst ? 100 : EvictionQueue.WHILE_LEASED);
+      queue.add(0, false);
+      queue.leaseEnded(0);
+      assertThat(queue.first(false)).isEqualTo(1);
+      queue.expire(100);
+      assertThat(queue.first(false)).isEqualTo(0);
+    }
+  }
+
+  @Test
+  void leaseBesideARetention_outlastsIt() {
+    use(queue, 0, 1, true);
+    use(queue, 1, 2, true);
+    queue.prioritise(1, 3, 1000);
+    queue.prioritise(0, 4, EvictionQueue.WHILE_LEASED);
+    queue.prioritise(0, 5, 100);
+    queue.expire(100);
+    assertThat(queue.first(false)).isEqualTo(1);
+    queue.leaseEnded(0);
+    assertThat(queue.first(false)).isEqualTo(0);
+  }
+
+  @Test
+  void plainRequest_raisesANegativePriority() {
+    use(queue, 0, 1, true);
+    use(queue, 1, 2, true);
+    queue.prioritise(1, -1, EvictionQueue.WHILE_LEASED);
+    assertThat(queue.first(false)).isEqualTo(1);
+    queue.prioritise(1, 0, 100);
+    assertThat(queue.first(false)).isEqualTo(0);
+    queue.expire(100);
+    assertThat(queue.first(false)).isEqualTo(1);
+    queue.prioritise(1, 0, EvictionQueue.WHILE_LEASED);
+    assertThat(queue.first(false)).isEqualTo(0);
+  }
+
+  @Test
   void policyPriority_distinguishesPagesWhoseRetentionRanOut() {
     for (EvictionPolicy policy : EvictionPolicy.values()) {
       EvictionQueue queue = new EvictionQueue(2, policy);
