@@ -34,5 +34,8 @@ public record TurnRequest(
     if (maxTokens < 1) {
       throw new IllegalArgumentException("max_tokens is at least 1, not " + maxTokens);
     }
+    if (topLogprobs < 0) {
+      throw new IllegalArgumentException("top_logprobs is at least 0, not " + topLogprobs);
+    }
   }
 }

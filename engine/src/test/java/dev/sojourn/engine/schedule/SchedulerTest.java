@@ -559,6 +559,8 @@ class SchedulerTest {
         .contains("24 tokens");
     assertThat(rig.submit(rig.stateless(Tokens.of(1, -1), 1)).fault().message())
         .contains("token -1");
+    assertThatThrownBy(() -> withTopLogprobs(rig.stateless(Rig.ids(0, 4), 2), -1))
+        .hasMessageContaining("top_logprobs is at least 0, not -1");
     TurnRequest twice = rig.stateless(Rig.ids(0, 4), 2);
     rig.submit(twice);
     assertThat(rig.submit(twice).fault()).isInstanceOf(Fault.InvalidRequest.class);
@@ -691,5 +693,18 @@ class SchedulerTest {
         request.stop(),
         0,
         AgentHints.NONE);
+  }
+
+  private static TurnRequest withTopLogprobs(TurnRequest request, int count) {
+    return new TurnRequest(
+        request.requestId(),
+        request.namespace(),
+        request.session(),
+        request.input(),
+        request.maxTokens(),
+        request.sampling(),
+        request.stop(),
+        count,
+        request.hints());
   }
 }
