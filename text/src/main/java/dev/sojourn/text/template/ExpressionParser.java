@@ -11,6 +11,9 @@ import org.jspecify.annotations.Nullable;
  * Reads expressions, in jinja2's order of precedence: {@code … if … else}, {@code or}, {@code and},
  * {@code not}, comparisons, {@code + -}, {@code ~}, {@code * / // %}, {@code **}, signs, and
  * closest to a value its subscripts, calls, filters and tests.
+ *
+ * <p>Longer than other classes because it is one grammar: a method for each level, each calling the
+ * next, and cut apart it would have to be read in two places.
  */
 final class ExpressionParser {
 
