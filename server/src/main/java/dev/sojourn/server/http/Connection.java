@@ -226,7 +226,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     }
     receivedNanos = server.clock().nanos();
     String id = requestId(request);
-    String path = new QueryStringDecoder(request.uri(), UTF_8).rawPath();
+    String path = new QueryStringDecoder(originForm(request.uri()), UTF_8).rawPath();
     Optional<Routes.Match> match;
     Handler handler;
     try {
@@ -371,12 +371,30 @@ final class Connection extends ChannelInboundHandlerAdapter {
     return expectation != null && !expectation.equalsIgnoreCase("100-continue");
   }
 
+  /** Returns the target of a request without scheme and authority, which proxies' clients send. */
+  private static String originForm(String target) {
+    if (!target.regionMatches(true, 0, "http://", 0, 7)
+        && !target.regionMatches(true, 0, "https://", 0, 8)) {
+      return target;
+    }
+    int path = target.indexOf('/', target.indexOf("//") + 2);
+    return path < 0 ? "/" : target.substring(path);
+  }
+
   private static String shown(String path) {
     return path.length() <= 200 ? path : path.substring(0, 200) + "…";
   }
 
   private static int size(Object message) {
-    int head = message instanceof HttpRequest request ? 256 + request.uri().length() : 0;
+    int head = message instanceof HttpRequest request ? size(request) : 0;
     return head + (message instanceof HttpContent content ? content.content().readableBytes() : 0);
+  }
+
+  private static int size(HttpRequest head) {
+    int size = 256 + head.uri().length();
+    for (var header : head.headers()) {
+      size += header.getKey().length() + header.getValue().length();
+    }
+    return size;
   }
 }

@@ -93,9 +93,18 @@ public final class Exchange {
     return value;
   }
 
-  /** Returns the first value of a query parameter; empty text where it has none. */
+  /**
+   * Returns the first value of a query parameter; empty text where it has none.
+   *
+   * @throws FaultException InvalidRequest, if the query is not well-formed
+   */
   public Optional<String> query(String name) {
-    List<String> values = new QueryStringDecoder(head.uri()).parameters().get(name);
+    List<String> values;
+    try {
+      values = new QueryStringDecoder(head.uri()).parameters().get(name);
+    } catch (IllegalArgumentException malformedEscape) {
+      throw Fault.invalid("the query has a malformed percent escape").asException();
+    }
     return values == null ? Optional.empty() : Optional.of(values.getFirst());
   }
 
@@ -173,6 +182,7 @@ public final class Exchange {
         .set(HttpHeaderNames.CONTENT_TYPE, "text/event-stream; charset=utf-8")
         .set(HttpHeaderNames.CACHE_CONTROL, "no-cache")
         .set("x-accel-buffering", "no");
+    setConnection(response.headers());
     if (head.protocolVersion().isKeepAliveDefault()) {
       HttpUtil.setTransferEncodingChunked(response, true);
     }
@@ -231,12 +241,18 @@ public final class Exchange {
     setHeaders(response.headers());
     reply.headers().forEach((name, value) -> response.headers().set(name, value));
     response.headers().setInt(HttpHeaderNames.CONTENT_LENGTH, reply.body().length);
-    if (!connection.keepsAlive(head)) {
-      response.headers().set(HttpHeaderNames.CONNECTION, "close");
-    } else if (!head.protocolVersion().isKeepAliveDefault()) {
-      response.headers().set(HttpHeaderNames.CONNECTION, "keep-alive");
-    }
+    setConnection(response.headers());
     lastWrite = connection.write(response);
+  }
+
+  /** Says whether the connection goes on; a stream over HTTP/1.0 can only end with it. */
+  private void setConnection(HttpHeaders response) {
+    boolean standard = head.protocolVersion().isKeepAliveDefault();
+    if (!connection.keepsAlive(head) || (!standard && events != null)) {
+      response.set(HttpHeaderNames.CONNECTION, "close");
+    } else if (!standard) {
+      response.set(HttpHeaderNames.CONNECTION, "keep-alive");
+    }
   }
 
   /** Names the statuses that Netty does not know. */

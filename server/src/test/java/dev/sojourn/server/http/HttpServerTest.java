@@ -184,6 +184,46 @@ final class HttpServerTest {
   }
 
   @Test
+  void target_withSchemeAndAuthority_isItsPath() throws Exception {
+    start(LOOPBACK);
+    assertThat(raw("GET http://host:80/items/a?b HTTP/1.1\r\nConnection: close\r\n\r\n"))
+        .startsWith("HTTP/1.1 200")
+        .endsWith("a");
+    assertThat(raw("GET http://host HTTP/1.1\r\nConnection: close\r\n\r\n"))
+        .startsWith("HTTP/1.1 404");
+  }
+
+  @Test
+  void query_thatIsMalformed_isRefused() throws Exception {
+    start(LOOPBACK);
+    assertThat(raw("GET /query?wait=%zz HTTP/1.1\r\nConnection: close\r\n\r\n"))
+        .startsWith("HTTP/1.1 400")
+        .contains("malformed percent escape");
+  }
+
+  @Test
+  void headers_ofPipelinedRequests_countAsSentAhead() throws Exception {
+    start(LOOPBACK);
+    try (RawClient client = new RawClient(server.address())) {
+      client.post("/wait", "");
+      entered.await();
+      String ahead = "GET /items/a HTTP/1.1\r\nX-Long: " + "x".repeat(20_000) + "\r\n\r\n";
+      client.say(ahead.repeat(1 + LOOPBACK.maxPipelined() / 20_000));
+      assertThat(ended.get()).isEqualTo("interrupted");
+    } catch (IOException reset) {
+      assertThat(ended.get()).isEqualTo("interrupted");
+    }
+  }
+
+  @Test
+  void stream_toAClientThatWantsTheEnd_saysThatItCloses() throws Exception {
+    start(LOOPBACK);
+    assertThat(
+            raw("POST /stream HTTP/1.1\r\nConnection: close\r\nContent-Length: 1\r\n\r\n1"))
+        .containsIgnoringCase("connection: close\r\n");
+  }
+
+  @Test
   void http10_getsNoChunksAndTheEnd() throws Exception {
     start(LOOPBACK);
     assertThat(raw("POST /stream HTTP/1.0\r\nContent-Length: 1\r\n\r\n2"))
@@ -362,6 +402,7 @@ final class HttpServerTest {
             .on("GET", "/items/{name}", x -> x.reply(Reply.text(200, x.parameter("name"))))
             .on("PUT", "/items/{name}", x -> x.reply(Reply.text(200, "put")))
             .on("GET", "/rest/{path+}", x -> x.reply(Reply.text(200, x.parameter("path"))))
+            .on("GET", "/query", x -> x.reply(Reply.text(200, x.query("wait").orElse("none"))))
             .on("POST", "/stream", HttpServerTest::count)
             .on("POST", "/wait", this::await)
             .on("POST", "/flood", this::flood)
