@@ -91,7 +91,11 @@ public final class EmbeddedWorker implements Worker {
 
   @Override
   public List<SessionView> sessions(int rank) {
-    return engine(rank).sessions();
+    try {
+      return engine(rank).sessions();
+    } catch (CompletionException e) {
+      throw faultOf(e);
+    }
   }
 
   @Override

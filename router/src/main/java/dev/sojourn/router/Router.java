@@ -188,6 +188,17 @@ public final class Router implements AutoCloseable {
    * @param busy what to do while another turn runs
    */
   public CloseReport close(SessionId id, OnClose how, WhileBusy busy) throws InterruptedException {
+    return close(id, how, busy, config.closeWait());
+  }
+
+  /**
+   * Closes a session as a turn of its own would: after the turns that came before.
+   *
+   * @param busy what to do while another turn runs
+   * @param patience how long to wait for the engine's answer
+   */
+  public CloseReport close(SessionId id, OnClose how, WhileBusy busy, Duration patience)
+      throws InterruptedException {
     SessionControl plain = SessionControl.of(id, Action.CLOSE);
     SessionControl control =
         new SessionControl(
@@ -207,7 +218,7 @@ public final class Router implements AutoCloseable {
     TurnIntent intent =
         new TurnIntent("close", id.tenant(), Optional.of(control), Optional.empty(), false);
     try (TurnGuard guard = begin(intent)) {
-      return guard.finish(TurnOutcome.COMPLETED);
+      return guard.finish(TurnOutcome.COMPLETED, patience);
     }
   }
 

@@ -3,6 +3,7 @@ package dev.sojourn.router;
 import dev.sojourn.core.BlockHasher;
 import dev.sojourn.core.Namespace;
 import dev.sojourn.core.Tokens;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 public final class SelectionQuery {
 
   private final Namespace namespace;
-  private final Tokens context;
+  private final Supplier<Tokens> context;
   private final int promptTokens;
   private final int knownTokens;
   private final int expectedOutput;
@@ -21,7 +22,7 @@ public final class SelectionQuery {
 
   private SelectionQuery(
       Namespace namespace,
-      Tokens context,
+      Supplier<Tokens> context,
       int promptTokens,
       int knownTokens,
       int expectedOutput,
@@ -47,15 +48,19 @@ public final class SelectionQuery {
    * Asks for a prompt given as tokens.
    *
    * @param namespace whose KV it may share
-   * @param context its whole context
+   * @param context gives its whole context; asked for only where the choice depends on it
+   * @param promptTokens the length of the context
    * @param knownTokens how many of the leading tokens the turn's session has committed; taken as
    *     resident where the session lives
    * @param expectedOutput how many tokens will be sampled, as far as anybody knows
    */
   public static SelectionQuery ofTokens(
-      Namespace namespace, Tokens context, int knownTokens, int expectedOutput) {
-    return new SelectionQuery(
-        namespace, context, context.length(), knownTokens, expectedOutput, null);
+      Namespace namespace,
+      Supplier<Tokens> context,
+      int promptTokens,
+      int knownTokens,
+      int expectedOutput) {
+    return new SelectionQuery(namespace, context, promptTokens, knownTokens, expectedOutput, null);
   }
 
   /**
@@ -67,7 +72,7 @@ public final class SelectionQuery {
    */
   public static SelectionQuery ofBlocks(long[] blocks, int promptTokens, int expectedOutput) {
     return new SelectionQuery(
-        Namespace.DEFAULT, Tokens.EMPTY, promptTokens, 0, expectedOutput, blocks);
+        Namespace.DEFAULT, () -> Tokens.EMPTY, promptTokens, 0, expectedOutput, blocks);
   }
 
   int promptTokens() {
@@ -85,7 +90,7 @@ public final class SelectionQuery {
   long[] blocks() {
     long[] hashed = blocks;
     if (hashed == null) {
-      hashed = new BlockHasher(namespace.seed()).chain(context);
+      hashed = new BlockHasher(namespace.seed()).chain(context.get());
       blocks = hashed;
     }
     return hashed;

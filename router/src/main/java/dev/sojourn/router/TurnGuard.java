@@ -13,6 +13,7 @@ import dev.sojourn.router.affinity.Lease;
 import dev.sojourn.router.affinity.Terms;
 import dev.sojourn.router.lifecycle.CloseAnswer;
 import dev.sojourn.router.load.Rank;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
@@ -247,6 +248,11 @@ public final class TurnGuard implements AutoCloseable {
    * session.
    */
   public CloseReport finish(TurnOutcome outcome) {
+    return finish(outcome, router.config().closeWait());
+  }
+
+  /** As {@link #finish(TurnOutcome)}, with another patience for the engine's answer. */
+  CloseReport finish(TurnOutcome outcome, Duration patience) {
     if (step == Step.FINISHED) {
       throw new IllegalStateException("turn " + intent.requestId() + " is finished already");
     }
@@ -269,7 +275,7 @@ public final class TurnGuard implements AutoCloseable {
     } finally {
       place.ifPresent(TurnOrder.Place::leave);
     }
-    return report(ended, answer);
+    return report(ended, answer, patience);
   }
 
   /** Finishes the turn as aborted, unless it is finished. */
@@ -332,7 +338,7 @@ public final class TurnGuard implements AutoCloseable {
   }
 
   private CloseReport report(
-      Optional<Bound> ended, Optional<CompletableFuture<CloseAnswer>> answer) {
+      Optional<Bound> ended, Optional<CompletableFuture<CloseAnswer>> answer, Duration patience) {
     if (!isClosing() || intent.queryOnly()) {
       return CloseReport.NOT_ASKED;
     }
@@ -342,7 +348,7 @@ public final class TurnGuard implements AutoCloseable {
     if (answer.isEmpty()) {
       return new CloseReport(true, true, OptionalInt.of(0), false);
     }
-    CloseAnswer known = await(answer.get());
+    CloseAnswer known = await(answer.get(), patience);
     return known
         .result()
         .map(result ->
@@ -350,9 +356,9 @@ public final class TurnGuard implements AutoCloseable {
         .orElseGet(() -> new CloseReport(true, true, OptionalInt.empty(), known.pending()));
   }
 
-  private CloseAnswer await(CompletableFuture<CloseAnswer> answer) {
+  private static CloseAnswer await(CompletableFuture<CloseAnswer> answer, Duration patience) {
     try {
-      return answer.get(router.config().closeWait().toNanos(), TimeUnit.NANOSECONDS);
+      return answer.get(patience.toNanos(), TimeUnit.NANOSECONDS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       return CloseAnswer.PENDING;

@@ -125,7 +125,7 @@ final class House implements AutoCloseable {
 
   static SelectionQuery prompt(int tokens) {
     return SelectionQuery.ofTokens(
-        Namespace.DEFAULT, Tokens.of(IntStream.range(0, tokens).toArray()), 0, 16);
+        Namespace.DEFAULT, () -> Tokens.of(IntStream.range(0, tokens).toArray()), tokens, 0, 16);
   }
 
   /** Takes a turn that has begun up to the worker's acceptance. */

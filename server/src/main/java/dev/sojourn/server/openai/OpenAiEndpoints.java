@@ -108,8 +108,11 @@ public final class OpenAiEndpoints {
           switch (prompt) {
             case CompletionPrompt.Text(String text) ->
                 (input, transcript) -> prompts.completion(text, input, transcript);
-            case CompletionPrompt.Ids(var ids) ->
-                (input, transcript) -> prompts.completion(ids, input, transcript);
+            case CompletionPrompt.Ids(var ids) -> {
+              // Known now, so it need not wait for its turn to be told.
+              TurnRunner.checkLength(ids.length(), model.contextLength());
+              yield (input, transcript) -> prompts.completion(ids, input, transcript);
+            }
           });
     }
     answer(exchange, false, tenant, options, ext, sources);

@@ -7,6 +7,7 @@ import dev.sojourn.backend.Generation.Event;
 import dev.sojourn.core.Clock;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FinishReason;
+import dev.sojourn.core.LossCause;
 import dev.sojourn.core.Promise;
 import dev.sojourn.engine.TurnEnd;
 import dev.sojourn.engine.TurnStart;
@@ -15,10 +16,9 @@ import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Selection;
 import dev.sojourn.router.TurnGuard;
 import dev.sojourn.server.metrics.GatewayMetrics;
-import dev.sojourn.server.prompt.Divergence;
+import dev.sojourn.server.prompt.Prompt;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -164,19 +164,33 @@ final class TurnReader {
     return text.toString();
   }
 
-  TurnResult result(
-      NoSession why, Promise promise, Optional<Divergence> divergence, CloseReport close) {
+  TurnResult result(NoSession why, Promise promise, Prompt prompt, CloseReport close) {
     int counted = Math.min(tokens.size(), end().completion().length());
     return new TurnResult(
         spec,
         selection,
-        start(),
+        found(prompt),
         end(),
         text(),
         tokens.subList(0, counted),
         why,
         promise,
-        divergence,
+        prompt.divergence(),
         close);
+  }
+
+  /** A new life of a session knows nothing of what the one before had held; the prompt does. */
+  private TurnStart found(Prompt prompt) {
+    LossCause cause =
+        switch (selection.affinity()) {
+          case MOVED -> LossCause.MOVED;
+          case BROKEN -> LossCause.WORKER_LOST;
+          case NEW, HIT, NONE -> LossCause.NOTHING_LOST;
+        };
+    int lost = prompt.knownPrefix() - start().reusedTokens();
+    return cause == LossCause.NOTHING_LOST || lost <= 0
+        ? start()
+        : new TurnStart(
+            start().mode(), start().promptTokens(), start().reusedTokens(), lost, cause);
   }
 }

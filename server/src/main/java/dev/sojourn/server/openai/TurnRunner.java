@@ -118,10 +118,7 @@ public final class TurnRunner {
               guard.incarnation().flatMap(life -> transcripts.find(asked.session(), life)));
       Prompt prompt =
           spec.source().build(control.map(SessionControl::input).orElse(Input.FULL), transcript);
-      Selection selection =
-          guard.select(
-              SelectionQuery.ofTokens(
-                  spec.namespace(), prompt.context(), prompt.knownPrefix(), expectedOutput(spec)));
+      Selection selection = guard.select(query(spec, prompt));
       var _ = guard.finish(TurnOutcome.COMPLETED);
       return new Placement(selection, prompt.context());
     }
@@ -136,14 +133,14 @@ public final class TurnRunner {
     Optional<SessionControl> control = spec.ext().control();
     Input input = control.map(SessionControl::input).orElse(Input.FULL);
     Optional<Transcript> transcript = transcript(control, guard);
-    control.ifPresent(asked -> checkExpected(asked, transcript));
     Prompt prompt = spec.source().build(input, transcript);
-    checkLength(prompt.length(), spec, control);
-    Selection selection =
-        guard.select(
-            SelectionQuery.ofTokens(
-                spec.namespace(), prompt.context(), prompt.knownPrefix(), expectedOutput(spec)));
+    checkLength(prompt.length(), contextLength);
+    control.ifPresent(asked -> checkCapacity(prompt.length(), asked.capacity()));
+    Selection selection = guard.select(query(spec, prompt));
     control.ifPresent(asked -> checkPromise(asked, selection));
+    if (selection.incarnation().isEmpty() || !isForgotten(guard, transcript)) {
+      control.ifPresent(asked -> checkExpected(asked, transcript));
+    }
     guard.open();
     Dispatched dispatched = dispatch(spec, guard, prompt, transcript, selection);
     TurnReader reader = new TurnReader(spec, dispatched.selection(), guard, listener, metrics);
@@ -156,10 +153,34 @@ public final class TurnRunner {
     }
     var close = guard.finish(TurnOutcome.COMPLETED);
     return reader.result(
-        guard.reason(),
-        worker(dispatched.selection().target()).promise(),
-        prompt.divergence(),
-        close);
+        guard.reason(), worker(dispatched.selection().target()).promise(), prompt, close);
+  }
+
+  private static SelectionQuery query(TurnSpec spec, Prompt prompt) {
+    return SelectionQuery.ofTokens(
+        spec.namespace(),
+        prompt::context,
+        prompt.length(),
+        prompt.knownPrefix(),
+        expectedOutput(spec));
+  }
+
+  /** Returns whether a session is older than what is held here of what it said. */
+  private static boolean isForgotten(TurnGuard guard, Optional<Transcript> transcript) {
+    return guard.incarnation().isPresent()
+        && guard.reason() == NoSession.NONE
+        && transcript.filter(held -> held.committed() > 0).isEmpty();
+  }
+
+  /**
+   * Where a turn believes its session to be, which the worker refuses if it is elsewhere.
+   *
+   * @param input whether the worker gets only what follows there
+   */
+  private record Tip(Input input, OptionalInt length, OptionalLong digest) {
+
+    /** The worker gets the whole context, wherever its session is. */
+    static final Tip ANY = new Tip(Input.FULL, OptionalInt.empty(), OptionalLong.empty());
   }
 
   /** A generation that was accepted, and where. */
@@ -167,7 +188,8 @@ public final class TurnRunner {
 
   /**
    * Sends the turn: only what is new where the session is believed to hold the rest. A worker that
-   * holds something else gets the whole context; one that lost the session opens it anew.
+   * holds something else gets the whole context; one that lost the session opens it anew. Where the
+   * transcript was forgotten, the worker alone can tell whether the client's expectation is right.
    */
   private Dispatched dispatch(
       TurnSpec spec,
@@ -183,27 +205,34 @@ public final class TurnRunner {
             && guard.reason() == NoSession.NONE
             && prompt.extendsCommitted()
             && !prompt.fresh().isEmpty();
+    Tip tip = Tip.ANY;
+    if (delta) {
+      Transcript held = transcript.orElseThrow();
+      tip = new Tip(Input.DELTA, OptionalInt.of(held.committed()), OptionalLong.of(held.digest()));
+    } else if (known && isForgotten(guard, transcript)) {
+      SessionControl asked = spec.ext().control().orElseThrow();
+      tip = new Tip(Input.FULL, asked.expectedTip(), asked.expectedDigest());
+    }
     try {
-      return send(spec, selection, prompt, delta ? transcript : Optional.empty());
+      return send(spec, selection, prompt, tip);
     } catch (FaultException e) {
       if (delta && isConflict(e.fault(), "tip_mismatch")) {
-        return send(spec, selection, prompt, Optional.empty());
+        return send(spec, selection, prompt, Tip.ANY);
       }
       if (known && guard.reason() == NoSession.NONE && isLost(e.fault())) {
         Selection anew = guard.lost();
         guard.open();
-        return send(spec, anew, prompt, Optional.empty());
+        return send(spec, anew, prompt, Tip.ANY);
       }
       throw e;
     }
   }
 
-  private Dispatched send(
-      TurnSpec spec, Selection selection, Prompt prompt, Optional<Transcript> tip)
+  private Dispatched send(TurnSpec spec, Selection selection, Prompt prompt, Tip tip)
       throws InterruptedException {
     Optional<SessionTurn> session =
         selection.incarnation().map(life -> sessionTurn(spec, life, prompt, tip));
-    Tokens input = tip.isPresent() ? prompt.fresh() : prompt.context();
+    Tokens input = tip.input() == Input.DELTA ? prompt.fresh() : prompt.context();
     int room = Math.max(1, contextLength - prompt.length());
     TurnRequest request =
         new TurnRequest(
@@ -221,15 +250,14 @@ public final class TurnRunner {
     return new Dispatched(worker.generate(selection.target().rank(), request), selection);
   }
 
-  private static SessionTurn sessionTurn(
-      TurnSpec spec, Incarnation life, Prompt prompt, Optional<Transcript> tip) {
+  private static SessionTurn sessionTurn(TurnSpec spec, Incarnation life, Prompt prompt, Tip tip) {
     SessionControl control = spec.ext().control().orElseThrow();
     return new SessionTurn(
         control.session(),
         life,
-        tip.isPresent() ? Input.DELTA : Input.FULL,
-        tip.map(t -> OptionalInt.of(t.committed())).orElse(OptionalInt.empty()),
-        tip.map(t -> OptionalLong.of(t.digest())).orElse(OptionalLong.empty()),
+        tip.input(),
+        tip.length(),
+        tip.digest(),
         control.onDivergence(),
         prompt.rewindFloor());
   }
@@ -273,10 +301,11 @@ public final class TurnRunner {
     }
   }
 
-  private void checkLength(int length, TurnSpec spec, Optional<SessionControl> control) {
+  /** Refuses a prompt that leaves no room for an answer. */
+  static void checkLength(int length, int contextLength) {
     if (length >= contextLength) {
       throw Fault.invalid(
-              spec.ext().control().isPresent() ? "input" : "prompt",
+              "prompt",
               "the prompt has "
                   + length
                   + " tokens; this model's context has room for "
@@ -284,7 +313,9 @@ public final class TurnRunner {
                   + ", the answer included")
           .asException();
     }
-    OptionalInt capacity = control.map(SessionControl::capacity).orElse(OptionalInt.empty());
+  }
+
+  private static void checkCapacity(int length, OptionalInt capacity) {
     if (capacity.isPresent() && length > capacity.getAsInt()) {
       throw Fault.invalid(
               "nvext.session_control.capacity",

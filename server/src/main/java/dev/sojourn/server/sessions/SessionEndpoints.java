@@ -20,6 +20,7 @@ import dev.sojourn.server.http.Exchange;
 import dev.sojourn.server.http.Reply;
 import dev.sojourn.server.http.Routes;
 import java.lang.System.Logger.Level;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HexFormat;
@@ -37,6 +38,10 @@ import tools.jackson.databind.json.JsonMapper;
 public final class SessionEndpoints {
 
   private static final System.Logger LOG = System.getLogger(SessionEndpoints.class.getName());
+
+  /** How long a client may wait for an engine that is in a step. */
+  private static final Duration MOST_PATIENCE = Duration.ofSeconds(30);
+
   private static final JsonMapper JSON = JsonMapper.shared();
 
   private final ApiKeys keys;
@@ -87,26 +92,37 @@ public final class SessionEndpoints {
 
   /**
    * Closes a session behind the turns that came before, or, with {@code abort=true}, ends those.
-   * With {@code wait=true} the answer comes when it is closed; without, at once if a turn runs.
+   * With {@code wait=true} the answer comes when the engine has closed it, {@link #MOST_PATIENCE}
+   * after those turns at the latest; without, at once if a turn runs.
    */
   private void delete(Exchange exchange) throws InterruptedException {
     SessionId id = session(exchange);
     boolean wait = flag(exchange, "wait");
     boolean abort = flag(exchange, "abort");
     OnClose how = onClose(exchange);
-    BindingView binding = router.binding(id).orElseThrow(() -> unknown(id));
+    var _ = router.binding(id).orElseThrow(() -> unknown(id));
     if (abort) {
       running.abort(id);
     }
-    if (binding.running().isEmpty() || wait || abort) {
-      exchange.reply(Reply.json(200, closed(id, router.close(id, how, WhileBusy.QUEUE))));
+    CloseReport report;
+    try {
+      report =
+          wait
+              ? router.close(id, how, WhileBusy.QUEUE, MOST_PATIENCE)
+              : router.close(id, how, abort ? WhileBusy.QUEUE : WhileBusy.REJECT);
+    } catch (FaultException e) {
+      if (wait || abort || !(e.fault() instanceof Fault.Conflict)) {
+        throw e;
+      }
+      Thread.ofVirtual().name("close-session").start(() -> closeLater(id, how));
+      exchange.reply(
+          Reply.json(
+              202,
+              JSON.writeValueAsBytes(
+                  Map.of("id", id.name(), "object", "session", "closing", true))));
       return;
     }
-    Thread.ofVirtual().name("close-session").start(() -> closeLater(id, how));
-    exchange.reply(
-        Reply.json(
-            202,
-            JSON.writeValueAsBytes(Map.of("id", id.name(), "object", "session", "closing", true))));
+    exchange.reply(Reply.json(200, closed(id, report)));
   }
 
   private void closeLater(SessionId id, OnClose how) {
