@@ -126,7 +126,7 @@ final class AnswerFormat {
     List<Object> choices = new ArrayList<>();
     for (int i = 0; i < results.size(); i++) {
       TurnResult result = results.get(i);
-      Map<String, Object> probabilities =
+      Map<String, @Nullable Object> probabilities =
           result.spec().options().logprobs() ? tokens(result.tokens(), 0) : null;
       String reason = Metadata.finishReason(result.end().reason());
       Object said = result.text();
@@ -148,7 +148,7 @@ final class AnswerFormat {
   private byte[] chunk(
       int index,
       String text,
-      @Nullable Map<String, Object> probabilities,
+      @Nullable Map<String, @Nullable Object> probabilities,
       @Nullable String finishReason) {
     Object said = chat ? Map.of("content", text) : text;
     return bytes(
@@ -161,7 +161,7 @@ final class AnswerFormat {
       int index,
       String key,
       Object said,
-      @Nullable Map<String, Object> probabilities,
+      @Nullable Map<String, @Nullable Object> probabilities,
       @Nullable String finishReason) {
     Map<String, @Nullable Object> choice = new LinkedHashMap<>();
     choice.put("index", index);
@@ -185,7 +185,7 @@ final class AnswerFormat {
     return envelope;
   }
 
-  private Map<String, Object> tokens(List<Event.Token> tokens, int offset) {
+  private Map<String, @Nullable Object> tokens(List<Event.Token> tokens, int offset) {
     return chat ? logprobs.chat(tokens) : logprobs.completion(tokens, offset);
   }
 

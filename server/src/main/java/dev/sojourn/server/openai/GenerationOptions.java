@@ -51,6 +51,18 @@ record GenerationOptions(
   private static final int MAX_TOP_LOGPROBS = 20;
   private static final int COMPLETION_DEFAULT = 16; // OpenAI's
 
+  /** How vLLM's and SGLang's clients ask for an answer of some form. */
+  private static final List<String> CONSTRAINTS =
+      List.of(
+          "guided_json",
+          "guided_regex",
+          "guided_choice",
+          "guided_grammar",
+          "structured_outputs",
+          "json_schema",
+          "regex",
+          "ebnf");
+
   GenerationOptions {
     stops = List.copyOf(stops);
   }
@@ -96,6 +108,12 @@ record GenerationOptions(
     refuse(body, "frequency_penalty", 0);
     refuse(body, "presence_penalty", 0);
     refuse(body, "repetition_penalty", 1);
+    refuse(body, "min_tokens", 0);
+    refuse(body, "ignore_eos", false);
+    refuse(body, "stop_token_ids", List.of());
+    for (String constraint : CONSTRAINTS) {
+      refuse(body, constraint, "");
+    }
     return new GenerationOptions(
         body.requiredText("model"),
         body.flag("stream"),

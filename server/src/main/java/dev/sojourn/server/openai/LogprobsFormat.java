@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Log probabilities in both of OpenAI's dialects. What has no probability at all is told as {@value
@@ -24,7 +25,7 @@ final class LogprobsFormat {
   }
 
   /** Writes those of chat answers. */
-  Map<String, Object> chat(List<Event.Token> tokens) {
+  Map<String, @Nullable Object> chat(List<Event.Token> tokens) {
     List<Object> content = new ArrayList<>();
     for (Event.Token token : tokens) {
       Map<String, Object> entry = entry(token.id(), token.logprob());
@@ -35,7 +36,10 @@ final class LogprobsFormat {
       entry.put("top_logprobs", top);
       content.add(entry);
     }
-    return Map.of("content", content);
+    Map<String, @Nullable Object> logprobs = new LinkedHashMap<>();
+    logprobs.put("content", content);
+    logprobs.put("refusal", null);
+    return logprobs;
   }
 
   /**
@@ -43,7 +47,7 @@ final class LogprobsFormat {
    *
    * @param offset where the first token begins in the answer's text
    */
-  Map<String, Object> completion(List<Event.Token> tokens, int offset) {
+  Map<String, @Nullable Object> completion(List<Event.Token> tokens, int offset) {
     List<String> spelled = new ArrayList<>();
     List<Double> logprobs = new ArrayList<>();
     List<Map<String, Double>> tops = new ArrayList<>();
@@ -61,7 +65,7 @@ final class LogprobsFormat {
       }
       tops.add(top);
     }
-    Map<String, Object> all = new LinkedHashMap<>();
+    Map<String, @Nullable Object> all = new LinkedHashMap<>();
     all.put("tokens", spelled);
     all.put("token_logprobs", logprobs);
     all.put("top_logprobs", tops);

@@ -25,8 +25,9 @@ import java.util.Set;
 import java.util.function.Function;
 
 /**
- * Reads {@link Nvext} from a request: the body's {@code nvext}, the headers that name a session,
- * and SGLang's fields. Body and header that name different sessions are refused. Immutable.
+ * Reads {@link Nvext} from a request: the body's {@code nvext}, the headers that name a session, a
+ * worker or a priority, and SGLang's fields. Body and header that name different sessions are
+ * refused; of the others, headers win, as in Dynamo. Immutable.
  */
 final class NvextReader {
 
@@ -35,6 +36,12 @@ final class NvextReader {
 
   private static final Set<Action> CLIENT_ACTIONS =
       EnumSet.of(Action.OPEN, Action.BIND, Action.CLOSE);
+
+  private static final String PRIORITY = "x-dynamo-request-priority";
+  private static final List<String> WORKERS =
+      List.of("x-dynamo-worker-instance-id", "x-worker-instance-id");
+  private static final List<String> RANKS =
+      List.of("x-dynamo-dp-rank", "x-dp-rank", "x-data-parallel-rank");
 
   private final List<IdentityRule> ladder;
   private final boolean implicitSessions;
@@ -53,6 +60,8 @@ final class NvextReader {
   /** Reads what a request says beyond OpenAI's fields. */
   Nvext read(Fields body, Function<String, Optional<String>> header, Tenant tenant) {
     Optional<Fields> nvext = body.object("nvext");
+    refuseBranches(nvext.flatMap(fields -> fields.object("session_params")));
+    refuseBranches(body.object("session_params"));
     Optional<Identity> identity = Identity.of(ladder, header);
     Optional<Fields> asked = nvext.flatMap(fields -> fields.object("session_control"));
     Optional<SessionControl> control =
@@ -60,7 +69,7 @@ final class NvextReader {
             ? Optional.of(controlOf(asked.get(), identity, tenant))
             : byName(body, nvext, identity, tenant);
     Map<String, String> outcomes = new LinkedHashMap<>();
-    AgentHints hints = nvext.map(fields -> hints(fields, outcomes)).orElse(AgentHints.NONE);
+    AgentHints hints = hints(nvext, number(header, PRIORITY), outcomes);
     Set<String> extra =
         Set.copyOf(nvext.map(fields -> fields.texts("extra_fields")).orElse(List.of()));
     return new Nvext(
@@ -69,8 +78,8 @@ final class NvextReader {
         hints,
         outcomes,
         salt(body, nvext, header),
-        nvext.flatMap(NvextReader::worker),
-        nvext.map(fields -> fields.integer("dp_rank", 0, 65_535)).orElse(OptionalInt.empty()),
+        first(header, WORKERS).flatMap(header).or(() -> nvext.flatMap(NvextReader::worker)),
+        rank(nvext, header),
         extra.contains("prompt_token_ids"),
         extra.contains("completion_token_ids"),
         nvext.filter(NvextReader::queryOnly).isPresent());
@@ -188,13 +197,14 @@ final class NvextReader {
     throw asked.wrong("expected_digest", "is 16 hexadecimal digits, as nvext.session.digest was");
   }
 
-  private static AgentHints hints(Fields nvext, Map<String, String> outcomes) {
-    Optional<Fields> hints = nvext.object("agent_hints");
-    long asked =
+  private static AgentHints hints(
+      Optional<Fields> nvext, OptionalInt inHeader, Map<String, String> outcomes) {
+    Optional<Fields> hints = nvext.flatMap(fields -> fields.object("agent_hints"));
+    OptionalInt inBody =
         hints
-            .map(fields -> fields.whole("priority", Integer.MIN_VALUE, Integer.MAX_VALUE))
-            .orElse(OptionalLong.empty())
-            .orElse(0);
+            .map(fields -> fields.integer("priority", Integer.MIN_VALUE, Integer.MAX_VALUE))
+            .orElse(OptionalInt.empty());
+    int asked = inHeader.orElse(inBody.orElse(0));
     int priority = Math.clamp(asked, -MAX_PRIORITY, MAX_PRIORITY);
     OptionalInt output =
         hints
@@ -205,15 +215,21 @@ final class NvextReader {
         outcomes.put(
             String.valueOf(name),
             switch (String.valueOf(name)) {
-              case "priority" -> priority == asked ? "accepted" : "clipped";
+              case "priority" -> outcome(asked, priority);
               case "osl" -> "accepted";
               default -> "rejected";
             });
       }
     });
-    Optional<Duration> retention = nvext.object("cache_control").map(NvextReader::retention);
+    inHeader.ifPresent(_ -> outcomes.put("priority", outcome(asked, priority)));
+    Optional<Duration> retention =
+        nvext.flatMap(fields -> fields.object("cache_control")).map(NvextReader::retention);
     retention.ifPresent(_ -> outcomes.put("cache_control", "accepted"));
     return new AgentHints(priority, output, retention);
+  }
+
+  private static String outcome(int asked, int given) {
+    return given == asked ? "accepted" : "clipped";
   }
 
   private static Duration retention(Fields cacheControl) {
@@ -238,6 +254,48 @@ final class NvextReader {
         .or(() -> nvext.flatMap(fields -> fields.text("cache_salt")))
         .or(() -> body.text("cache_salt"))
         .orElse("");
+  }
+
+  /** A turn of SGLang that goes on from anywhere but the session's end, which is not done yet. */
+  private static void refuseBranches(Optional<Fields> params) {
+    params.ifPresent(fields -> {
+      for (String name : List.of("replace", "drop_previous_output")) {
+        if (fields.flag(name)) {
+          throw fields.wrong(name, "is not supported yet; leave it out");
+        }
+      }
+      if (fields.whole("offset", Integer.MIN_VALUE, Integer.MAX_VALUE).orElse(0) != 0) {
+        throw fields.wrong("offset", "is not supported yet; leave it out");
+      }
+    });
+  }
+
+  private static OptionalInt rank(
+      Optional<Fields> nvext, Function<String, Optional<String>> header) {
+    Optional<String> named = first(header, RANKS);
+    if (named.isPresent()) {
+      return number(header, named.get());
+    }
+    return nvext.map(fields -> fields.integer("dp_rank", 0, 65_535)).orElse(OptionalInt.empty());
+  }
+
+  /** Returns the first of some headers that is there and says something. */
+  private static Optional<String> first(
+      Function<String, Optional<String>> header, List<String> names) {
+    return names.stream()
+        .filter(name -> header.apply(name).filter(value -> !value.isBlank()).isPresent())
+        .findFirst();
+  }
+
+  /** Reads a whole number; unlike Dynamo, refuses what is none. */
+  private static OptionalInt number(Function<String, Optional<String>> header, String name) {
+    Optional<String> value = first(header, List.of(name)).flatMap(header);
+    try {
+      return value.isEmpty() ? OptionalInt.empty() : OptionalInt.of(Integer.parseInt(value.get()));
+    } catch (NumberFormatException e) {
+      throw Fault.invalid(name, name + " is a whole number, not " + Fields.shown(value.get()))
+          .asException();
+    }
   }
 
   private static Optional<String> worker(Fields nvext) {

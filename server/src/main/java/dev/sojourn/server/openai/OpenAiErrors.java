@@ -26,6 +26,8 @@ public final class OpenAiErrors implements Dialect {
               "retry-after", Long.toString(Math.max(1, overloaded.retryAfter().toSeconds())));
       case Fault.Unavailable _ -> reply.with("retry-after", "1");
       case Fault.Internal _ -> reply;
+      case Fault.Unauthenticated _ ->
+          reply.with("www-authenticate", "Bearer").with("x-should-retry", "false");
       default -> reply.with("x-should-retry", "false");
     };
   }
