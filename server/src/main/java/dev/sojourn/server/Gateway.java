@@ -60,9 +60,9 @@ public final class Gateway implements AutoCloseable {
     this.config = config;
     boolean whole = false;
     try {
+      model.runners().forEach(owned::push); // until the engines own them
       ApiKeys keys =
           config.apiKeys().isEmpty() ? ApiKeys.none() : ApiKeys.read(config.apiKeys().get());
-      model.runners().forEach(owned::push); // until the engines own them
       Tokenizer tokenizer = own(Tokenizer.of(model.vocabulary()));
       PromptBuilder prompts = PromptBuilder.of(tokenizer, template(model), clock);
       Worker worker = own(worker(model, tokenizer, clock));
@@ -80,7 +80,7 @@ public final class Gateway implements AutoCloseable {
       own(store.watch(new TranscriptKeeper(transcripts)));
       addRanks(router, worker);
       own(ticking(router));
-      GatewayMetrics metrics = new GatewayMetrics(List.of(worker), router);
+      GatewayMetrics metrics = new GatewayMetrics(List.of(worker), router, transcripts);
       RunningTurns running = new RunningTurns();
       TurnRunner turns =
           new TurnRunner(

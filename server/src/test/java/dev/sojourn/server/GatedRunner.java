@@ -11,6 +11,7 @@ final class GatedRunner implements ModelRunner {
   private final Semaphore entered = new Semaphore(0);
   private final Semaphore allowed = new Semaphore(0);
   private volatile boolean held;
+  private volatile boolean closed;
 
   GatedRunner(ModelRunner real) {
     this.real = real;
@@ -31,6 +32,10 @@ final class GatedRunner implements ModelRunner {
   /** Lets one step go on. */
   void step() {
     allowed.release();
+  }
+
+  boolean closed() {
+    return closed;
   }
 
   /** Lets all steps go on. */
@@ -70,6 +75,7 @@ final class GatedRunner implements ModelRunner {
 
   @Override
   public void close() {
+    closed = true;
     real.close();
   }
 }

@@ -2,6 +2,7 @@ package dev.sojourn.server;
 
 import static dev.sojourn.server.TestGateway.MODEL;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sojourn.server.http.RawClient;
 import java.net.http.HttpResponse;
@@ -407,6 +408,61 @@ final class GatewayTest {
   }
 
   @Test
+  void pin_inHeaders_winsOverTheBody() throws Exception {
+    String body = chat("'max_tokens': 1, 'nvext': {'dp_rank': 0}");
+    for (String header : List.of("x-dynamo-dp-rank", "x-dp-rank", "x-data-parallel-rank")) {
+      JsonNode answer = gateway.post(CHAT, body, header, "1");
+      assertThat(answer.path("nvext").path("rank").asInt()).as(header).isEqualTo(1);
+      HttpResponse<String> wrong = gateway.send("POST", CHAT, body, header, "one");
+      assertThat(wrong.statusCode()).isEqualTo(400);
+      assertThat(error(wrong).path("param").asString()).isEqualTo(header);
+    }
+    for (String header : List.of("x-dynamo-worker-instance-id", "x-worker-instance-id")) {
+      assertThat(gateway.send("POST", CHAT, body, header, "embedded").statusCode()).isEqualTo(200);
+      assertThat(gateway.send("POST", CHAT, body, header, "w9").statusCode()).isEqualTo(400);
+    }
+  }
+
+  @Test
+  void priority_inAHeader_winsOverTheBody() throws Exception {
+    String body = chat("'max_tokens': 1, 'nvext': {'agent_hints': {'priority': 1}}");
+    JsonNode answer = gateway.post(CHAT, body, "x-dynamo-request-priority", "1000");
+    assertThat(answer.path("nvext").path("hints").path("priority").asString()).isEqualTo("clipped");
+    assertThat(gateway.send("POST", CHAT, body, "x-dynamo-request-priority", "high").statusCode())
+        .isEqualTo(400);
+  }
+
+  @Test
+  void session_whoseTranscriptIsGone_isAskedOfTheEngine() throws Exception {
+    try (TestGateway forgetful = new TestGateway(dir, 1, c -> withTranscripts(c, 1))) {
+      String open = "'max_tokens': 2, 'nvext': {'session_control': {'session_id': 'f', ";
+      JsonNode first = forgetful.post(CHAT, chat(open + "'action': 'open'}}"));
+      int tip = first.path("nvext").path("session").path("held_tokens").asInt();
+      String digest = first.path("nvext").path("session").path("digest").asString();
+      String expected = "'expected_tip': " + tip + ", 'expected_digest': '" + digest + "'";
+      assertThat(forgetful.send("POST", CHAT, chat(open + expected + "}}")).statusCode())
+          .isEqualTo(200);
+      HttpResponse<String> other = forgetful.send("POST", CHAT, chat(open + "'expected_tip': 1}}"));
+      assertThat(code(other)).isEqualTo("tip_mismatch");
+      assertThat(error(other).path("observed").path("tip").asInt()).isGreaterThan(1);
+      HttpResponse<String> delta =
+          forgetful.send(
+              "POST", CHAT, chat(open + "'input': 'delta', 'expected_tip': " + tip + "}}"));
+      assertThat(delta.statusCode()).isEqualTo(409);
+      assertThat(code(delta)).isEqualTo("context_lost");
+    }
+  }
+
+  @Test
+  void start_withoutItsFileOfKeys_closesTheRunners() {
+    List<GatedRunner> runners = new ArrayList<>();
+    assertThatThrownBy(
+            () -> new TestGateway(dir, 2, runners, c -> withKeys(c, dir.resolve("nowhere.yaml"))))
+        .hasMessageContaining("nowhere.yaml");
+    assertThat(runners).hasSize(2).allMatch(GatedRunner::closed);
+  }
+
+  @Test
   void hints_areReportedOneByOne() throws Exception {
     JsonNode hints =
         gateway
@@ -453,6 +509,12 @@ final class GatewayTest {
         "nvext.session_control.parent | 400 | | 'nvext': {'session_control': {'session_id': 'x', 'action': 'open', 'parent': 'y'}}",
         "nvext.session_control.input | 400 | | 'nvext': {'session_control': {'session_id': 'x', 'input': 'half'}}",
         "nvext.session_control.expected_digest | 400 | | 'nvext': {'session_control': {'session_id': 'x', 'expected_digest': 'zz'}}",
+        "session_params.offset | 400 | | 'session_params': {'id': 'x', 'offset': 3}",
+        "nvext.session_params.replace | 400 | | 'nvext': {'session_params': {'id': 'x', 'replace': true}}",
+        "session_params.drop_previous_output | 400 | | 'session_params': {'id': 'x', 'drop_previous_output': true}",
+        "guided_json            | 400 | | 'guided_json': {'type': 'object'}",
+        "min_tokens             | 400 | | 'min_tokens': 4",
+        "ignore_eos             | 400 | | 'ignore_eos': true",
         "nvext.cache_control.ttl | 400 | | 'nvext': {'cache_control': {'type': 'ephemeral', 'ttl': '2h'}}",
         "nvext.dp_rank          | 400 | | 'nvext': {'dp_rank': 2}",
         "nvext.backend_instance_id | 400 | | 'nvext': {'backend_instance_id': 'w9'}",
@@ -574,20 +636,7 @@ final class GatewayTest {
   @Test
   void keys_decideTheTenantWhoSeesOnlyItsOwnSessions() throws Exception {
     Path keys = Files.writeString(dir.resolve("keys.yaml"), "key-a: team-a\nkey-b: team-b\n");
-    try (TestGateway closed =
-        new TestGateway(
-            dir,
-            1,
-            c ->
-                new GatewayConfig(
-                    c.http(),
-                    c.engine(),
-                    Optional.of(keys),
-                    c.implicitSessions(),
-                    c.identity(),
-                    c.maxConcurrent(),
-                    c.transcriptBytes(),
-                    c.drain()))) {
+    try (TestGateway closed = new TestGateway(dir, 1, c -> withKeys(c, keys))) {
       String open =
           chat(
               "'max_tokens': 2, 'nvext': {'session_control':"
@@ -598,6 +647,7 @@ final class GatewayTest {
       HttpResponse<String> wrong = closed.send("POST", CHAT, open, "authorization", "Bearer key-c");
       assertThat(wrong.statusCode()).isEqualTo(401);
       assertThat(wrong.body()).doesNotContain("key-c");
+      assertThat(wrong.headers().firstValue("www-authenticate")).contains("Bearer");
       closed.post(CHAT, open, a);
       assertThat(closed.get("/v1/sessions/mine", a).path("id").asString()).isEqualTo("mine");
       assertThat(closed.get("/v1/sessions", b).path("data").isEmpty()).isTrue();
@@ -607,6 +657,30 @@ final class GatewayTest {
       assertThat(other.path("usage").path("prompt_tokens_details").path("cached_tokens").asInt())
           .isZero();
     }
+  }
+
+  private static GatewayConfig withKeys(GatewayConfig c, Path keys) {
+    return new GatewayConfig(
+        c.http(),
+        c.engine(),
+        Optional.of(keys),
+        c.implicitSessions(),
+        c.identity(),
+        c.maxConcurrent(),
+        c.transcriptBytes(),
+        c.drain());
+  }
+
+  private static GatewayConfig withTranscripts(GatewayConfig c, long bytes) {
+    return new GatewayConfig(
+        c.http(),
+        c.engine(),
+        c.apiKeys(),
+        c.implicitSessions(),
+        c.identity(),
+        c.maxConcurrent(),
+        bytes,
+        c.drain());
   }
 
   private static String chat(String fields) {

@@ -164,13 +164,53 @@ final class HangUpTest {
   }
 
   @Test
+  void delete_thatWaits_answersWhenTheEngineHas() throws Exception {
+    for (String name : new String[] {"a", "b"}) {
+      String open =
+          "'nvext': {'session_control': {'action': 'open', 'session_id': '" + name + "'}}";
+      gateway.post(CHAT, chat("Hello", "'max_tokens': 2, " + open));
+    }
+    runner.hold();
+    CompletableFuture<HttpResponse<String>> busy = send("'seed': 1");
+    runner.awaitStep();
+    CompletableFuture<HttpResponse<String>> waits =
+        async(() -> gateway.send("DELETE", "/v1/sessions/a?wait=true", ""));
+    awaitMetric("sojourn_router_tombstones", 1);
+    // Begun later, and patient for as long as a turn's own close is: so the first was longer.
+    HttpResponse<String> impatient = gateway.send("DELETE", "/v1/sessions/b", "");
+    assertThat(TestGateway.json(impatient.body()).path("tokens_freed").asString())
+        .isEqualTo("pending");
+    runner.release();
+    JsonNode closed = TestGateway.json(waits.get().body());
+    assertThat(closed.path("tokens_freed").isNumber()).as(closed.toString()).isTrue();
+    assertThat(busy.get().statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void prompt_ofTooManyIds_isRefusedBeforeItsTurnComes() throws Exception {
+    runner.hold();
+    CompletableFuture<HttpResponse<String>> first = send(session("'action': 'open',"));
+    runner.awaitStep();
+    String ids = "[" + "5,".repeat(TestGateway.CONTEXT) + "5]";
+    String body = "{'model': '" + MODEL + "', 'prompt': " + ids + ", " + session("") + "}";
+    HttpResponse<String> tooLong = gateway.send("POST", "/v1/completions", body.replace('\'', '"'));
+    assertThat(tooLong.statusCode()).isEqualTo(400);
+    runner.release();
+    assertThat(first.get().statusCode()).isEqualTo(200);
+  }
+
+  @Test
   void gateway_thatCloses_endsRunningTurnsWithAnErrorAndReleasesEverything() throws Exception {
     try (TestGateway other = new TestGateway(dir, 1, config -> config);
         RawClient client = new RawClient(other.address())) {
       GatedRunner held = other.runners.getFirst();
-      client.post(CHAT, chat("Hi", "'max_tokens': 300, 'stream': true"));
+      held.hold(); // from the first step on: the model could end its answer at any other
+      client.post(CHAT, chat("Hi", "'max_tokens': 300, 'stream': true, 'seed': 1"));
+      for (int i = 0; i < 3; i++) {
+        held.awaitStep();
+        held.step();
+      }
       client.lineWith("data:");
-      held.hold();
       held.awaitStep();
       CompletableFuture<Void> closed =
           CompletableFuture.runAsync(() -> {

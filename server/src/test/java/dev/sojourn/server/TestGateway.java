@@ -39,10 +39,54 @@ public final class TestGateway implements AutoCloseable {
   private final Gateway gateway;
   private final HttpClient http =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
-  final List<GatedRunner> runners = new ArrayList<>();
+  final List<GatedRunner> runners;
 
   /** Starts with this many ranks, and the configuration that {@code change} makes of ours. */
   public TestGateway(Path dir, int ranks, UnaryOperator<GatewayConfig> change) throws IOException {
+    this(dir, ranks, new ArrayList<>(), change);
+  }
+
+  /** Starts, and puts the runners into a list, where they are also found if it does not start. */
+  TestGateway(Path dir, int ranks, List<GatedRunner> runners, UnaryOperator<GatewayConfig> change)
+      throws IOException {
+    this.runners = runners;
+    Tiny tiny = tiny(dir, ranks);
+    loaded = tiny.loaded;
+    ServedModel served = tiny.served;
+    served.runners().forEach(runner -> runners.add(new GatedRunner(runner)));
+    GatewayConfig ours = GatewayConfig.defaults();
+    GatewayConfig config =
+        new GatewayConfig(
+            HttpConfig.defaults().listeningOn("127.0.0.1", 0),
+            ours.engine(),
+            ours.apiKeys(),
+            ours.implicitSessions(),
+            ours.identity(),
+            ours.maxConcurrent(),
+            ours.transcriptBytes(),
+            Duration.ZERO);
+    gateway =
+        Gateway.start(
+            change.apply(config),
+            new ServedModel(
+                MODEL,
+                Instant.EPOCH,
+                served.vocabulary(),
+                served.chatTemplate(),
+                List.copyOf(runners)),
+            Clock.system());
+  }
+
+  /** A tiny real model, loaded. */
+  record Tiny(LoadedModel loaded, ServedModel served) implements AutoCloseable {
+    @Override
+    public void close() {
+      loaded.close();
+    }
+  }
+
+  /** Loads the tiny model, which is made first where the directory has none. */
+  static Tiny tiny(Path dir, int ranks) throws IOException {
     Path file = dir.resolve("tiny.gguf");
     if (!Files.exists(file)) {
       SyntheticModel.write(
@@ -53,32 +97,10 @@ public final class TestGateway implements AutoCloseable {
           Progress.NONE);
     }
     try (GgufFile gguf = GgufFile.open(file)) {
-      loaded =
+      LoadedModel loaded =
           LoadedModel.load(
               gguf, new LoadOptions(1, OptionalInt.empty(), KvType.F32), Progress.NONE);
-      ServedModel served = ServedModel.of(MODEL, Instant.EPOCH, gguf, loaded, ranks, PAGES);
-      served.runners().forEach(runner -> runners.add(new GatedRunner(runner)));
-      GatewayConfig ours = GatewayConfig.defaults();
-      GatewayConfig config =
-          new GatewayConfig(
-              HttpConfig.defaults().listeningOn("127.0.0.1", 0),
-              ours.engine(),
-              ours.apiKeys(),
-              ours.implicitSessions(),
-              ours.identity(),
-              ours.maxConcurrent(),
-              ours.transcriptBytes(),
-              Duration.ZERO);
-      gateway =
-          Gateway.start(
-              change.apply(config),
-              new ServedModel(
-                  MODEL,
-                  Instant.EPOCH,
-                  served.vocabulary(),
-                  served.chatTemplate(),
-                  List.copyOf(runners)),
-              Clock.system());
+      return new Tiny(loaded, ServedModel.of(MODEL, Instant.EPOCH, gguf, loaded, ranks, PAGES));
     }
   }
 
@@ -174,6 +196,9 @@ public final class TestGateway implements AutoCloseable {
         + metric("sojourn_router_sessions")
         + metric("sojourn_router_opening")
         + metric("sojourn_router_waiting_turns")
+        + metric("sojourn_router_tombstones")
+        + metric("sojourn_transcripts")
+        + metric("sojourn_transcript_bytes")
         + metric("sojourn_router_leases")
         + metric("sojourn_router_bookings");
   }

@@ -6,6 +6,7 @@ import dev.sojourn.router.Router;
 import dev.sojourn.router.RouterStats;
 import dev.sojourn.server.http.Reply;
 import dev.sojourn.server.http.RequestLog;
+import dev.sojourn.server.prompt.Transcripts;
 import io.prometheus.metrics.core.metrics.Counter;
 import io.prometheus.metrics.core.metrics.CounterWithCallback;
 import io.prometheus.metrics.core.metrics.GaugeWithCallback;
@@ -19,6 +20,7 @@ import java.lang.management.ManagementFactory;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.DoubleSupplier;
 import java.util.function.ToDoubleFunction;
 
 /**
@@ -37,8 +39,8 @@ public final class GatewayMetrics implements RequestLog {
   private final Histogram firstTokenSeconds;
   private final Histogram nextTokenSeconds;
 
-  /** Creates the metrics of these workers and their router. */
-  public GatewayMetrics(List<? extends Worker> workers, Router router) {
+  /** Creates the metrics of these workers, their router and the transcripts of their sessions. */
+  public GatewayMetrics(List<? extends Worker> workers, Router router, Transcripts transcripts) {
     this.workers = List.copyOf(workers);
     this.router = router;
     requests =
@@ -56,6 +58,8 @@ public final class GatewayMetrics implements RequestLog {
         histogram("sojourn_inter_token_seconds", "Between two tokens of a turn, as they are read.");
     registerRanks();
     registerRouter();
+    gauge("sojourn_transcripts", "Transcripts held.", transcripts::size);
+    gauge("sojourn_transcript_bytes", "About what transcripts take.", transcripts::bytes);
     counter(
         "process_cpu_seconds_total",
         "CPU time of the whole process.",
@@ -149,6 +153,10 @@ public final class GatewayMetrics implements RequestLog {
         "sojourn_router_bookings",
         "Turns whose load is booked on a rank.",
         stats -> stats.bookings() - stats.bookingsReleased());
+    routerGauge(
+        "sojourn_router_tombstones",
+        "Closes that no engine has answered yet.",
+        stats -> stats.lifecycle().tombstones());
     routerCounter(
         "sojourn_router_completed_turns_total", "Turns answered.", RouterStats::completed);
     routerCounter("sojourn_router_failed_turns_total", "Turns with a fault.", RouterStats::failed);
@@ -194,10 +202,14 @@ public final class GatewayMetrics implements RequestLog {
   }
 
   private void routerGauge(String name, String help, ToDoubleFunction<RouterStats> value) {
+    gauge(name, help, () -> value.applyAsDouble(router.stats()));
+  }
+
+  private void gauge(String name, String help, DoubleSupplier value) {
     GaugeWithCallback.builder()
         .name(name)
         .help(help)
-        .callback(call -> call.call(value.applyAsDouble(router.stats())))
+        .callback(call -> call.call(value.getAsDouble()))
         .register(registry);
   }
 

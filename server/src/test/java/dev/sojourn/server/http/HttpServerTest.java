@@ -218,8 +218,7 @@ final class HttpServerTest {
   @Test
   void stream_toAClientThatWantsTheEnd_saysThatItCloses() throws Exception {
     start(LOOPBACK);
-    assertThat(
-            raw("POST /stream HTTP/1.1\r\nConnection: close\r\nContent-Length: 1\r\n\r\n1"))
+    assertThat(raw("POST /stream HTTP/1.1\r\nConnection: close\r\nContent-Length: 1\r\n\r\n1"))
         .containsIgnoringCase("connection: close\r\n");
   }
 
