@@ -20,6 +20,9 @@ public sealed interface Fault {
    */
   record InvalidRequest(String message, Optional<String> param) implements Fault {}
 
+  /** The prompt leaves no room for an answer (400); what can be done is to shorten it. */
+  record PromptTooLong(String message) implements Fault {}
+
   /** No key, or one that is not known (401). */
   record Unauthenticated(String message) implements Fault {}
 

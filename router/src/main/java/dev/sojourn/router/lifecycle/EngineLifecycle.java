@@ -154,6 +154,7 @@ public final class EngineLifecycle {
   private static boolean isRefusal(Fault fault) {
     return switch (fault) {
       case Fault.InvalidRequest _,
+          Fault.PromptTooLong _,
           Fault.Unauthenticated _,
           Fault.Forbidden _,
           Fault.NotFound _,

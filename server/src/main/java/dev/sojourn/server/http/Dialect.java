@@ -14,7 +14,7 @@ public interface Dialect {
   /** Returns the status of a fault: the same in every protocol. */
   static int status(Fault fault) {
     return switch (fault) {
-      case Fault.InvalidRequest _ -> 400;
+      case Fault.InvalidRequest _, Fault.PromptTooLong _ -> 400;
       case Fault.Unauthenticated _ -> 401;
       case Fault.Forbidden _ -> 403;
       case Fault.NotFound _ -> 404;

@@ -53,7 +53,11 @@ public final class OpenAiErrors implements Dialect {
 
   private static String type(Fault fault) {
     return switch (fault) {
-      case Fault.InvalidRequest _, Fault.NotFound _, Fault.Conflict _, Fault.TooLarge _ ->
+      case Fault.InvalidRequest _,
+          Fault.PromptTooLong _,
+          Fault.NotFound _,
+          Fault.Conflict _,
+          Fault.TooLarge _ ->
           "invalid_request_error";
       case Fault.Unauthenticated _ -> "authentication_error";
       case Fault.Forbidden _ -> "permission_error";
@@ -66,6 +70,7 @@ public final class OpenAiErrors implements Dialect {
   private static @Nullable String code(Fault fault) {
     return switch (fault) {
       case Fault.InvalidRequest _ -> "invalid_value";
+      case Fault.PromptTooLong _ -> "context_length_exceeded";
       case Fault.Unauthenticated _ -> "invalid_api_key";
       case Fault.Forbidden _ -> "forbidden";
       case Fault.NotFound missing -> missing.code();

@@ -304,8 +304,7 @@ public final class TurnRunner {
   /** Refuses a prompt that leaves no room for an answer. */
   static void checkLength(int length, int contextLength) {
     if (length >= contextLength) {
-      throw Fault.invalid(
-              "prompt",
+      throw new Fault.PromptTooLong(
               "the prompt has "
                   + length
                   + " tokens; this model's context has room for "
