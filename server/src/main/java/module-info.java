@@ -18,5 +18,6 @@ module dev.sojourn.server {
   requires static org.jspecify;
 
   exports dev.sojourn.server;
+  exports dev.sojourn.server.access;
   exports dev.sojourn.server.http;
 }

@@ -1,6 +1,7 @@
 package dev.sojourn.acceptance;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.core.domain.JavaClass;
@@ -90,6 +91,18 @@ class RoomsTest {
         .dependOnClassesThat()
         .resideInAPackage("io.netty..")
         .check(house);
+  }
+
+  @Test
+  void gateway_isPutTogetherFromParts_thatDoNotKnowIt() {
+    noClasses()
+        .that()
+        .resideInAPackage("dev.sojourn.server.*..")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("dev.sojourn.server")
+        .check(house);
+    slices().matching("dev.sojourn.server.(*)..").should().beFreeOfCycles().check(house);
   }
 
   @Test

@@ -3,7 +3,7 @@ package dev.sojourn.cli;
 import dev.sojourn.engine.EngineConfig;
 import dev.sojourn.engine.EvictionPolicy;
 import dev.sojourn.server.GatewayConfig;
-import dev.sojourn.server.IdentityRule;
+import dev.sojourn.server.access.IdentityRule;
 import dev.sojourn.server.http.HttpConfig;
 import java.nio.file.Path;
 import java.time.Duration;

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.sojourn.engine.EngineConfig;
 import dev.sojourn.engine.EvictionPolicy;
 import dev.sojourn.server.GatewayConfig;
-import dev.sojourn.server.IdentityRule;
+import dev.sojourn.server.access.IdentityRule;
 import dev.sojourn.server.http.HttpConfig;
 import java.io.PrintWriter;
 import java.io.StringWriter;

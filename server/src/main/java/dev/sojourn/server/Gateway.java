@@ -13,6 +13,7 @@ import dev.sojourn.router.Router;
 import dev.sojourn.router.RouterConfig;
 import dev.sojourn.router.affinity.AffinityStore;
 import dev.sojourn.router.affinity.MemoryAffinityStore;
+import dev.sojourn.server.access.ApiKeys;
 import dev.sojourn.server.http.HttpServer;
 import dev.sojourn.server.http.Routes;
 import dev.sojourn.server.metrics.GatewayMetrics;
@@ -21,6 +22,7 @@ import dev.sojourn.server.openai.OpenAiErrors;
 import dev.sojourn.server.openai.TurnRunner;
 import dev.sojourn.server.prompt.PromptBuilder;
 import dev.sojourn.server.prompt.Transcripts;
+import dev.sojourn.server.sessions.RunningTurns;
 import dev.sojourn.server.sessions.SessionEndpoints;
 import dev.sojourn.text.Tokenizer;
 import dev.sojourn.text.template.ChatTemplate;
@@ -93,7 +95,7 @@ public final class Gateway implements AutoCloseable {
               clock);
       Routes routes = new Routes();
       new OpenAiEndpoints(
-              model,
+              model.card(),
               keys,
               config.identity(),
               config.implicitSessions(),

@@ -3,6 +3,7 @@ package dev.sojourn.server;
 import static java.util.Objects.requireNonNull;
 
 import dev.sojourn.engine.EngineConfig;
+import dev.sojourn.server.access.IdentityRule;
 import dev.sojourn.server.http.HttpConfig;
 import java.nio.file.Path;
 import java.time.Duration;

@@ -4,6 +4,7 @@ import dev.sojourn.engine.model.LoadedModel;
 import dev.sojourn.engine.model.ModelRunner;
 import dev.sojourn.engine.weights.GgufFile;
 import dev.sojourn.engine.weights.GgufVocabulary;
+import dev.sojourn.server.openai.ModelCard;
 import dev.sojourn.text.Vocabulary;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -57,6 +58,11 @@ public record ServedModel(
       runners.forEach(ModelRunner::close);
       throw e;
     }
+  }
+
+  /** Returns what its clients need to know. */
+  ModelCard card() {
+    return new ModelCard(id, created, contextLength(), vocabulary.tokens().size());
   }
 
   /** Returns the most tokens that a context can have. */

@@ -396,6 +396,12 @@ final class GatewayTest {
     assertThat(answer.path("nvext").path("worker").asString()).isEqualTo("embedded");
     assertThat(answer.path("nvext").path("token_ids").isEmpty()).isFalse();
     assertThat(gateway.get("/v1/sessions").path("data").isEmpty()).isTrue();
+    List<JsonNode> events =
+        gateway.stream(
+            CHAT, chat("'stream': true, 'nvext': {'annotations': ['query_instance_id:']}"));
+    assertThat(events).hasSize(1);
+    assertThat(events.getFirst().path("object").asString()).isEqualTo("chat.completion.chunk");
+    assertThat(events.getFirst().path("nvext").path("worker").asString()).isEqualTo("embedded");
   }
 
   @Test
@@ -566,6 +572,8 @@ final class GatewayTest {
     assertThat(error(response).path("message").asString())
         .contains("prompt has " + TestGateway.CONTEXT + " tokens")
         .contains("room for " + TestGateway.CONTEXT);
+    // Agents look for this code to shorten their conversation.
+    assertThat(code(response)).isEqualTo("context_length_exceeded");
   }
 
   @Test

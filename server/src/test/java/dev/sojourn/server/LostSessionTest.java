@@ -18,6 +18,8 @@ import dev.sojourn.router.RankCapacity;
 import dev.sojourn.router.Router;
 import dev.sojourn.router.RouterConfig;
 import dev.sojourn.router.affinity.MemoryAffinityStore;
+import dev.sojourn.server.access.ApiKeys;
+import dev.sojourn.server.access.IdentityRule;
 import dev.sojourn.server.http.HttpConfig;
 import dev.sojourn.server.http.HttpServer;
 import dev.sojourn.server.http.Routes;
@@ -27,6 +29,7 @@ import dev.sojourn.server.openai.OpenAiErrors;
 import dev.sojourn.server.openai.TurnRunner;
 import dev.sojourn.server.prompt.PromptBuilder;
 import dev.sojourn.server.prompt.Transcripts;
+import dev.sojourn.server.sessions.RunningTurns;
 import dev.sojourn.text.Tokenizer;
 import dev.sojourn.text.template.ChatTemplate;
 import java.net.URI;
@@ -110,7 +113,7 @@ final class LostSessionTest {
             clock);
     Routes routes = new Routes();
     new OpenAiEndpoints(
-            model,
+            model.card(),
             ApiKeys.none(),
             IdentityRule.LADDER,
             true,

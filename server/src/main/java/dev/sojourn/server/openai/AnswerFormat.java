@@ -115,8 +115,8 @@ final class AnswerFormat {
   }
 
   /** Renders the answer to a request that only asks where it would go: no choices, no usage. */
-  byte[] placement(TurnRunner.Placement placement) {
-    Map<String, @Nullable Object> answer = envelope(false, List.of());
+  byte[] placement(TurnRunner.Placement placement, boolean chunk) {
+    Map<String, @Nullable Object> answer = envelope(chunk, List.of());
     answer.put("nvext", Metadata.placement(placement));
     return bytes(answer);
   }

@@ -4,7 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.SessionId;
-import dev.sojourn.server.IdentityRule;
+import dev.sojourn.server.access.IdentityRule;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;

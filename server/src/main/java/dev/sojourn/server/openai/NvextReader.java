@@ -11,7 +11,7 @@ import dev.sojourn.core.SessionControl.Require;
 import dev.sojourn.core.SessionControl.WhileBusy;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.Tenant;
-import dev.sojourn.server.IdentityRule;
+import dev.sojourn.server.access.IdentityRule;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.HexFormat;

@@ -5,16 +5,15 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.sojourn.core.Clock;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.Tenant;
-import dev.sojourn.server.ApiKeys;
-import dev.sojourn.server.IdentityRule;
-import dev.sojourn.server.RunningTurns;
-import dev.sojourn.server.ServedModel;
+import dev.sojourn.server.access.ApiKeys;
+import dev.sojourn.server.access.IdentityRule;
 import dev.sojourn.server.http.EventStream;
 import dev.sojourn.server.http.Exchange;
 import dev.sojourn.server.http.Reply;
 import dev.sojourn.server.http.Routes;
 import dev.sojourn.server.openai.TurnSpec.PromptSource;
 import dev.sojourn.server.prompt.PromptBuilder;
+import dev.sojourn.server.sessions.RunningTurns;
 import dev.sojourn.text.TokenBytes;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -32,7 +31,7 @@ public final class OpenAiEndpoints {
   private static final byte[] DONE = "[DONE]".getBytes(UTF_8);
   private static final int SEED_BITS = 53; // what every JSON reader keeps
 
-  private final ServedModel model;
+  private final ModelCard model;
   private final ApiKeys keys;
   private final NvextReader nvext;
   private final PromptBuilder prompts;
@@ -50,7 +49,7 @@ public final class OpenAiEndpoints {
    * @param maxConcurrent the most generations at one time
    */
   public OpenAiEndpoints(
-      ServedModel model,
+      ModelCard model,
       ApiKeys keys,
       List<IdentityRule> ladder,
       boolean implicitSessions,
@@ -103,7 +102,7 @@ public final class OpenAiEndpoints {
     checkModel(options.model());
     Nvext ext = nvext.read(body, exchange::header, tenant);
     List<PromptSource> sources = new ArrayList<>();
-    for (CompletionPrompt prompt : CompletionPrompt.of(body, model.vocabulary().tokens().size())) {
+    for (CompletionPrompt prompt : CompletionPrompt.of(body, model.vocabularySize())) {
       sources.add(
           switch (prompt) {
             case CompletionPrompt.Text(String text) ->
@@ -148,7 +147,7 @@ public final class OpenAiEndpoints {
     ext.control().ifPresent(control -> running.add(control.session(), exchange));
     try (Admission.Place _ = admission.admit(generations)) {
       if (ext.queryOnly()) {
-        exchange.reply(Reply.json(200, format.placement(turns.place(specs.getFirst()))));
+        place(exchange, options.stream(), format, specs.getFirst());
       } else if (options.stream()) {
         stream(exchange, chat, options, format, specs);
       } else {
@@ -159,6 +158,19 @@ public final class OpenAiEndpoints {
       }
     } finally {
       ext.control().ifPresent(control -> running.remove(control.session(), exchange));
+    }
+  }
+
+  /** Tells where a turn would go, in the form in which its answer would come. */
+  private void place(Exchange exchange, boolean stream, AnswerFormat format, TurnSpec spec)
+      throws InterruptedException {
+    byte[] placement = format.placement(turns.place(spec), stream);
+    if (stream) {
+      EventStream events = exchange.events();
+      events.data(placement);
+      events.data(DONE);
+    } else {
+      exchange.reply(Reply.json(200, placement));
     }
   }
 

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sojourn.core.FaultException;
-import dev.sojourn.server.IdentityRule;
+import dev.sojourn.server.access.IdentityRule;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;

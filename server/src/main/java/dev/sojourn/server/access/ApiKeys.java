@@ -1,4 +1,4 @@
-package dev.sojourn.server;
+package dev.sojourn.server.access;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 

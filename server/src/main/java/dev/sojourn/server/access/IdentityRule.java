@@ -1,4 +1,4 @@
-package dev.sojourn.server;
+package dev.sojourn.server.access;
 
 import java.util.List;
 

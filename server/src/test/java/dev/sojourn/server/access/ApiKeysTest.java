@@ -1,4 +1,4 @@
-package dev.sojourn.server;
+package dev.sojourn.server.access;
 
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -8,7 +8,10 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Files of API keys that cannot be used; those that can are used in {@link GatewayTest}. */
+/**
+ * Files of API keys that cannot be used; those that can are used in {@link
+ * dev.sojourn.server.GatewayTest}.
+ */
 final class ApiKeysTest {
 
   @TempDir Path dir;

@@ -1,4 +1,4 @@
-package dev.sojourn.server;
+package dev.sojourn.server.sessions;
 
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.SessionId;

@@ -1,0 +1,13 @@
+package dev.sojourn.server.openai;
+
+import java.time.Instant;
+
+/**
+ * What clients and their requests need to know of a model.
+ *
+ * @param id the name that clients ask for; may hold slashes
+ * @param created when the model was made or installed
+ * @param contextLength the most tokens that prompt and answer may have together
+ * @param vocabularySize token ids are below it
+ */
+public record ModelCard(String id, Instant created, int contextLength, int vocabularySize) {}
