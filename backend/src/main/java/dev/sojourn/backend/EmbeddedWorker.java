@@ -91,11 +91,7 @@ public final class EmbeddedWorker implements Worker {
 
   @Override
   public List<SessionView> sessions(int rank) {
-    try {
-      return engine(rank).sessions();
-    } catch (CompletionException e) {
-      throw faultOf(e);
-    }
+    return engine(rank).sessions();
   }
 
   @Override

@@ -520,7 +520,6 @@ final class GatewayTest {
         "session_params.drop_previous_output | 400 | | 'session_params': {'id': 'x', 'drop_previous_output': true}",
         "guided_json            | 400 | | 'guided_json': {'type': 'object'}",
         "min_tokens             | 400 | | 'min_tokens': 4",
-        "ignore_eos             | 400 | | 'ignore_eos': true",
         "nvext.cache_control.ttl | 400 | | 'nvext': {'cache_control': {'type': 'ephemeral', 'ttl': '2h'}}",
         "nvext.dp_rank          | 400 | | 'nvext': {'dp_rank': 2}",
         "nvext.backend_instance_id | 400 | | 'nvext': {'backend_instance_id': 'w9'}",

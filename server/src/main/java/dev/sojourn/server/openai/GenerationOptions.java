@@ -109,7 +109,6 @@ record GenerationOptions(
     refuse(body, "presence_penalty", 0);
     refuse(body, "repetition_penalty", 1);
     refuse(body, "min_tokens", 0);
-    refuse(body, "ignore_eos", false);
     refuse(body, "stop_token_ids", List.of());
     for (String constraint : CONSTRAINTS) {
       refuse(body, constraint, "");
