@@ -50,7 +50,6 @@ public final class Engine implements AutoCloseable {
   private final Scheduler scheduler;
   private final Queue<Runnable> commands = new ConcurrentLinkedQueue<>();
   private final Thread thread;
-  private volatile EngineStats stats;
   private volatile boolean closing;
   private volatile boolean ended;
 
@@ -66,7 +65,6 @@ public final class Engine implements AutoCloseable {
     this.name = requireNonNull(name, "name");
     this.runner = runner;
     scheduler = new Scheduler(runner, spelling, config, clock, this::cpuNanos);
-    stats = scheduler.stats();
     thread = Thread.ofPlatform().name(name).daemon().unstarted(this::run);
     thread.start();
   }
@@ -133,9 +131,12 @@ public final class Engine implements AutoCloseable {
     }
   }
 
-  /** Returns what the engine holds and has done, as of its last step. Costs nothing. */
+  /**
+   * Returns what the engine holds and has done, as of its last step, or as of the last end of a
+   * turn or a session that it told of, if that is later. Costs nothing.
+   */
   public EngineStats stats() {
-    return stats;
+    return scheduler.published();
   }
 
   /**
@@ -186,7 +187,6 @@ public final class Engine implements AutoCloseable {
       while (!closing) {
         drainCommands();
         boolean busy = scheduler.step();
-        stats = scheduler.stats();
         if (!busy && commands.isEmpty() && !closing) {
           // An unpark between the check and here makes this return at once.
           LockSupport.parkNanos(this, scheduler.nanosToNextDeadline());
@@ -194,11 +194,10 @@ public final class Engine implements AutoCloseable {
       }
       drainCommands();
       scheduler.cancelAll();
-      stats = scheduler.stats();
     } catch (Throwable e) {
       LOG.log(Level.ERROR, "engine " + name + " died", e);
       scheduler.failAll(unavailable());
-      stats = scheduler.stats();
+      scheduler.publish();
     } finally {
       ended = true;
       drainCommands();

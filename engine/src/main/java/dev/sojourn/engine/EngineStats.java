@@ -1,8 +1,8 @@
 package dev.sojourn.engine;
 
 /**
- * What the engine holds and has done, as of its last step. In pages, {@code free + cached + leased
- * + inUse = capacity}: every page has exactly one state, where in use beats leased beats cached.
+ * What the engine holds and has done at one moment. In pages, {@code free + cached + leased + inUse
+ * = capacity}: every page has exactly one state, where in use beats leased beats cached.
  *
  * @param capacity pages of the pool
  * @param free pages that hold nothing

@@ -138,6 +138,26 @@ class EngineTest {
   }
 
   @Test
+  void stats_whenAnEndIsTold_haveItAlready() throws Exception {
+    SessionSettings session = session(1);
+    CompletableFuture<EngineStats> opened = engine.open(session).thenApply(_ -> engine.stats());
+    CompletableFuture<EngineStats> ended =
+        run(request(Optional.of(session), 40, 8)).thenApply(_ -> engine.stats());
+    assertThat(opened.get().sessions()).isEqualTo(1);
+    assertThat(ended.get().running()).isZero();
+    assertThat(ended.get().inUse()).isZero();
+    assertThat(ended.get().leased()).isEqualTo(3);
+
+    EngineStats closed =
+        engine
+            .close(session.id(), session.incarnation(), OnClose.FREE)
+            .thenApply(_ -> engine.stats())
+            .get();
+    assertThat(closed.sessions()).isZero();
+    assertThat(closed.free()).isEqualTo(64);
+  }
+
+  @Test
   void idleEngine_parks() throws Exception {
     run(request(Optional.empty(), 40, 3)).get();
     engine.sessions();

@@ -55,7 +55,8 @@ import java.util.function.LongSupplier;
  * <p>Running turns rank by priority, then by arrival. The first can take pages from all others and
  * fits the pool alone, so there is always one that gets on.
  *
- * <p>Deterministic: what happens depends on the calls and the clock alone. Not thread-safe.
+ * <p>Deterministic: what happens depends on the calls and the clock alone. Not thread-safe, but for
+ * {@link #published}.
  */
 public final class Scheduler {
 
@@ -82,6 +83,7 @@ public final class Scheduler {
   private final Sampler sampler;
   private final Tally tally = new Tally();
   private long arrivals;
+  private volatile EngineStats published;
 
   /**
    * Creates a scheduler with an empty pool.
@@ -106,17 +108,25 @@ public final class Scheduler {
     shares = new StepShares(config.prefillChunk());
     batch = new StepBatch(runner.vocabularySize());
     sampler = new Sampler(runner.vocabularySize());
+    published = stats();
   }
 
   /** Opens a session; see {@link dev.sojourn.engine.Engine#open}. */
   public void open(SessionSettings settings) {
     sessions.open(settings, now());
+    publish();
   }
 
   /** Closes a session; see {@link dev.sojourn.engine.Engine#close}. */
   public void close(
       SessionId id, Incarnation incarnation, OnClose how, CompletableFuture<CloseResult> reply) {
-    sessions.close(id, incarnation, how, reply);
+    CompletableFuture<CloseResult> closed = new CompletableFuture<>();
+    var _ =
+        closed.thenAccept(result -> {
+          publish();
+          reply.complete(result);
+        });
+    sessions.close(id, incarnation, how, closed);
   }
 
   /** Queues a turn, or tells its sink why not. */
@@ -149,7 +159,7 @@ public final class Scheduler {
     List.copyOf(turns.values()).forEach(turn -> fail(turn, fault));
   }
 
-  /** Does one step and returns whether there is more to do now. */
+  /** Does one step, publishes the statistics, and returns whether there is more to do now. */
   public boolean step() {
     sessions.expire(now());
     pool.expireRetention(now());
@@ -157,6 +167,7 @@ public final class Scheduler {
     shares.share(running);
     reservePages();
     compute();
+    publish();
     return !running.isEmpty() || !waiting.isEmpty();
   }
 
@@ -171,8 +182,22 @@ public final class Scheduler {
     return sessions.views(now());
   }
 
+  /**
+   * Returns what the engine held and had done when it last published that: after each step, and
+   * before it tells that a turn ended or a session opened or closed. So nobody who was told of an
+   * end still finds it held. Any thread may ask.
+   */
+  public EngineStats published() {
+    return published;
+  }
+
+  /** Publishes the statistics as they are now. */
+  public void publish() {
+    published = stats();
+  }
+
   /** Returns what the engine holds and has done. */
-  public EngineStats stats() {
+  EngineStats stats() {
     return new EngineStats(
         pool.capacity(),
         pool.count(PageState.FREE),
@@ -389,12 +414,14 @@ public final class Scheduler {
   private void finish(Turn turn, FinishReason reason, OptionalInt stopToken) {
     TurnEnd end = turn.end(reason, stopToken, now());
     forget(turn);
+    publish();
     tell(turn.id(), () -> turn.sink.finished(end));
   }
 
   private void fail(Turn turn, Fault fault) {
     turn.drop(now());
     forget(turn);
+    publish();
     tell(turn.id(), () -> turn.sink.failed(fault));
   }
 
