@@ -8,14 +8,14 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
 /**
- * What a gateway has spent so far, in nanoseconds. The model's time is that of its runner, by the
- * wall clock: it equals CPU time where the model computes on one thread and nothing else wants the
- * core, which is how {@code sojourn bench} starts a gateway of its own.
+ * What a gateway has spent so far, in nanoseconds of CPU time. The model's is that of the engines'
+ * threads inside it: all of it where the model computes on one thread, which is how {@code sojourn
+ * bench} starts a gateway of its own.
  */
 public sealed interface Meter {
 
-  /** The metric that holds the seconds spent inside the model, one series a rank. */
-  String MODEL_SECONDS = "sojourn_engine_model_seconds_total";
+  /** The metric that holds the CPU seconds spent inside the model, one series a rank. */
+  String MODEL_SECONDS = "sojourn_engine_model_cpu_seconds_total";
 
   /** The metric that holds the CPU seconds of a gateway's process. */
   String PROCESS_SECONDS = "process_cpu_seconds_total";
@@ -23,8 +23,8 @@ public sealed interface Meter {
   /** Returns the CPU time of the gateway's process, this benchmark's own included if they share. */
   long processCpuNanos();
 
-  /** Returns the time spent inside the model. */
-  long modelNanos();
+  /** Returns the CPU time spent inside the model, by the engines' threads. */
+  long modelCpuNanos();
 
   /** Returns whether the CPU time of the benchmark's own threads is part of the process's. */
   boolean includesClient();
@@ -68,7 +68,7 @@ public sealed interface Meter {
     }
 
     @Override
-    public long modelNanos() {
+    public long modelCpuNanos() {
       return nanos(client, MODEL_SECONDS);
     }
 
@@ -87,7 +87,7 @@ public sealed interface Meter {
     }
 
     @Override
-    public long modelNanos() {
+    public long modelCpuNanos() {
       return nanos(client, MODEL_SECONDS);
     }
 

@@ -105,7 +105,7 @@ public record TurnsBench(
   /** Lets every conversation of a way take one turn, and enters what it cost. */
   private void take(ExecutorService threads, Group group, boolean last)
       throws InterruptedException {
-    long model = meter.modelNanos();
+    long model = meter.modelCpuNanos();
     long cpu = meter.processCpuNanos();
     List<Callable<Taken>> tasks = new ArrayList<>();
     for (Conversation agent : group.agents()) {
@@ -120,7 +120,7 @@ public record TurnsBench(
       taken.add(result(future));
     }
     long spent = meter.processCpuNanos() - cpu;
-    spent -= meter.modelNanos() - model;
+    spent -= meter.modelCpuNanos() - model;
     if (meter.includesClient()) {
       spent -= taken.stream().mapToLong(Taken::cpuNanos).sum();
     }

@@ -20,6 +20,8 @@ package dev.sojourn.engine;
  * @param evictedPages pages evicted to make room
  * @param retractions turns whose scratch tail was dropped to make room
  * @param modelNanos time spent inside the model runner
+ * @param modelCpuNanos CPU time of the engine thread inside the model runner: all of the model's
+ *     CPU time where it computes on one thread
  * @param engineCpuNanos CPU time of the engine thread outside the model runner
  */
 public record EngineStats(
@@ -39,4 +41,5 @@ public record EngineStats(
     long evictedPages,
     long retractions,
     long modelNanos,
+    long modelCpuNanos,
     long engineCpuNanos) {}

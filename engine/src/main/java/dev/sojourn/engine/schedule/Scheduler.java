@@ -215,6 +215,7 @@ public final class Scheduler {
         pool.evicted(),
         tally.retractions,
         tally.modelNanos,
+        tally.modelCpuNanos,
         cpu.getAsLong() - tally.modelCpuNanos);
   }
 

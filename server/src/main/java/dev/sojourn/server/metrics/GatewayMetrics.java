@@ -128,6 +128,10 @@ public final class GatewayMetrics implements RequestLog {
         "Time inside the model runner.",
         stats -> stats.modelNanos() * NANOS);
     rankCounter(
+        "sojourn_engine_model_cpu_seconds_total",
+        "CPU time of the engine thread inside the model runner.",
+        stats -> stats.modelCpuNanos() * NANOS);
+    rankCounter(
         "sojourn_engine_cpu_seconds_total",
         "CPU time of the engine thread outside the model runner.",
         stats -> stats.engineCpuNanos() * NANOS);
