@@ -20,8 +20,12 @@ public sealed interface Fault {
    */
   record InvalidRequest(String message, Optional<String> param) implements Fault {}
 
-  /** The prompt leaves no room for an answer (400); what can be done is to shorten it. */
-  record PromptTooLong(String message) implements Fault {}
+  /**
+   * The prompt leaves no room for an answer (400); what can be done is to shorten it.
+   *
+   * @param param the field that holds the prompt
+   */
+  record PromptTooLong(String message, String param) implements Fault {}
 
   /** No key, or one that is not known (401). */
   record Unauthenticated(String message) implements Fault {}

@@ -573,6 +573,25 @@ final class GatewayTest {
         .contains("room for " + TestGateway.CONTEXT);
     // Agents look for this code to shorten their conversation.
     assertThat(code(response)).isEqualTo("context_length_exceeded");
+    assertThat(error(response).path("param").asString()).isEqualTo("prompt");
+  }
+
+  @Test
+  void badInput_chatLongerThanTheContext_namesMessages() throws Exception {
+    String turn = "'messages': [{'role': 'user', 'content': '" + "many words ".repeat(400) + "'}]";
+    String open = "'nvext': {'session_control': {'session_id': 'long', 'action': 'open'}}";
+    String delta = "'nvext': {'session_control': {'session_id': 'long', 'input': 'delta'}}";
+    List<HttpResponse<String>> refused = new ArrayList<>();
+    refused.add(gateway.send("POST", CHAT, chat(turn)));
+    refused.add(gateway.send("POST", CHAT, chat(turn + ", " + open)));
+    gateway.post(CHAT, chat("'max_tokens': 2, " + open));
+    refused.add(gateway.send("POST", CHAT, chat(turn + ", " + delta)));
+    refused.add(gateway.send("POST", CHAT, chat(turn + ", 'stream': true, " + delta)));
+    for (HttpResponse<String> response : refused) {
+      assertThat(response.statusCode()).as(response.body()).isEqualTo(400);
+      assertThat(code(response)).isEqualTo("context_length_exceeded");
+      assertThat(error(response).path("param").asString()).isEqualTo("messages");
+    }
   }
 
   @Test

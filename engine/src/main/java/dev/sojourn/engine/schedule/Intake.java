@@ -69,32 +69,35 @@ final class Intake {
    */
   int limit(TurnRequest request, Plan plan) {
     int prompt = plan.promptLength();
-    requireRoom(prompt, contextLength, "the model's context");
+    requireRoom(prompt, contextLength - 1, "the model's context", contextLength);
     // The last token of a turn has no KV.
-    requireRoom(prompt, poolTokens + 1, "this rank's KV pool");
+    requireRoom(prompt, poolTokens, "this rank's KV pool", poolTokens);
     int limit = Math.min(contextLength, poolTokens + 1);
     SessionRecord session = plan.session();
     if (session != null && plan.commits()) {
       OptionalInt capacity = session.settings().capacity();
       if (capacity.isPresent()) {
-        requireRoom(prompt, capacity.getAsInt(), "the session's capacity");
-        limit = Math.min(limit, capacity.getAsInt());
+        int most = capacity.getAsInt();
+        requireRoom(prompt, most - 1, "the session's capacity", most);
+        limit = Math.min(limit, most);
       }
     }
     return (int) Math.min(limit, (long) prompt + request.maxTokens());
   }
 
-  private static void requireRoom(int prompt, int room, String where) {
-    if (prompt >= room) {
-      throw Fault.invalid(
-              "prompt",
-              "a prompt of "
+  private static void requireRoom(int prompt, int most, String where, int size) {
+    if (prompt > most) {
+      throw new Fault.PromptTooLong(
+              "the prompt has "
                   + prompt
-                  + " tokens leaves no room for an answer in "
+                  + " tokens; at most "
+                  + most
+                  + " leave room for an answer in "
                   + where
                   + " of "
-                  + room
-                  + " tokens")
+                  + size
+                  + " tokens",
+              "prompt")
           .asException();
     }
   }

@@ -217,7 +217,9 @@ class SchedulerTest {
     assertThat(answer.end().reason()).isEqualTo(FinishReason.LENGTH);
     assertThat(answer.end().committed()).isEqualTo(65);
     RecordedAnswer next = rig.submit(rig.delta(session, Rig.ids(0, 1), 1));
-    assertThat(next.fault().message()).contains("66").contains("KV pool of 65");
+    assertThat(next.fault().message())
+        .contains("66 tokens; at most 64")
+        .contains("KV pool of 64 tokens");
   }
 
   /** SGLang #31765: a turn aborted in the queue left its session busy forever. */
@@ -542,7 +544,7 @@ class SchedulerTest {
   void promptAsLongAsTheContext_isRefused_withBothNumbers() {
     Rig rig = new Rig(64, 100, Rig.config(4, 64, 512));
     assertThat(rig.submit(rig.stateless(Rig.ids(0, 100), 1)).fault().message())
-        .contains("a prompt of 100 tokens")
+        .contains("the prompt has 100 tokens")
         .contains("context of 100");
     RecordedAnswer answer = rig.run(rig.stateless(Rig.ids(0, 99), 10));
     assertThat(answer.end().reason()).isEqualTo(FinishReason.LENGTH);

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.sojourn.core.Clock;
 import dev.sojourn.core.Fault;
+import dev.sojourn.core.FaultException;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.server.access.ApiKeys;
 import dev.sojourn.server.access.IdentityRule;
@@ -156,6 +157,10 @@ public final class OpenAiEndpoints {
             .forEach(exchange::answerHeader);
         exchange.reply(Reply.json(200, format.whole(results)));
       }
+    } catch (FaultException e) {
+      throw chat && e.fault() instanceof Fault.PromptTooLong(String message, String _)
+          ? new Fault.PromptTooLong(message, "messages").asException()
+          : e;
     } finally {
       ext.control().ifPresent(control -> running.remove(control.session(), exchange));
     }

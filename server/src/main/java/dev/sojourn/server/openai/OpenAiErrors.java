@@ -42,13 +42,19 @@ public final class OpenAiErrors implements Dialect {
     error.put("message", fault.message());
     error.put("type", type(fault));
     error.put("code", code(fault));
-    error.put(
-        "param",
-        fault instanceof Fault.InvalidRequest invalid ? invalid.param().orElse(null) : null);
+    error.put("param", param(fault));
     if (fault instanceof Fault.Conflict conflict && !conflict.observed().isEmpty()) {
       error.put("observed", conflict.observed());
     }
     return error;
+  }
+
+  private static @Nullable String param(Fault fault) {
+    return switch (fault) {
+      case Fault.InvalidRequest invalid -> invalid.param().orElse(null);
+      case Fault.PromptTooLong tooLong -> tooLong.param();
+      default -> null;
+    };
   }
 
   private static String type(Fault fault) {

@@ -309,7 +309,8 @@ public final class TurnRunner {
                   + length
                   + " tokens; this model's context has room for "
                   + contextLength
-                  + ", the answer included")
+                  + ", the answer included",
+              "prompt")
           .asException();
     }
   }
