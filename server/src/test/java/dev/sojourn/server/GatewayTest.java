@@ -521,6 +521,7 @@ final class GatewayTest {
         "guided_json            | 400 | | 'guided_json': {'type': 'object'}",
         "min_tokens             | 400 | | 'min_tokens': 4",
         "nvext.cache_control.ttl | 400 | | 'nvext': {'cache_control': {'type': 'ephemeral', 'ttl': '2h'}}",
+        "nvext.extra_fields[0]  | 400 | | 'nvext': {'extra_fields': ['zzz']}",
         "nvext.dp_rank          | 400 | | 'nvext': {'dp_rank': 2}",
         "nvext.backend_instance_id | 400 | | 'nvext': {'backend_instance_id': 'w9'}",
       })
@@ -545,6 +546,79 @@ final class GatewayTest {
     assertThat(gateway.send("POST", CHAT, "").statusCode()).isEqualTo(400);
     assertThat(gateway.send("POST", CHAT, "[1]").statusCode()).isEqualTo(400);
     assertThat(gateway.send("POST", CHAT, "[".repeat(100_000)).statusCode()).isEqualTo(400);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "{'model': 'a', 'model': 'b'}   | line 1, column",
+        "{'model': 'a', 'model': 'b'}   | Duplicate",
+        "{'a': NaN}                     | NaN",
+        "{'a': [1, 2                    | end-of-input",
+        "{'a': 1} {                     | line 1",
+        "{'top_p': 0}                   | model is required",
+        "{'a': 'x\ty'}                 | line 1",
+      })
+  void badInput_thatIsNoJson_saysWhyWithoutTheParsersNames(String body, String part)
+      throws Exception {
+    HttpResponse<String> response = gateway.send("POST", CHAT, body.replace('\'', '"'));
+    assertThat(response.statusCode()).isEqualTo(400);
+    assertThat(error(response).path("message").asString())
+        .contains(part)
+        .doesNotContain("`", "Feature", "Source", "jackson", "Constraints");
+  }
+
+  @Test
+  void badInput_nestedTooDeep_saysHowDeepItMayBe() throws Exception {
+    HttpResponse<String> response = gateway.send("POST", CHAT, "{\"a\":" + "[".repeat(100));
+    assertThat(error(response).path("message").asString())
+        .contains("at most 64 levels")
+        .doesNotContain("Constraints");
+  }
+
+  @Test
+  void halfOfASurrogatePair_isReadAsTheReplacementCharacter() throws Exception {
+    String half =
+        "'max_tokens': 2, 'temperature': 0, 'nvext': {'extra_fields':"
+            + " ['prompt_token_ids']}, 'messages': [{'role': 'user', 'content': 'a%sb'}]";
+    JsonNode cut = gateway.post(CHAT, chat(half.formatted("\\ud83d")));
+    JsonNode replaced = gateway.post(CHAT, chat(half.formatted("\ufffd")));
+    assertThat(cut.path("nvext").path("prompt_token_ids"))
+        .isEqualTo(replaced.path("nvext").path("prompt_token_ids"));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "'top_p': 0             | top_p must be above 0 and at most 1, but is 0",
+        "'max_tokens': 1.5      | max_tokens must be a whole number, but is a number",
+        "'messages': [null]     | messages[0] must be an object, but is null",
+      })
+  void badInput_isToldAsWhatItMustBe(String fields, String message) throws Exception {
+    HttpResponse<String> response = gateway.send("POST", CHAT, chat(fields));
+    assertThat(error(response).path("message").asString()).isEqualTo(message);
+  }
+
+  @Test
+  void badPathOrMethod_hasACodeOfItsOwn() throws Exception {
+    assertThat(code(gateway.send("GET", CHAT, ""))).isEqualTo("method_not_allowed");
+    assertThat(code(gateway.send("GET", "/v1/nothing", ""))).isEqualTo("not_found");
+  }
+
+  @Test
+  void reason_isToldToContinuationsAndClosesOnly() throws Exception {
+    for (String action : List.of("'open'", "'close'", "null")) {
+      String control = "{'session_id': 'r" + action.length() + "', 'action': " + action + "}";
+      JsonNode answer =
+          gateway.post(
+              CHAT, chat("'max_tokens': 2, 'nvext': {'session_control': " + control + "}"));
+      assertThat(answer.path("nvext").path("session").path("reason").asString("none"))
+          .isEqualTo(action.equals("'open'") ? "none" : "unknown");
+    }
   }
 
   @Test

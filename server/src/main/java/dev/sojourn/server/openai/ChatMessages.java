@@ -22,7 +22,7 @@ final class ChatMessages {
   static List<Map<String, ?>> of(Fields body) {
     List<Fields> messages = body.objects("messages");
     if (messages.isEmpty()) {
-      throw body.wrong("messages", "has to hold at least one message");
+      throw body.wrong("messages", "must hold at least one message");
     }
     List<Map<String, ?>> checked = new ArrayList<>(messages.size());
     for (Fields message : messages) {
@@ -36,7 +36,7 @@ final class ChatMessages {
     if (!ROLES.contains(role)) {
       throw message.wrong(
           "role",
-          "is one of system, developer, user, assistant, tool, function, not "
+          "must be one of system, developer, user, assistant, tool, function, but is "
               + Fields.shown(role));
     }
     checkContent(message, role);
@@ -60,7 +60,7 @@ final class ChatMessages {
         for (Fields part : message.objects("content")) {
           String type = part.requiredText("type");
           if (!type.equals("text")) {
-            throw part.wrong("type", "is text, not " + Fields.shown(type));
+            throw part.wrong("type", "must be text, but is " + Fields.shown(type));
           }
           if (part.text("text").isEmpty()) {
             throw part.wrong("text", "is required");
@@ -69,7 +69,7 @@ final class ChatMessages {
       }
       case Object other ->
           throw message.wrong(
-              "content", "is a string or a list of text parts, not " + Fields.kind(other));
+              "content", "must be a string or a list of text parts, but is " + Fields.kind(other));
     }
   }
 }

@@ -33,7 +33,10 @@ sealed interface CompletionPrompt {
     if (list.size() > GenerationOptions.MAX_CHOICES) {
       throw body.wrong(
           "prompt",
-          "has at most " + GenerationOptions.MAX_CHOICES + " prompts, not " + list.size());
+          "must have at most "
+              + GenerationOptions.MAX_CHOICES
+              + " prompts, but has "
+              + list.size());
     }
     List<CompletionPrompt> prompts = new ArrayList<>();
     for (int i = 0; i < list.size(); i++) {
@@ -44,7 +47,8 @@ sealed interface CompletionPrompt {
             case List<?> ids -> ids(body, name, ids, vocabulary);
             case null, default ->
                 throw body.wrong(
-                    name, "is a string or a list of token ids, not " + Fields.kind(list.get(i)));
+                    name,
+                    "must be a string or a list of token ids, but is " + Fields.kind(list.get(i)));
           });
     }
     return prompts;
@@ -66,7 +70,7 @@ sealed interface CompletionPrompt {
       if (!(list.get(i) instanceof Integer id) || id < 0 || id >= vocabulary) {
         throw body.wrong(
             name + "[" + i + "]",
-            "is a token id, 0 to " + (vocabulary - 1) + ", not " + list.get(i));
+            "must be a token id, 0 to " + (vocabulary - 1) + ", but is " + list.get(i));
       }
       ids[i] = id;
     }

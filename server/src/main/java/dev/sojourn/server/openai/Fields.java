@@ -1,10 +1,14 @@
 package dev.sojourn.server.openai;
 
+import static java.nio.charset.StandardCharsets.UTF_16BE;
+import static java.util.Objects.requireNonNull;
+
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -12,10 +16,13 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadConstraints;
+import tools.jackson.core.StreamReadFeature;
 import tools.jackson.core.TokenStreamLocation;
+import tools.jackson.core.exc.StreamConstraintsException;
 import tools.jackson.core.json.JsonFactory;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -25,17 +32,25 @@ import tools.jackson.databind.json.JsonMapper;
  */
 final class Fields {
 
+  private static final int MAX_DEPTH = 64;
+
   private static final JsonMapper JSON =
       JsonMapper.builder(
               JsonFactory.builder()
                   .streamReadConstraints(
                       StreamReadConstraints.builder()
-                          .maxNestingDepth(64)
+                          .maxNestingDepth(MAX_DEPTH)
                           .maxStringLength(32 << 20)
                           .maxNumberLength(100)
                           .build())
+                  .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                   .build())
           .build();
+
+  /** Where a message of the parser begins to speak of its own classes and settings. */
+  private static final Pattern ASIDE =
+      Pattern.compile(
+          "\\s*[:(,]?[^:(,]*(`|\\[Source|Feature\\b|tools\\.jackson).*", Pattern.DOTALL);
 
   private final String path; // with a dot at its end, or empty
   private final Map<?, ?> values;
@@ -57,13 +72,49 @@ final class Fields {
       TokenStreamLocation at = e.getLocation();
       String where =
           at == null ? "" : " at line " + at.getLineNr() + ", column " + at.getColumnNr();
-      throw Fault.invalid("the body is not valid JSON" + where + ": " + e.getOriginalMessage())
-          .asException();
+      throw Fault.invalid("the body is not valid JSON" + where + problem(e)).asException();
     }
     if (tree instanceof Map<?, ?> object) {
-      return new Fields("", object);
+      return new Fields("", (Map<?, ?>) requireNonNull(wellFormed(object)));
     }
-    throw Fault.invalid("the body has to be a JSON object").asException();
+    throw Fault.invalid("the body must be a JSON object, but is " + kind(tree)).asException();
+  }
+
+  /** Says what was wrong, in words for somebody who does not know the parser. */
+  private static String problem(JacksonException e) {
+    if (e instanceof StreamConstraintsException) {
+      return ": it may be at most " + MAX_DEPTH + " levels deep, with numbers of up to 100 digits";
+    }
+    String message = ASIDE.matcher(String.valueOf(e.getOriginalMessage())).replaceFirst("");
+    return message.isBlank() ? "" : ": " + message;
+  }
+
+  /**
+   * Returns a tree in whose strings U+FFFD stands for each half of a surrogate pair. Agents that
+   * cut text at a number of UTF-16 units send such halves; they are no characters, and have no
+   * UTF-8.
+   */
+  private static @Nullable Object wellFormed(@Nullable Object tree) {
+    return switch (tree) {
+      case String text -> wellFormed(text);
+      case List<?> list -> {
+        List<@Nullable Object> copy = new ArrayList<>(list.size());
+        list.forEach(element -> copy.add(wellFormed(element)));
+        yield copy;
+      }
+      case Map<?, ?> map -> {
+        Map<Object, @Nullable Object> copy = new LinkedHashMap<>();
+        map.forEach((key, value) -> copy.put(wellFormed(String.valueOf(key)), wellFormed(value)));
+        yield copy;
+      }
+      case null, default -> tree;
+    };
+  }
+
+  private static String wellFormed(String text) {
+    return text.chars().noneMatch(c -> Character.isSurrogate((char) c))
+        ? text
+        : new String(text.getBytes(UTF_16BE), UTF_16BE); // its encoder replaces halves by U+FFFD
   }
 
   /** Returns a field's path, to name it in a message. */
@@ -88,7 +139,7 @@ final class Fields {
     return switch (raw(name)) {
       case null -> Optional.empty();
       case String text -> Optional.of(text);
-      case Object other -> throw wrong(name, "is a string, not " + kind(other));
+      case Object other -> throw wrong(name, "must be a string, but is " + kind(other));
     };
   }
 
@@ -100,7 +151,7 @@ final class Fields {
     return switch (raw(name)) {
       case null -> false;
       case Boolean flag -> flag;
-      case Object other -> throw wrong(name, "is true or false, not " + kind(other));
+      case Object other -> throw wrong(name, "must be true or false, but is " + kind(other));
     };
   }
 
@@ -117,28 +168,32 @@ final class Fields {
       }
       case Integer i -> value = i;
       case Long l -> value = l;
-      case BigInteger _ -> throw wrong(name, "is " + least + " to " + most);
+      case BigInteger _ -> throw wrong(name, "must be " + least + " to " + most);
       case Double d when d == Math.rint(d) && Math.abs(d) < 1e15 -> value = d.longValue();
-      case Object other -> throw wrong(name, "is a whole number, not " + kind(other));
+      case Object other -> throw wrong(name, "must be a whole number, but is " + kind(other));
     }
     if (value < least || value > most) {
-      throw wrong(name, "is " + least + " to " + most + ", not " + value);
+      throw wrong(name, "must be " + least + " to " + most + ", but is " + value);
     }
     return OptionalLong.of(value);
   }
 
-  /** Returns a number within bounds, both included. */
-  Optional<Double> number(String name, double least, double most) {
+  /**
+   * Returns a number within bounds, both included.
+   *
+   * @param bounds the bounds as a client should read them
+   */
+  Optional<Double> number(String name, double least, double most, String bounds) {
     return switch (raw(name)) {
       case null -> Optional.empty();
       case Number number -> {
         double value = number.doubleValue();
         if (!(value >= least && value <= most)) {
-          throw wrong(name, "is " + least + " to " + most + ", not " + number);
+          throw wrong(name, "must be " + bounds + ", but is " + number);
         }
         yield Optional.of(value);
       }
-      case Object other -> throw wrong(name, "is a number, not " + kind(other));
+      case Object other -> throw wrong(name, "must be a number, but is " + kind(other));
     };
   }
 
@@ -158,7 +213,8 @@ final class Fields {
         known.add(spelled);
       }
     }
-    throw wrong(name, "is one of " + String.join(", ", known) + ", not " + shown(text.get()));
+    throw wrong(
+        name, "must be one of " + String.join(", ", known) + ", but is " + shown(text.get()));
   }
 
   /** Returns an object's fields. */
@@ -166,7 +222,7 @@ final class Fields {
     return switch (raw(name)) {
       case null -> Optional.empty();
       case Map<?, ?> object -> Optional.of(new Fields(at(name) + ".", object));
-      case Object other -> throw wrong(name, "is an object, not " + kind(other));
+      case Object other -> throw wrong(name, "must be an object, but is " + kind(other));
     };
   }
 
@@ -175,7 +231,7 @@ final class Fields {
     return switch (raw(name)) {
       case null -> List.of();
       case List<?> list -> list;
-      case Object other -> throw wrong(name, "is a list, not " + kind(other));
+      case Object other -> throw wrong(name, "must be a list, but is " + kind(other));
     };
   }
 
@@ -186,7 +242,7 @@ final class Fields {
     for (int i = 0; i < list.size(); i++) {
       String element = name + "[" + i + "]";
       if (!(list.get(i) instanceof Map<?, ?> object)) {
-        throw wrong(element, "is an object, not " + kind(list.get(i)));
+        throw wrong(element, "must be an object, but is " + kind(list.get(i)));
       }
       objects.add(new Fields(at(element) + ".", object));
     }
@@ -199,7 +255,7 @@ final class Fields {
     List<?> list = list(name);
     for (int i = 0; i < list.size(); i++) {
       if (!(list.get(i) instanceof String text)) {
-        throw wrong(name + "[" + i + "]", "is a string, not " + kind(list.get(i)));
+        throw wrong(name + "[" + i + "]", "must be a string, but is " + kind(list.get(i)));
       }
       texts.add(text);
     }

@@ -119,10 +119,10 @@ record GenerationOptions(
         body.object("stream_options").map(o -> o.flag("include_usage")).orElse(false),
         body.integer("n", 1, MAX_CHOICES).orElse(1),
         body.whole("seed", Long.MIN_VALUE, Long.MAX_VALUE).orElseGet(seeds),
-        body.number("temperature", 0, 2).orElse(1.0).floatValue(),
+        body.number("temperature", 0, 2, "0 to 2").orElse(1.0).floatValue(),
         Math.max(0, body.integer("top_k", -1, Integer.MAX_VALUE).orElse(0)),
-        body.number("top_p", Float.MIN_NORMAL, 1).orElse(1.0).floatValue(),
-        body.number("min_p", 0, 1).orElse(0.0).floatValue(),
+        body.number("top_p", Float.MIN_NORMAL, 1, "above 0 and at most 1").orElse(1.0).floatValue(),
+        body.number("min_p", 0, 1, "0 to 1").orElse(0.0).floatValue(),
         maxTokens,
         stops(body),
         body.flag("ignore_eos")
@@ -152,13 +152,17 @@ record GenerationOptions(
       stops.addAll(body.texts("stop"));
     }
     if (stops.size() > MAX_STOPS) {
-      throw body.wrong("stop", "has at most " + MAX_STOPS + " strings, not " + stops.size());
+      throw body.wrong(
+          "stop", "must have at most " + MAX_STOPS + " strings, but has " + stops.size());
     }
     for (String stop : stops) {
       if (stop.isEmpty() || stop.length() > MAX_STOP_LENGTH) {
         throw body.wrong(
             "stop",
-            "has strings of 1 to " + MAX_STOP_LENGTH + " characters, not of " + stop.length());
+            "must have strings of 1 to "
+                + MAX_STOP_LENGTH
+                + " characters, but one has "
+                + stop.length());
       }
     }
     return stops;

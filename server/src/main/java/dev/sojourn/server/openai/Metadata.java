@@ -3,6 +3,7 @@ package dev.sojourn.server.openai;
 import dev.sojourn.core.FinishReason;
 import dev.sojourn.core.LossCause;
 import dev.sojourn.core.SessionControl;
+import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.TurnMode;
 import dev.sojourn.router.CloseReport;
 import dev.sojourn.router.NoSession;
@@ -87,7 +88,7 @@ final class Metadata {
     boolean engine = result.selection().incarnation().isPresent();
     session.put("promise", engine ? lower(result.promise()) : "none");
     session.put("mode", lower(result.start().mode()));
-    if (result.why() != NoSession.NONE) {
+    if (tells(control, result.why())) {
       session.put("reason", lower(result.why()));
     }
     session.put("reused_tokens", result.start().reusedTokens());
@@ -119,6 +120,16 @@ final class Metadata {
           close.tokensFreed().isPresent() ? close.tokensFreed().getAsInt() : "pending");
     }
     return session;
+  }
+
+  /** Returns whether a reason is news: to one who opens a name, it is none that it was vacant. */
+  private static boolean tells(SessionControl control, NoSession why) {
+    boolean opens = control.action() == Action.OPEN || control.action() == Action.BIND;
+    return switch (why) {
+      case NONE -> false;
+      case UNKNOWN, EXPIRED -> !opens;
+      case FULL, PINNED -> true;
+    };
   }
 
   /** Returns the headers that say where a turn went. */

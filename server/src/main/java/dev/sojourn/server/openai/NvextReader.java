@@ -37,6 +37,9 @@ final class NvextReader {
   private static final Set<Action> CLIENT_ACTIONS =
       EnumSet.of(Action.OPEN, Action.BIND, Action.CLOSE);
 
+  private static final List<String> EXTRA_FIELDS =
+      List.of("prompt_token_ids", "completion_token_ids");
+
   private static final String PRIORITY = "x-dynamo-request-priority";
   private static final List<String> WORKERS =
       List.of("x-dynamo-worker-instance-id", "x-worker-instance-id");
@@ -70,8 +73,7 @@ final class NvextReader {
             : byName(body, nvext, identity, tenant);
     Map<String, String> outcomes = new LinkedHashMap<>();
     AgentHints hints = hints(nvext, number(header, PRIORITY), outcomes);
-    Set<String> extra =
-        Set.copyOf(nvext.map(fields -> fields.texts("extra_fields")).orElse(List.of()));
+    List<String> extra = nvext.map(NvextReader::extraFields).orElse(List.of());
     return new Nvext(
         control,
         nvext.isPresent(),
@@ -83,6 +85,21 @@ final class NvextReader {
         extra.contains("prompt_token_ids"),
         extra.contains("completion_token_ids"),
         nvext.filter(NvextReader::queryOnly).isPresent());
+  }
+
+  private static List<String> extraFields(Fields nvext) {
+    List<String> names = nvext.texts("extra_fields");
+    for (int i = 0; i < names.size(); i++) {
+      if (!EXTRA_FIELDS.contains(names.get(i))) {
+        throw nvext.wrong(
+            "extra_fields[" + i + "]",
+            "must be one of "
+                + String.join(", ", EXTRA_FIELDS)
+                + ", but is "
+                + Fields.shown(names.get(i)));
+      }
+    }
+    return names;
   }
 
   /** A body that controls a session; a header may only agree with it, or add that it ends. */
@@ -194,7 +211,8 @@ final class NvextReader {
     } catch (IllegalArgumentException notHex) {
       // Said below.
     }
-    throw asked.wrong("expected_digest", "is 16 hexadecimal digits, as nvext.session.digest was");
+    throw asked.wrong(
+        "expected_digest", "must be 16 hexadecimal digits, as nvext.session.digest was");
   }
 
   private static AgentHints hints(
@@ -235,13 +253,13 @@ final class NvextReader {
   private static Duration retention(Fields cacheControl) {
     String type = cacheControl.requiredText("type");
     if (!type.equals("ephemeral")) {
-      throw cacheControl.wrong("type", "is ephemeral, not " + Fields.shown(type));
+      throw cacheControl.wrong("type", "must be ephemeral, but is " + Fields.shown(type));
     }
     String ttl = cacheControl.text("ttl").orElse("5m");
     return switch (ttl) {
       case "5m" -> Duration.ofMinutes(5);
       case "1h" -> Duration.ofHours(1);
-      default -> throw cacheControl.wrong("ttl", "is 5m or 1h, not " + Fields.shown(ttl));
+      default -> throw cacheControl.wrong("ttl", "must be 5m or 1h, but is " + Fields.shown(ttl));
     };
   }
 
@@ -293,7 +311,8 @@ final class NvextReader {
     try {
       return value.isEmpty() ? OptionalInt.empty() : OptionalInt.of(Integer.parseInt(value.get()));
     } catch (NumberFormatException e) {
-      throw Fault.invalid(name, name + " is a whole number, not " + Fields.shown(value.get()))
+      throw Fault.invalid(
+              name, name + " must be a whole number, but is " + Fields.shown(value.get()))
           .asException();
     }
   }

@@ -17,9 +17,16 @@ public final class OpenAiErrors implements Dialect {
 
   private static final JsonMapper JSON = JsonMapper.shared();
 
+  /** What HTTP alone knows of: to the domain, it is one more invalid request. */
+  private static final int METHOD_NOT_ALLOWED = 405;
+
   @Override
   public Reply error(int status, Fault fault) {
-    Reply reply = Reply.json(status, JSON.writeValueAsBytes(Map.of("error", body(fault))));
+    Map<String, @Nullable Object> error = body(fault);
+    if (status == METHOD_NOT_ALLOWED) {
+      error.put("code", "method_not_allowed");
+    }
+    Reply reply = Reply.json(status, JSON.writeValueAsBytes(Map.of("error", error)));
     return switch (fault) {
       case Fault.Overloaded overloaded ->
           reply.with(

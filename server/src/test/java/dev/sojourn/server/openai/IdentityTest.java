@@ -40,8 +40,19 @@ final class IdentityTest {
                 Map.of(
                     "x-dynamo-session-id", "same",
                     "x-dynamo-parent-session-id", "same",
-                    "x-dynamo-session-final", "perhaps")))
+                    "x-dynamo-session-final", "")))
         .contains(new Identity("same", Optional.empty(), false, IdentityRule.CANONICAL));
+  }
+
+  @Test
+  void of_canonicalHeadersThatMakeNoSense_areRefused() {
+    assertThatThrownBy(() -> of(Map.of("x-dynamo-session-id", " ")))
+        .isInstanceOf(FaultException.class)
+        .hasMessage("x-dynamo-session-id must be 1 to 256 bytes long, but has 0");
+    assertThatThrownBy(
+            () -> of(Map.of("x-dynamo-session-id", "a", "x-dynamo-session-final", "maybe")))
+        .isInstanceOf(FaultException.class)
+        .hasMessage("x-dynamo-session-final must be true or false, but is \"maybe\"");
   }
 
   @Test
