@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,6 +31,20 @@ class LauncherTest {
       assumeTrue(
           jars.anyMatch(jar -> jar.getFileName().toString().startsWith("sojourn-cli-")),
           "the command is not packaged: run the build to verify");
+    }
+  }
+
+  /**
+   * Links out of a temporary directory are for those who made them to remove; JUnit warns of each.
+   */
+  @AfterEach
+  void removeLinks() throws IOException {
+    List<Path> links;
+    try (Stream<Path> files = Files.walk(elsewhere)) {
+      links = files.filter(Files::isSymbolicLink).toList();
+    }
+    for (Path link : links) {
+      Files.delete(link);
     }
   }
 
