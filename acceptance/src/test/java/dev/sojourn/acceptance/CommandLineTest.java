@@ -1,6 +1,7 @@
 package dev.sojourn.acceptance;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.sojourn.bench.GatewayClient;
 import dev.sojourn.cli.Main;
@@ -108,6 +109,29 @@ class CommandLineTest {
           .isEqualTo(ways.path("session_full").path("prompt_tokens").path("turns"));
       assertThat(Files.readString(plot)).startsWith("<svg ");
       house.assertNothingHeld();
+    }
+  }
+
+  @Test
+  void benchTurns_plotThatFailsAtTheEnd_losesNoResults() throws Exception {
+    Path full = Path.of("/dev/full"); // every write to it finds no space
+    assumeTrue(Files.isWritable(full), "this system has no " + full);
+    try (House house = House.open(directory, 1, 2048)) {
+      Typed typed =
+          sojourn(
+              "bench",
+              "turns",
+              "--turns=2",
+              "--sessions=1",
+              "--warmup=0",
+              "--url=" + house.url(),
+              "--plot=" + full,
+              "--json");
+      assertThat(typed.exit()).isEqualTo(1);
+      assertThat(JsonMapper.shared().readTree(typed.out()).path("ways").size()).isEqualTo(3);
+      assertThat(typed.err())
+          .contains("sojourn: the plot cannot be written to /dev/full")
+          .doesNotContain("Exception");
     }
   }
 

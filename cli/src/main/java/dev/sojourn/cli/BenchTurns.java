@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -98,19 +99,42 @@ final class BenchTurns extends HelpOption implements Callable<Integer> {
     bounds.between("--turns", turns, 2, 100_000);
     bounds.between("--sessions", sessions, 1, 1024);
     bounds.between("--warmup", warmup, 0, 100_000);
+    checkPlot();
     TurnsReport report = url == null ? inProcess() : measure(url, false);
-    try {
-      Files.writeString(plot, TurnsPlot.svg(report));
-    } catch (IOException e) {
-      throw UserError.failed("the plot cannot be written to " + plot + " (" + e + ")");
-    }
     Output output = new Output(spec.commandLine().getOut());
     if (json) {
       output.json(report.json());
     } else {
       print(report, output);
     }
+    try {
+      Files.writeString(plot, TurnsPlot.svg(report));
+    } catch (IOException e) {
+      throw unwritable(UserError.reason(e));
+    }
+    if (!json) {
+      output.line("plot: " + plot);
+    }
     return ExitCode.OK;
+  }
+
+  /** Fails at once where the plot could not be written: measuring takes minutes. */
+  private void checkPlot() {
+    Path folder = plot.toAbsolutePath().getParent();
+    if (Files.isDirectory(plot)) {
+      throw unwritable("it is a directory");
+    }
+    if (folder == null || !Files.isDirectory(folder)) {
+      throw unwritable("there is no directory " + folder);
+    }
+    if (!Files.isWritable(Files.exists(plot) ? plot : folder)) {
+      throw unwritable("permission denied");
+    }
+  }
+
+  private UserError unwritable(String why) {
+    return UserError.failed(
+        "the plot cannot be written to " + plot + " (" + why + "); choose another --plot");
   }
 
   private TurnsReport inProcess() throws IOException, InterruptedException {
@@ -120,7 +144,10 @@ final class BenchTurns extends HelpOption implements Callable<Integer> {
           spec.commandLine(), sessions + " sessions of " + turns + " turns are too many");
     }
     int context = Math.max(turns, warmup) * KV_TOKENS_A_TURN;
-    int stretched = context > SyntheticModel.Spec.small().context() ? context : 0;
+    OptionalInt stretched =
+        context > SyntheticModel.Spec.small().context()
+            ? OptionalInt.of(context)
+            : OptionalInt.empty();
     ModelOptions options = ModelOptions.ofOurOwn(1, 1, (int) tokens, stretched);
     GatewayConfig defaults = GatewayConfig.defaults();
     GatewayConfig config = defaults.withHttp(defaults.http().listeningOn("127.0.0.1", 0));
@@ -177,7 +204,6 @@ final class BenchTurns extends HelpOption implements Callable<Integer> {
             "prompt",
             "reused"),
         rows);
-    output.line("plot: " + plot);
   }
 
   private static String millis(double value) {

@@ -1,5 +1,6 @@
 package dev.sojourn.cli;
 
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 
@@ -10,6 +11,15 @@ record Bounds(CommandLine command) {
   void between(String option, double value, double least, double most) {
     if (!(value >= least && value <= most)) {
       throw wrong(option, "is " + plain(least) + " to " + plain(most) + ", not " + plain(value));
+    }
+  }
+
+  /** Rejects a value outside {@code least} … {@code most}; one left out stands for its default. */
+  void betweenIfGiven(String option, @Nullable Integer value, int least, int most) {
+    if (value != null && (value < least || value > most)) {
+      throw wrong(
+          option,
+          "is " + least + " to " + most + ", not " + value + "; leave it out for the default");
     }
   }
 

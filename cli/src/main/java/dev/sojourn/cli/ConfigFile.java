@@ -59,7 +59,8 @@ record ConfigFile(Map<String, Entry> entries) {
     } catch (NoSuchFileException e) {
       throw UserError.usage("there is no configuration file " + file);
     } catch (IOException e) {
-      throw UserError.usage("the configuration file " + file + " cannot be read: " + e);
+      throw UserError.usage(
+          "the configuration file " + file + " cannot be read: " + UserError.reason(e));
     }
   }
 

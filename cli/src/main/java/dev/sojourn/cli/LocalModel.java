@@ -4,7 +4,6 @@ import dev.sojourn.core.BlockHasher;
 import dev.sojourn.engine.model.LoadOptions;
 import dev.sojourn.engine.model.LoadedModel;
 import dev.sojourn.engine.model.ModelRunner;
-import dev.sojourn.engine.model.ModelShape;
 import dev.sojourn.engine.model.NotEnoughMemoryException;
 import dev.sojourn.engine.weights.GgufFile;
 import dev.sojourn.engine.weights.GgufVocabulary;
@@ -54,14 +53,16 @@ final class LocalModel implements AutoCloseable {
             .or(() -> options.model().map(LocalModel::nameOf))
             .orElse(SyntheticCache.NAME);
     try (GgufFile file = GgufFile.open(path)) {
-      LoadedModel loaded = LoadedModel.load(file, loadOptions(options), progress);
+      LoadOptions how = loadOptions(options);
+      int pages = pages(options, LoadedModel.kvBytesPerPage(file, how));
+      LoadedModel.checkMemory(file, how, options.ranks(), pages);
+      LoadedModel loaded = LoadedModel.load(file, how, progress);
       List<ModelRunner> runners = new ArrayList<>();
       boolean ready = false;
       try {
         progress.at("warming up", 0, 1);
         loaded.warmUp();
         progress.at("warming up", 1, 1);
-        int pages = pages(options, loaded.shape());
         for (int rank = 0; rank < options.ranks(); rank++) {
           runners.add(loaded.newRunner(pages));
         }
@@ -100,19 +101,19 @@ final class LocalModel implements AutoCloseable {
   }
 
   private static LoadOptions loadOptions(ModelOptions options) {
-    OptionalInt context =
-        options.contextLength() > 0 ? OptionalInt.of(options.contextLength()) : OptionalInt.empty();
-    return new LoadOptions(options.threads(), context, LoadOptions.defaults().kvType());
+    return new LoadOptions(
+        options.threads(), options.contextLength(), LoadOptions.defaults().kvType());
   }
 
-  private static int pages(ModelOptions options, ModelShape shape) {
-    if (options.kvTokens() > 0) {
-      return options.kvTokens() / BlockHasher.BLOCK;
+  private static int pages(ModelOptions options, long bytesPerPage) {
+    OptionalInt tokens = options.kvTokens();
+    if (tokens.isPresent()) {
+      return tokens.getAsInt() / BlockHasher.BLOCK;
     }
     var machine =
         (com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     long share = machine.getTotalMemorySize() / 4 / options.ranks();
-    return Math.clamp(share / shape.kvBytesPerPage(), 1, MOST_KV_TOKENS / BlockHasher.BLOCK);
+    return Math.clamp(share / bytesPerPage, 1, MOST_KV_TOKENS / BlockHasher.BLOCK);
   }
 
   private static String nameOf(Path file) {

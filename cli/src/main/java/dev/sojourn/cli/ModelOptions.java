@@ -1,7 +1,9 @@
 package dev.sojourn.cli;
 
+import dev.sojourn.core.BlockHasher;
 import java.nio.file.Path;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -31,41 +33,37 @@ final class ModelOptions {
   @Option(
       names = "--ranks",
       paramLabel = "N",
-      defaultValue = "0",
       description = "Ranks, each with its own KV (default: 1 with --model, 2 without).")
-  private int ranks;
+  private @Nullable Integer ranks;
 
   @Option(
       names = "--kv-tokens",
       paramLabel = "N",
-      defaultValue = "0",
       description =
           "Tokens whose KV each rank can hold, a multiple of 16 (default: what fits into a quarter"
               + " of the memory, at most 131072).")
-  private int kvTokens;
+  private @Nullable Integer kvTokens;
 
   @Option(
       names = "--threads",
       paramLabel = "N",
-      defaultValue = "0",
       description = "Threads that compute, shared by all ranks (default: one a processor).")
-  private int threads;
+  private @Nullable Integer threads;
 
   @Option(
       names = "--context-length",
       paramLabel = "N",
-      defaultValue = "0",
       description =
           "Most tokens of a context (default: the model's own; beyond it, YaRN stretches it).")
-  private int contextLength;
+  private @Nullable Integer contextLength;
 
   /** Returns the options that serve the model of our own in a given size. */
-  static ModelOptions ofOurOwn(int ranks, int threads, int kvTokens, int contextLength) {
+  static ModelOptions ofOurOwn(int ranks, int threads, int kvTokens, OptionalInt contextLength) {
     ModelOptions options = new ModelOptions();
     options.ranks = ranks;
     options.threads = threads;
     options.kvTokens = kvTokens;
-    options.contextLength = contextLength;
+    options.contextLength = contextLength.isPresent() ? contextLength.getAsInt() : null;
     return options;
   }
 
@@ -78,19 +76,24 @@ final class ModelOptions {
   }
 
   int ranks() {
-    return ranks > 0 ? ranks : model == null ? 2 : 1;
+    if (ranks != null) {
+      return ranks;
+    }
+    return model == null ? 2 : 1;
   }
 
-  int kvTokens() {
-    return kvTokens;
+  /** Returns how many tokens' KV a rank holds, if that was said. */
+  OptionalInt kvTokens() {
+    return optional(kvTokens);
   }
 
   int threads() {
-    return threads > 0 ? threads : Runtime.getRuntime().availableProcessors();
+    return threads != null ? threads : Runtime.getRuntime().availableProcessors();
   }
 
-  int contextLength() {
-    return contextLength;
+  /** Returns the most tokens of a context, if that was said. */
+  OptionalInt contextLength() {
+    return optional(contextLength);
   }
 
   /**
@@ -100,12 +103,20 @@ final class ModelOptions {
    */
   void check() {
     Bounds bounds = new Bounds(spec.commandLine());
-    bounds.between("--ranks", ranks, 0, 64);
-    bounds.between("--threads", threads, 0, 1024);
-    bounds.between("--kv-tokens", kvTokens, 0, Integer.MAX_VALUE);
-    bounds.between("--context-length", contextLength, 0, 16 << 20);
-    if (kvTokens % 16 != 0) {
+    bounds.betweenIfGiven("--ranks", ranks, 1, 64);
+    bounds.betweenIfGiven("--threads", threads, 1, 1024);
+    bounds.betweenIfGiven(
+        "--kv-tokens",
+        kvTokens,
+        BlockHasher.BLOCK,
+        Integer.MAX_VALUE / BlockHasher.BLOCK * BlockHasher.BLOCK);
+    bounds.betweenIfGiven("--context-length", contextLength, 1, 16 << 20);
+    if (kvTokens != null && kvTokens % BlockHasher.BLOCK != 0) {
       throw bounds.wrong("--kv-tokens", "is a multiple of 16, not " + kvTokens);
     }
+  }
+
+  private static OptionalInt optional(@Nullable Integer value) {
+    return value == null ? OptionalInt.empty() : OptionalInt.of(value);
   }
 }

@@ -3,6 +3,7 @@ package dev.sojourn.cli;
 import dev.sojourn.core.Clock;
 import dev.sojourn.server.Gateway;
 import dev.sojourn.server.GatewayConfig;
+import dev.sojourn.server.access.ApiKeys;
 import dev.sojourn.server.http.ListenException;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -56,6 +57,7 @@ final class ServeCommand extends HelpOption implements Callable<Integer> {
   public Integer call() {
     GatewayConfig gatewayConfig = serve.config();
     model.check();
+    checkKeys(gatewayConfig);
     checkPort();
     PrintWriter err = spec.commandLine().getErr();
     ProgressLine progress = new ProgressLine(err, ProgressLine.onTerminal(), Clock.system());
@@ -68,12 +70,27 @@ final class ServeCommand extends HelpOption implements Callable<Integer> {
     } catch (ListenException e) {
       throw UserError.failed(e.getMessage() + "; choose another --port or --host");
     } catch (IOException e) {
-      throw UserError.failed(String.valueOf(e.getMessage()));
+      throw UserError.failed(UserError.reason(e));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       return ExitCode.INTERRUPTED;
     }
     return ExitCode.OK;
+  }
+
+  /** Fails at once where the file of keys is wrong; the gateway reads it again. */
+  private static void checkKeys(GatewayConfig config) {
+    if (config.apiKeys().isEmpty()) {
+      return;
+    }
+    Path file = config.apiKeys().get();
+    try {
+      ApiKeys.read(file);
+    } catch (IOException e) {
+      String of = "API keys in " + file + ": ";
+      String reason = UserError.reason(e);
+      throw UserError.failed(reason.startsWith(of) ? reason : of + reason);
+    }
   }
 
   /** Fails at once where the port is taken: loading a model can take minutes. */

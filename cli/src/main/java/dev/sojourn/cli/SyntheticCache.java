@@ -56,7 +56,7 @@ final class SyntheticCache {
           "the directory "
               + directory
               + " cannot be made ("
-              + e
+              + UserError.reason(e)
               + "); set SOJOURN_CACHE to one that can, or give a --model");
     }
     SyntheticModel.write(file, SyntheticModel.Spec.small(), SEED, progress);

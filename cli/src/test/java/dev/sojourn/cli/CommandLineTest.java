@@ -2,8 +2,10 @@ package dev.sojourn.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -36,6 +38,21 @@ class CommandLineTest {
     Typed typed = Typed.sojourn("sessions", "list", "--url", "http://127.0.0.1:1");
     assertThat(typed.exit()).isEqualTo(ExitCode.FAILED);
     assertThat(typed.err()).hasLineCount(1).contains("127.0.0.1:1", "is 'sojourn serve' running");
+  }
+
+  @Test
+  void plotThatCannotBeWritten_isSaidBeforeMeasuring(@TempDir Path directory) {
+    Path plot = directory.resolve("none/turns.svg");
+    Typed typed =
+        Typed.sojourn("bench", "turns", "--url", "http://127.0.0.1:1", "--plot", plot.toString());
+    assertThat(typed.exit()).isEqualTo(ExitCode.FAILED);
+    assertThat(typed.err())
+        .hasLineCount(1)
+        .contains("there is no directory " + plot.getParent(), "choose another --plot");
+    Typed folder =
+        Typed.sojourn(
+            "bench", "turns", "--url", "http://127.0.0.1:1", "--plot", directory.toString());
+    assertThat(folder.err()).hasLineCount(1).contains("it is a directory");
   }
 
   @Test

@@ -22,6 +22,8 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.OptionSpec;
 
@@ -60,9 +62,9 @@ class ServeOptionsTest {
     assertThat(serve.model.model()).isEmpty();
     assertThat(serve.model.modelName()).isEmpty();
     assertThat(serve.model.ranks()).isEqualTo(2);
-    assertThat(serve.model.kvTokens()).isZero();
+    assertThat(serve.model.kvTokens()).isEmpty();
     assertThat(serve.model.threads()).isEqualTo(Runtime.getRuntime().availableProcessors());
-    assertThat(serve.model.contextLength()).isZero();
+    assertThat(serve.model.contextLength()).isEmpty();
     assertThat(serve.serve.config())
         .isEqualTo(
             new GatewayConfig(
@@ -156,6 +158,41 @@ class ServeOptionsTest {
     assertUsage(Typed.sojourn("serve", "--eviction", "magic"), "--eviction");
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"ranks", "threads", "kv-tokens", "context-length"})
+  void zero_isNoWayToSayDefault(String key, @TempDir Path directory) throws Exception {
+    Path file = Files.writeString(directory.resolve("s.yaml"), key + ": 0\n");
+    assertUsage(Typed.sojourn("serve", "--" + key, "0"), "sojourn: --" + key + " is 1");
+    assertUsage(
+        Typed.sojourn("serve", "--config", file.toString()), file + ":1:1: --" + key + " is 1");
+    String variable = Settings.variable("--" + key);
+    Typed typed = Typed.sojourn(Map.of(variable, "0"), "serve");
+    assertUsage(typed, variable + ": --" + key + " is 1");
+    assertUsage(typed, ", not 0; leave it out for the default");
+  }
+
+  @Test
+  void fileOfKeys_isReadBeforeTheModelIs(@TempDir Path directory) throws Exception {
+    Path model = directory.resolve("none.gguf");
+    Path keys = directory.resolve("keys.yaml");
+    assertFailsFirst(keys, "there is no such file", model);
+    assertFailsFirst(Files.writeString(keys, "- sk-secret"), "key: tenant", model);
+    assertFailsFirst(Files.write(keys, new byte[] {(byte) 0xff, 'x'}), "not text in UTF-8", model);
+    assertFailsFirst(directory, "directory", model);
+  }
+
+  private static void assertFailsFirst(Path keys, String says, Path model) {
+    Typed typed =
+        Typed.sojourn(
+            "serve", "--port=0", "--model", model.toString(), "--api-keys", keys.toString());
+    assertThat(typed.exit()).isEqualTo(ExitCode.FAILED);
+    assertThat(typed.err())
+        .hasLineCount(1)
+        .startsWith("sojourn: API keys in " + keys + ": ")
+        .containsIgnoringCase(says)
+        .doesNotContain("Exception");
+  }
+
   private static void assertUsage(Typed typed, String line) {
     assertThat(typed.exit()).isEqualTo(ExitCode.USAGE);
     assertThat(typed.err()).hasLineCount(1).contains(line);
@@ -165,9 +202,9 @@ class ServeOptionsTest {
     assertThat(serve.model.model()).contains(Path.of("m.gguf"));
     assertThat(serve.model.modelName()).contains("org/name");
     assertThat(serve.model.ranks()).isEqualTo(3);
-    assertThat(serve.model.kvTokens()).isEqualTo(1600);
+    assertThat(serve.model.kvTokens()).hasValue(1600);
     assertThat(serve.model.threads()).isEqualTo(5);
-    assertThat(serve.model.contextLength()).isEqualTo(4096);
+    assertThat(serve.model.contextLength()).hasValue(4096);
     List<IdentityRule> identity = new ArrayList<>(IdentityRule.LADDER);
     identity.add(1, new IdentityRule("x-mine", List.of(), ""));
     identity.add(2, new IdentityRule("x-yours", List.of(), ""));

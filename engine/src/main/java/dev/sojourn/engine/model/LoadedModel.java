@@ -4,7 +4,6 @@ import dev.sojourn.core.BlockHasher;
 import dev.sojourn.engine.kernel.ComputePool;
 import dev.sojourn.engine.kernel.Kernels;
 import dev.sojourn.engine.weights.GgufFile;
-import dev.sojourn.engine.weights.GgufTensor;
 import dev.sojourn.engine.weights.Progress;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
@@ -36,6 +35,41 @@ public final class LoadedModel implements AutoCloseable {
   }
 
   /**
+   * Returns the bytes of a KV page of a model that is not loaded yet.
+   *
+   * @throws dev.sojourn.engine.weights.ModelFileException if the file does not say
+   */
+  public static long kvBytesPerPage(GgufFile file, LoadOptions options) {
+    Hyperparameters h = Hyperparameters.read(file, options.contextLength());
+    return KvCache.pageBytes(options.kvType(), h.layers(), h.kvHeads(), h.headDim());
+  }
+
+  /**
+   * Checks from the header alone that the weights and the KV of all ranks fit into memory: loading
+   * can take minutes.
+   *
+   * @param pages of each rank
+   * @throws NotEnoughMemoryException if they do not fit
+   */
+  public static void checkMemory(GgufFile file, LoadOptions options, int ranks, int pages) {
+    long page = kvBytesPerPage(file, options);
+    long kv = Math.multiplyExact(Math.multiplyExact((long) ranks, pages), page);
+    NotEnoughMemoryException.check(
+        "%s with KV for %d tokens on each of %d %s"
+            .formatted(
+                file.path().getFileName(),
+                (long) pages * BlockHasher.BLOCK,
+                ranks,
+                ranks == 1 ? "rank" : "ranks"),
+        Math.addExact(tensorBytes(file), kv),
+        "a token's KV takes " + page / BlockHasher.BLOCK + " bytes: ask for fewer");
+  }
+
+  private static long tensorBytes(GgufFile file) {
+    return file.tensors().stream().mapToLong(tensor -> tensor.data().byteSize()).sum();
+  }
+
+  /**
    * Packs a model's weights into memory. The file may be closed after.
    *
    * @throws dev.sojourn.engine.weights.ModelFileException if the file is not a model that we know
@@ -46,9 +80,8 @@ public final class LoadedModel implements AutoCloseable {
     Kernels kernels = Kernels.best();
     Architecture architecture = Architecture.of(file);
     Hyperparameters h = Hyperparameters.read(file, options.contextLength());
-    long bytes = file.tensors().stream().map(GgufTensor::data).mapToLong(d -> d.byteSize()).sum();
     NotEnoughMemoryException.check(
-        file.path().getFileName().toString(), bytes, "choose a smaller model");
+        file.path().getFileName().toString(), tensorBytes(file), "choose a smaller model");
     Arena arena = Arena.ofShared();
     ComputePool pool = new ComputePool(options.threads());
     boolean loaded = false;

@@ -1,0 +1,28 @@
+package dev.sojourn.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sojourn.engine.weights.Progress;
+import java.nio.file.Path;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.TreeSet;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class LocalModelTest {
+
+  @Test
+  void load_moreKvThanMemory_failsBeforeTheWeightsAreRead(@TempDir Path cache) {
+    SyntheticCache.model(cache, (stage, done, all) -> {});
+    Set<String> stages = new TreeSet<>();
+    Progress progress = (stage, done, all) -> stages.add(stage);
+    ModelOptions options = ModelOptions.ofOurOwn(2, 1, 2_000_000_000, OptionalInt.empty());
+    assertThatThrownBy(() -> LocalModel.load(options, cache, progress).close())
+        .isInstanceOf(UserError.class)
+        .hasMessageContaining("with KV for 2000000000 tokens on each of 2 ranks takes")
+        .hasMessageContaining("of memory are available; a token's KV takes 4096 bytes");
+    assertThat(stages).isEmpty();
+  }
+}
