@@ -161,8 +161,11 @@ class CommandLineTest {
     Path whole = directory.resolve("whole.gguf");
     assertThat(sojourn("model", "synth", whole.toString()).exit()).isZero();
     byte[] bytes = Files.readAllBytes(whole);
-    Path cut = Files.write(directory.resolve("cut.gguf"), Arrays.copyOf(bytes, 1 << 20));
-    assertFails("cut.gguf", "serve", "--port", "0", "--model", cut.toString());
+    for (int length : new int[] {20, 10_000, 1 << 20}) { // in the counts, the header, the tensors
+      Path cut = Files.write(directory.resolve("cut.gguf"), Arrays.copyOf(bytes, length));
+      String found = " bytes, found " + length + ": the file seems cut short; download or copy";
+      assertFails(found, "serve", "--port", "0", "--model", cut.toString());
+    }
     Path keys = directory.resolve("keys.yaml");
     assertFails("there is no such file", "serve", "--port", "0", "--api-keys", keys.toString());
     Files.writeString(keys, "- sk-secret");

@@ -8,6 +8,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -15,6 +16,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The script {@code ./sojourn}, over the distribution that this build has just packaged. */
 class LauncherTest {
@@ -57,7 +60,7 @@ class LauncherTest {
   @Test
   void wrongWord_passesTheExitCodeOn() throws Exception {
     assertThat(run(2, ROOT.resolve("sojourn").toString(), "frob"))
-        .contains("sojourn: Unmatched argument at index 0: 'frob'");
+        .contains("sojourn: there is no command 'frob'");
   }
 
   @Test
@@ -70,14 +73,65 @@ class LauncherTest {
     ProcessBuilder builder = new ProcessBuilder(copy.toString(), "version");
     builder.environment().keySet().removeAll(List.of("JAVA_HOME", "SOJOURN_JAVA_HOME"));
     builder.environment().put("HOME", elsewhere.toString());
-    builder.environment().put("PATH", toolsWithoutJava());
+    builder.environment().put("PATH", tools());
     assertThat(finish(1, builder)).contains("Sojourn needs a JDK 25 and found none");
   }
 
+  /**
+   * Two first starts at once, of a copy whose build waits for a word from us: with the lock that
+   * the system has, and with the one for systems without flock.
+   */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void twoFirstStarts_buildOnce(boolean withFlock) throws Exception {
+    Path root = Files.createDirectories(elsewhere.resolve("fresh"));
+    Files.createDirectories(root.resolve("cli/src/main"));
+    Files.createDirectories(root.resolve(".mvn"));
+    Files.writeString(root.resolve("pom.xml"), "");
+    Files.writeString(root.resolve("cli/pom.xml"), "");
+    Files.writeString(root.resolve(".mvn/find-jdk.sh"), "JAVA_HOME=" + root + "/jdk\n");
+    script(Files.createDirectories(root.resolve("jdk/bin")).resolve("java"), "echo runs");
+    script(
+        root.resolve("mvnw"),
+        """
+        echo built >>builds
+        read -r word <go
+        mkdir -p cli/target/dist/lib
+        : >cli/target/dist/lib/sojourn-cli-1.jar\
+        """);
+    Path launcher = Files.copy(ROOT.resolve("sojourn"), root.resolve("sojourn"));
+    String path = tools(withFlock ? "flock" : "sleep");
+    finish(0, new ProcessBuilder("mkfifo", root.resolve("go").toString()));
+    ProcessBuilder builder = new ProcessBuilder(launcher.toString()).redirectErrorStream(true);
+    builder.environment().put("PATH", path);
+    Process first = builder.start();
+    try (BufferedReader firstSays = first.inputReader(UTF_8)) {
+      assertThat(firstSays.readLine()).startsWith("Building Sojourn");
+      Process second = builder.start();
+      try (BufferedReader secondSays = second.inputReader(UTF_8)) {
+        assertThat(secondSays.readLine()).contains("is building; waiting for it.");
+        Files.writeString(root.resolve("go"), "on\n");
+        assertThat(firstSays.readLine()).isEqualTo("runs");
+        assertThat(secondSays.readLine()).isEqualTo("runs");
+      }
+      assertThat(second.waitFor()).isZero();
+    }
+    assertThat(first.waitFor()).isZero();
+    assertThat(Files.readAllLines(root.resolve("builds"))).hasSize(1);
+  }
+
+  private static void script(Path file, String text) throws IOException {
+    Files.writeString(file, "#!/bin/sh\n" + text + "\n");
+    assertThat(file.toFile().setExecutable(true)).isTrue();
+  }
+
   /** Makes a directory of links to the few tools that the script uses. */
-  private String toolsWithoutJava() throws IOException {
+  private String tools(String... more) throws IOException {
     Path bin = Files.createDirectories(elsewhere.resolve("bin"));
-    for (String tool : List.of("sh", "dirname", "readlink", "grep", "find", "tee", "cat")) {
+    List<String> tools = new ArrayList<>(List.of(more));
+    tools.addAll(List.of("sh", "dirname", "readlink", "grep", "find", "tee", "cat"));
+    tools.addAll(List.of("mkdir", "rm"));
+    for (String tool : tools) {
       for (String place : List.of("/usr/bin/", "/bin/")) {
         if (Files.exists(Path.of(place + tool)) && !Files.exists(bin.resolve(tool))) {
           Files.createSymbolicLink(bin.resolve(tool), Path.of(place + tool));

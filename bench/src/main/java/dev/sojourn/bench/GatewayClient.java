@@ -46,6 +46,7 @@ public final class GatewayClient {
    */
   public GatewayClient(URI base, Optional<String> apiKey, Clock clock) {
     if (base.getHost() == null
+        || base.getPort() > 65_535
         || !("http".equals(base.getScheme()) || "https".equals(base.getScheme()))) {
       throw new IllegalArgumentException(
           "'" + base + "' is not the address of a gateway, such as http://127.0.0.1:8000");

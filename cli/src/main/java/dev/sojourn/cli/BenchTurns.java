@@ -30,12 +30,14 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "turns",
     description = {
-      "Measure long agent conversations, each turn 16 tokens in and 8 out, in three ways that",
-      "alternate: without a session, in a session with full prompts, in a session with deltas.",
+      "Measure long agent conversations.",
+      "Each turn has 16 tokens in and 8 out, in three ways that alternate: without a session, in a"
+          + " session with full prompts, in a session with deltas.",
       "",
-      "By default a gateway of its own serves the small model over HTTP, computing on one thread:",
-      "then CPU time outside the model is the process's CPU time less the time inside the model",
-      "and less that of the benchmark's own threads. --url measures a gateway that runs already."
+      "By default a gateway of its own serves the small model over HTTP, computing on one thread:"
+          + " then CPU time outside the model is the process's CPU time less the time inside the"
+          + " model and less that of the benchmark's own threads. --url measures a gateway that"
+          + " runs already."
     },
     footer = {
       "",

@@ -4,6 +4,9 @@ import dev.sojourn.bench.GatewayException;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.engine.weights.ModelFileException;
 import java.io.PrintWriter;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -51,6 +54,7 @@ final class CommandLineRun {
         .setOut(out)
         .setErr(err)
         .setDefaultValueProvider(settings)
+        .registerConverter(URI.class, CommandLineRun::address)
         .setCaseInsensitiveEnumValuesAllowed(true)
         .setUsageHelpAutoWidth(true)
         .setExecutionStrategy(parsed -> execute(settings, parsed))
@@ -71,14 +75,32 @@ final class CommandLineRun {
     Path path = option.config;
     if (path == null) {
       String variable = environment.getOrDefault(Settings.variable(Settings.CONFIG), "");
-      return variable.isEmpty() ? ConfigFile.NONE : ConfigFile.read(Path.of(variable));
+      return variable.isEmpty() ? ConfigFile.NONE : ConfigFile.read(path(variable));
     }
     return ConfigFile.read(path);
   }
 
-  private int execute(Settings settings, ParseResult parsed) {
+  private static Path path(String variable) {
     try {
-      settings.checkKeys(parsed.asCommandLineList().getLast().getCommandSpec());
+      return Path.of(variable);
+    } catch (InvalidPathException e) {
+      throw UserError.usage("SOJOURN_CONFIG: it is a file's path, not '" + variable + "'");
+    }
+  }
+
+  /** Reads the address of a gateway; without a scheme it is plain HTTP. */
+  private static URI address(String text) throws URISyntaxException {
+    return new URI(text.contains("://") ? text : "http://" + text);
+  }
+
+  private int execute(Settings settings, ParseResult parsed) {
+    List<CommandLine> commands = parsed.asCommandLineList();
+    try {
+      if (commands.stream()
+          .noneMatch(c -> c.isUsageHelpRequested() || c.isVersionHelpRequested())) {
+        settings.checkEnvironment(commands.getFirst().getCommandSpec());
+        settings.checkKeys(commands.getLast().getCommandSpec());
+      }
     } catch (UserError e) {
       return report(e);
     }
@@ -86,7 +108,7 @@ final class CommandLineRun {
   }
 
   private int usage(Settings settings, ParameterException wrong) {
-    String message = String.valueOf(wrong.getMessage()).lines().findFirst().orElse("");
+    String message = WrongWords.message(wrong);
     String origin =
         wrong.getArgSpec() == null
             ? ""

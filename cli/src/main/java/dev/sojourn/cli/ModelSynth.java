@@ -16,8 +16,9 @@ import picocli.CommandLine.Parameters;
 @Command(
     name = "synth",
     description = {
-      "Make a complete GGUF model with random weights: for tests, and to try things out.",
-      "The same options and seed give the same bytes on every machine."
+      "Make a complete GGUF model with random weights.",
+      "It is for tests, and to try things out. The same options and seed give the same bytes on"
+          + " every machine."
     },
     footer = {
       "",
@@ -35,41 +36,70 @@ final class ModelSynth extends HelpOption implements Runnable {
 
   @Option(
       names = "--arch",
-      description = "One of ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+      paramLabel = "NAME",
+      defaultValue = "qwen3",
+      description = "llama, qwen2 or qwen3 (default: ${DEFAULT-VALUE}).")
   private Architecture arch = SMALL.architecture();
 
-  @Option(names = "--layers", description = "Transformer blocks (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--layers",
+      paramLabel = "N",
+      description = "Transformer blocks (default: ${DEFAULT-VALUE}).")
   private int layers = SMALL.layers();
 
   @Option(
       names = "--dimension",
+      paramLabel = "N",
       description = "Of the residual stream (default: ${DEFAULT-VALUE}).")
   private int dimension = SMALL.dimension();
 
-  @Option(names = "--hidden", description = "Of the feed-forward part (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--hidden",
+      paramLabel = "N",
+      description = "Of the feed-forward part (default: ${DEFAULT-VALUE}).")
   private int hidden = SMALL.hidden();
 
-  @Option(names = "--heads", description = "Heads of queries (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--heads",
+      paramLabel = "N",
+      description = "Heads of queries (default: ${DEFAULT-VALUE}).")
   private int heads = SMALL.heads();
 
-  @Option(names = "--kv-heads", description = "Of keys and values (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--kv-heads",
+      paramLabel = "N",
+      description = "Of keys and values (default: ${DEFAULT-VALUE}).")
   private int kvHeads = SMALL.kvHeads();
 
-  @Option(names = "--head-dimension", description = "Of one head (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--head-dimension",
+      paramLabel = "N",
+      description = "Of one head (default: ${DEFAULT-VALUE}).")
   private int headDimension = SMALL.headDimension();
 
-  @Option(names = "--vocabulary", description = "Tokens (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--vocabulary",
+      paramLabel = "N",
+      description = "Tokens (default: ${DEFAULT-VALUE}).")
   private int vocabulary = SMALL.vocabulary();
 
   @Option(
       names = "--type",
+      paramLabel = "TYPE",
+      defaultValue = "q8_0",
       description = "f32, f16, bf16, q8_0 or q4_0 (default: ${DEFAULT-VALUE}).")
   private TensorType type = SMALL.type();
 
-  @Option(names = "--context", description = "Longest context, tokens (default: ${DEFAULT-VALUE}).")
+  @Option(
+      names = "--context",
+      paramLabel = "N",
+      description = "Longest context, tokens (default: ${DEFAULT-VALUE}).")
   private int context = SMALL.context();
 
-  @Option(names = "--seed", description = "What the weights are drawn from (default: 1).")
+  @Option(
+      names = "--seed",
+      paramLabel = "N",
+      description = "What the weights are drawn from (default: 1).")
   private long seed = SyntheticCache.SEED;
 
   @Override

@@ -24,8 +24,8 @@ import picocli.CommandLine.Spec;
     name = "serve",
     description = {
       "Serve a model over the OpenAI API, with sessions.",
-      "Without --model, a small one with random weights is made and served by two ranks: its words",
-      "mean nothing, everything else is real."
+      "Without --model, a small one with random weights is made and served by two ranks: its words"
+          + " mean nothing, everything else is real."
     },
     sortOptions = false,
     footer = {
@@ -35,8 +35,8 @@ import picocli.CommandLine.Spec;
       "  sojourn serve --model qwen3-0.6b-q8_0.gguf --kv-tokens 65536 --port 9000",
       "  SOJOURN_PORT=9000 sojourn serve --config sojourn.yaml",
       "",
-      "Every option can stand in the configuration file, without its dashes (port: 9000), and in",
-      "the environment (SOJOURN_PORT). A flag beats the environment, which beats the file.",
+      "Every option can stand in the configuration file, without its dashes (port: 9000), and in"
+          + " the environment (SOJOURN_PORT). A flag beats the environment, which beats the file.",
       "",
       "Ctrl-C and SIGTERM stop it: new requests get 503, running ones have --drain-seconds to end."
     })

@@ -57,6 +57,7 @@ final class ServeOptions {
   @Option(
       names = "--session-headers",
       paramLabel = "H,…",
+      hideParamSyntax = true,
       split = ",",
       description =
           "More headers in which clients name their session, tried before those of coding agents.")
@@ -122,7 +123,8 @@ final class ServeOptions {
   @Option(
       names = "--eviction",
       paramLabel = "POLICY",
-      description = "What is evicted first: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+      defaultValue = "lru",
+      description = "What is evicted first: lru or priority (default: ${DEFAULT-VALUE}).")
   private EvictionPolicy eviction = ENGINE.eviction();
 
   String host() {

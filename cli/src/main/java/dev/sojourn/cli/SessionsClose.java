@@ -11,7 +11,7 @@ import tools.jackson.databind.JsonNode;
 /** Closes one session. */
 @Command(
     name = "close",
-    description = "Close a session and free what is its own; a turn that runs is waited for.")
+    description = {"Close a session and free what is its own.", "A turn that runs is waited for."})
 final class SessionsClose extends HelpOption implements Runnable {
 
   @Spec private CommandSpec spec = CommandSpec.create();

@@ -4,8 +4,10 @@ import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.IDefaultValueProvider;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
@@ -18,12 +20,24 @@ import picocli.CommandLine.Model.OptionSpec;
  *
  * <p>{@code --kv-tokens} is {@code SOJOURN_KV_TOKENS} in the environment and {@code kv-tokens} in
  * the file. An environment variable that is set to nothing counts as not set. A command whose
- * {@code --config} was given rejects keys that are none of its options.
+ * {@code --config} was given rejects keys that are none of its options; every command rejects
+ * variables that only look like ours.
  */
 final class Settings implements IDefaultValueProvider {
 
   /** The option that names the file; it cannot stand in the file. */
   static final String CONFIG = "--config";
+
+  private static final String PREFIX = "SOJOURN_";
+
+  /** Read by the launcher, the logging, the cache of our own model, and the tests. */
+  private static final Set<String> NOT_OPTIONS =
+      Set.of(
+          "SOJOURN_JAVA_HOME",
+          "SOJOURN_JVM_ARGS",
+          "SOJOURN_LOG_LEVEL",
+          "SOJOURN_CACHE",
+          "SOJOURN_PYTHON");
 
   private final Map<String, String> environment;
   private final ConfigFile file;
@@ -36,7 +50,7 @@ final class Settings implements IDefaultValueProvider {
 
   @Override
   public @Nullable String defaultValue(ArgSpec argument) {
-    if (!(argument instanceof OptionSpec option) || option.usageHelp()) {
+    if (!(argument instanceof OptionSpec option) || option.usageHelp() || option.versionHelp()) {
       return argument.defaultValue();
     }
     String variable = variable(option.longestName());
@@ -90,9 +104,37 @@ final class Settings implements IDefaultValueProvider {
         });
   }
 
+  /**
+   * Checks that every variable of the environment that begins as ours do is one of ours.
+   *
+   * @param root the command with all its subcommands
+   * @throws UserError at the first that is none
+   */
+  void checkEnvironment(CommandSpec root) {
+    TreeSet<String> known = new TreeSet<>(NOT_OPTIONS);
+    addVariables(root, known);
+    for (String variable : new TreeSet<>(environment.keySet())) {
+      if (variable.startsWith(PREFIX) && !known.contains(variable)) {
+        throw UserError.usage(
+            variable + ": there is no such setting; there are " + String.join(", ", known));
+      }
+    }
+  }
+
+  private static void addVariables(CommandSpec command, Set<String> variables) {
+    for (OptionSpec option : command.options()) {
+      if (!option.usageHelp() && !option.versionHelp()) {
+        variables.add(variable(option.longestName()));
+      }
+    }
+    for (CommandLine subcommand : command.subcommands().values()) {
+      addVariables(subcommand.getCommandSpec(), variables);
+    }
+  }
+
   /** Returns the environment variable of an option. */
   static String variable(String option) {
-    return "SOJOURN_" + key(option).replace('-', '_').toUpperCase(Locale.ROOT);
+    return PREFIX + key(option).replace('-', '_').toUpperCase(Locale.ROOT);
   }
 
   private static String key(String option) {

@@ -17,9 +17,10 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "smoke",
     description = {
-      "Check a running gateway: a main agent takes turns, a subagent opens, takes turns and closes,",
-      "and the main agent goes on. Each step says what was expected and what was seen.",
-      "Ends with 0 if all is as it should be, with 1 otherwise. Leaves no session behind."
+      "Check a running gateway.",
+      "A main agent takes turns, a subagent opens, takes turns and closes, and the main agent goes"
+          + " on. Each step says what was expected and what was seen. Ends with 0 if all is as it"
+          + " should be, with 1 otherwise. Leaves no session behind."
     },
     footer = {"", "Examples:", "  sojourn smoke", "  sojourn smoke http://10.0.0.5:8000 --json"})
 final class SmokeCommand extends HelpOption implements Callable<Integer> {

@@ -1,7 +1,9 @@
 package dev.sojourn.cli;
 
 import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
@@ -15,8 +17,10 @@ import picocli.CommandLine.Spec;
       SessionsCommand.class,
       SmokeCommand.class,
       BenchCommand.class,
-      VersionCommand.class
+      VersionCommand.class,
+      HelpCommand.class
     },
+    versionProvider = VersionCommand.OneLine.class,
     footer = {
       "",
       "Start here:",
@@ -25,12 +29,19 @@ import picocli.CommandLine.Spec;
       "  sojourn smoke http://127.0.0.1:8000    is everything as it should be?",
       "",
       "Every option can be an environment variable: --kv-tokens is SOJOURN_KV_TOKENS.",
-      "Exit codes: 0 done, 1 could not be done, 2 wrong usage or configuration,",
-      "130 and 143 ended by Ctrl-C and by SIGTERM, after what was running was drained."
+      "Exit codes: 0 done, 1 could not be done, 2 wrong usage or configuration,"
+          + " 130 and 143 ended by Ctrl-C and by SIGTERM, after what was running was drained."
     })
 final class SojournCommand extends HelpOption implements Runnable {
 
   @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Option(
+      names = {"-V", "--version"},
+      versionHelp = true,
+      description = "Show the version and exit.")
+  @SuppressWarnings("UnusedVariable") // picocli sets it and reads it off the specification
+  private boolean version;
 
   @Override
   public void run() {

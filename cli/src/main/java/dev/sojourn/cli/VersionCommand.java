@@ -6,6 +6,7 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -41,6 +42,15 @@ final class VersionCommand extends HelpOption implements Runnable {
       return properties.getProperty("version");
     } catch (IOException e) {
       throw new IllegalStateException("version.properties cannot be read", e);
+    }
+  }
+
+  /** What {@code --version} says. */
+  static final class OneLine implements IVersionProvider {
+
+    @Override
+    public String[] getVersion() {
+      return new String[] {"sojourn " + version()};
     }
   }
 }

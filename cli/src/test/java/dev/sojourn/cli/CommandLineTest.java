@@ -18,7 +18,7 @@ class CommandLineTest {
 
   @Test
   void unknownCommand_isUsage() {
-    assertUsage(Typed.sojourn("frob"), "sojourn: Unmatched argument at index 0: 'frob'");
+    assertUsage(Typed.sojourn("frob"), "sojourn: there is no command 'frob'");
   }
 
   @Test
@@ -29,8 +29,8 @@ class CommandLineTest {
   @Test
   void addressThatIsNone_isUsage() {
     assertUsage(
-        Typed.sojourn("sessions", "list", "--url", "here"),
-        "'here' is not the address of a gateway");
+        Typed.sojourn("sessions", "list", "--url", "ftp://here"),
+        "'ftp://here' is not the address of a gateway");
   }
 
   @Test
@@ -57,14 +57,107 @@ class CommandLineTest {
 
   @Test
   void environment_setsAnOption() {
-    Typed typed = Typed.sojourn(Map.of("SOJOURN_URL", "nowhere"), "sessions", "list");
-    assertUsage(typed, "'nowhere' is not the address of a gateway");
+    Typed typed = Typed.sojourn(Map.of("SOJOURN_URL", "ftp://nowhere"), "sessions", "list");
+    assertUsage(typed, "'ftp://nowhere' is not the address of a gateway");
   }
 
   @Test
   void environmentOfTheWrongType_namesTheVariable() {
     Typed typed = Typed.sojourn(Map.of("SOJOURN_JSON", "perhaps"), "version");
-    assertUsage(typed, "sojourn: SOJOURN_JSON: ");
+    assertUsage(typed, "sojourn: SOJOURN_JSON: --json is true or false, not 'perhaps'");
+  }
+
+  @Test
+  void environmentThatOnlyLooksLikeOurs_isUsage() {
+    Typed typed = Typed.sojourn(Map.of("SOJOURN_PRT", "1"), "version");
+    assertUsage(typed, "sojourn: SOJOURN_PRT: there is no such setting; there are SOJOURN_ABORT, ");
+    assertThat(typed.err()).contains("SOJOURN_PORT").doesNotContain("SOJOURN_HELP");
+    assertThat(Typed.sojourn(Map.of("SOJOURN_PRT", "1"), "--help").exit()).isEqualTo(ExitCode.OK);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SOJOURN_JAVA_HOME",
+        "SOJOURN_JVM_ARGS",
+        "SOJOURN_LOG_LEVEL",
+        "SOJOURN_CACHE",
+        "SOJOURN_PYTHON",
+        "SOJOURN_KV_TOKENS"
+      })
+  void environmentOfOthersThanThisCommand_isLeftAlone(String variable) {
+    assertThat(Typed.sojourn(Map.of(variable, "16"), "version").exit()).isEqualTo(ExitCode.OK);
+  }
+
+  @Test
+  void wordThatIsNearlyOne_namesIt() {
+    assertUsage(Typed.sojourn("serv"), "there is no command 'serv'; did you mean serve");
+    assertUsage(Typed.sojourn("serve", "--prot", "1"), "there is no option '--prot'; did you mean");
+    assertUsage(Typed.sojourn("version", "more"), "'more' is one too many");
+  }
+
+  @Test
+  void valueOfTheWrongKind_saysWhichIsRight() {
+    assertUsage(Typed.sojourn("serve", "--port", "x"), "--port is a whole number, not 'x'");
+    assertUsage(
+        Typed.sojourn("serve", "--session-kv-fraction", "x"),
+        "--session-kv-fraction is a number, not 'x'");
+    assertUsage(
+        Typed.sojourn("serve", "--eviction", "magic"),
+        "--eviction is one of lru, priority, not 'magic'");
+    assertUsage(
+        Typed.sojourn("model", "synth", "x", "--arch", "gpt"),
+        "--arch is one of llama, qwen2, qwen3, not 'gpt'");
+    assertUsage(
+        Typed.sojourn("model", "synth", "x", "--type", "q4_K"),
+        "type is one of f32, f16, q4_0, q8_0, bf16, not q4_k");
+    assertUsage(
+        Typed.sojourn("model", "synth", "x", "--head-dimension", "3"),
+        "head-dimension must be a multiple of 2");
+    assertUsage(Typed.sojourn("serve", "--model", "a\0b"), "--model is a file's path, not ");
+    assertUsage(
+        Typed.sojourn("sessions", "list", "--url", "a b"),
+        "--url is an address, such as http://127.0.0.1:8000, not 'a b'");
+    assertUsage(
+        Typed.sojourn("sessions", "list", "--url", "http://here:70000"), "'http://here:70000' is");
+  }
+
+  @Test
+  void addressWithoutAScheme_isHttp() {
+    assertThat(Typed.sojourn("sessions", "list", "--url", "127.0.0.1:1").err())
+        .contains("no gateway answers at http://127.0.0.1:1 ");
+    assertThat(Typed.sojourn("smoke", "localhost:1").out())
+        .contains("no gateway answers at http://localhost:1 ");
+  }
+
+  @Test
+  void helpCommand_isTheSameAsTheFlag() {
+    assertThat(Typed.sojourn("help").out()).isEqualTo(Typed.sojourn("--help").out());
+    assertThat(Typed.sojourn("help", "serve").out())
+        .isEqualTo(Typed.sojourn("serve", "--help").out());
+    assertThat(Typed.sojourn("--version").out()).matches("sojourn [0-9]+\\.[0-9]+.*\\R");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"sojourn", "bench", "model", "sessions"})
+  void listOfCommands_hasWholeSentences(String command) {
+    String help =
+        (command.equals("sojourn") ? Typed.sojourn("help") : Typed.sojourn("help", command)).out();
+    String list = help.substring(help.indexOf("Commands:"));
+    assertThat(list.lines().skip(1).takeWhile(line -> !line.isBlank()))
+        .isNotEmpty()
+        .allSatisfy(line -> assertThat(line).startsWith("  ").endsWith("."));
+  }
+
+  @Test
+  void help_showsNamesInLowerCaseAndPlaceholdersInUpper() {
+    assertThat(Typed.sojourn("model", "synth", "--help").out())
+        .contains("llama, qwen2 or qwen3 (default: qwen3)", "(default: q8_0)", "--kv-heads=N")
+        .doesNotContain("<", "QWEN", "Q8");
+    assertThat(Typed.sojourn("serve", "--help").out())
+        .containsPattern("lru or priority \\(default:\\s+lru\\)")
+        .contains("--session-headers=H,…")
+        .doesNotContain("LRU", "[,");
   }
 
   @Test
@@ -73,7 +166,16 @@ class CommandLineTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"", "sessions", "sessions list", "sessions close", "smoke", "version"})
+  @ValueSource(
+      strings = {
+        "",
+        "sessions",
+        "sessions list",
+        "sessions close",
+        "smoke",
+        "version",
+        "bench turns"
+      })
   void help_isThereForEveryCommand(String command) {
     String[] words = (command + " --help").strip().split(" ");
     Typed typed = Typed.sojourn(words);

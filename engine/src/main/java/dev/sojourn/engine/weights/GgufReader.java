@@ -35,7 +35,8 @@ final class GgufReader {
   private static final int MAX_KEY_BYTES = 65_535; // of the specification
   private static final int MAX_DIMENSIONS = 4; // of GGML
   private static final long MAX_STRING_BYTES = 16 << 20;
-  private static final long MAX_ARRAY_ELEMENTS = 1 << 24;
+  private static final long MAX_COUNT = 1 << 24;
+  private static final long MAX_FILE_BYTES = 1L << 50; // so that sums of offsets are no overflow
   private static final long MAX_ALIGNMENT = 1 << 16;
   private static final long MIN_ENTRY_BYTES = 8 + 1 + 4 + 1; // key length, key, type, value
   private static final long MIN_TENSOR_BYTES = 8 + 1 + 4 + 8 + 4 + 8;
@@ -74,7 +75,7 @@ final class GgufReader {
   }
 
   private Header header() {
-    if (bytes.byteSize() < 4 || i32("the magic") != MAGIC) {
+    if (bytes.byteSize() < 4 || i32() != MAGIC) {
       throw new ModelFileException.Foreign(file, ForeignFile.describe(bytes));
     }
     int version = version();
@@ -84,7 +85,7 @@ final class GgufReader {
     for (long i = 0; i < entryCount; i++) {
       long at = position;
       String key = name("a metadata key");
-      Object value = value(i32("the type of \"" + key + '"'), key);
+      Object value = value(i32(), key);
       if (entries.put(key, new GgufMetadata.Entry(value, at)) != null) {
         throw malformed(at, "each metadata key once", "\"" + key + "\" again");
       }
@@ -95,7 +96,7 @@ final class GgufReader {
 
   private int version() {
     long at = position;
-    int version = i32("the version");
+    int version = i32();
     if (Integer.reverseBytes(version) == 2 || Integer.reverseBytes(version) == 3) {
       throw unsupported(at, "a little-endian file", "a big-endian one");
     }
@@ -144,7 +145,7 @@ final class GgufReader {
   private TableRow tableRow() {
     long at = position;
     String name = name("a tensor name");
-    int rank = i32("the number of dimensions of \"" + name + '"');
+    int rank = i32();
     if (rank < 1 || rank > MAX_DIMENSIONS) {
       throw malformed(
           at,
@@ -153,9 +154,9 @@ final class GgufReader {
     }
     Long[] dimensions = new Long[rank];
     for (int i = 0; i < rank; i++) {
-      dimensions[i] = i64("a dimension of \"" + name + '"');
+      dimensions[i] = i64();
     }
-    int code = i32("the type of \"" + name + '"');
+    int code = i32();
     TensorType type =
         TensorType.ofCode(code)
             .orElseThrow(() ->
@@ -168,12 +169,12 @@ final class GgufReader {
                         + ")",
                     "type number " + Integer.toUnsignedString(code)));
     long size = size(at, name, type, dimensions);
-    long relative = i64("the offset of \"" + name + '"');
-    if (relative < 0 || relative > bytes.byteSize()) {
+    long relative = i64();
+    if (relative < 0 || relative > MAX_FILE_BYTES - size) {
       throw malformed(
           at,
-          "tensor \"" + name + "\" inside the file of " + bytes.byteSize() + " bytes",
-          "offset " + Long.toUnsignedString(relative) + " of the tensor data");
+          "tensor \"" + name + "\" inside a file of at most " + MAX_FILE_BYTES + " bytes",
+          size + " bytes at offset " + Long.toUnsignedString(relative) + " of the tensor data");
     }
     return new TableRow(at, name, type, Arrays.asList(dimensions), size, relative);
   }
@@ -212,26 +213,18 @@ final class GgufReader {
             "tensor \"" + row.name() + "\" after the end of \"" + before + '"',
             "both at byte " + (dataStart + row.relativeOffset()));
       }
-      // Sizes stay below 2^63 and offsets inside the file: compare without adding to overflow.
-      if (row.bytes() > bytes.byteSize() - dataStart - row.relativeOffset()) {
-        throw malformed(
-            bytes.byteSize(),
-            row.bytes()
-                + " bytes of tensor \""
-                + row.name()
-                + "\" from byte "
-                + (dataStart + row.relativeOffset()),
-            "the end of the file (is it truncated?)");
-      }
       freeFrom = row.relativeOffset() + row.bytes();
       before = row.name();
+    }
+    if (freeFrom > 0 && dataStart + freeFrom > bytes.byteSize()) {
+      throw truncated("", dataStart + freeFrom);
     }
   }
 
   private Object value(int type, String key) {
     return switch (type) {
-      case 0, 1, 2, 3, 4, 5, 10, 11 -> wholeNumber(type, key);
-      case 6, 12 -> realNumber(type, key);
+      case 0, 1, 2, 3, 4, 5, 10, 11 -> wholeNumber(type);
+      case 6, 12 -> realNumber(type);
       case 7 -> flag(key);
       case 8 -> string(key, MAX_STRING_BYTES);
       case ARRAY -> array(key);
@@ -240,7 +233,7 @@ final class GgufReader {
   }
 
   private Object array(String key) {
-    int type = i32("the element type of \"" + key + '"');
+    int type = i32();
     long smallest =
         switch (type) {
           case 0, 1, 7 -> 1;
@@ -251,17 +244,12 @@ final class GgufReader {
               throw unsupported(position - 4, "\"" + key + "\" to be a flat array", "a nested one");
           default -> throw unknownType(type, key);
         };
-    long at = position;
     long count = count("elements of \"" + key + '"', smallest);
-    if (count > MAX_ARRAY_ELEMENTS) {
-      throw malformed(
-          at, "at most " + MAX_ARRAY_ELEMENTS + " elements of \"" + key + '"', "" + count);
-    }
     int n = (int) count;
     return switch (type) {
       case 8 -> texts(n, key);
       case 7 -> flags(n, key);
-      case 6, 12 -> realNumbers(n, type, key);
+      case 6, 12 -> realNumbers(n, type);
       default -> wholeNumbers(n, type, key);
     };
   }
@@ -280,9 +268,9 @@ final class GgufReader {
     return flags;
   }
 
-  private double[] realNumbers(int n, int type, String key) {
+  private double[] realNumbers(int n, int type) {
     double[] numbers = new double[n];
-    Arrays.setAll(numbers, i -> realNumber(type, key));
+    Arrays.setAll(numbers, i -> realNumber(type));
     return numbers;
   }
 
@@ -290,7 +278,7 @@ final class GgufReader {
     long[] numbers = new long[n];
     for (int i = 0; i < n; i++) {
       long at = position;
-      if (!(wholeNumber(type, key) instanceof Long number)) {
+      if (!(wholeNumber(type) instanceof Long number)) {
         throw malformed(at, "elements of \"" + key + "\" below 2^63", "a larger one");
       }
       numbers[i] = number;
@@ -299,31 +287,29 @@ final class GgufReader {
   }
 
   /** Returns a {@code Long}, or a {@code BigInteger} for what only an unsigned 64 bits hold. */
-  private Number wholeNumber(int type, String key) {
-    String what = "the value of \"" + key + '"';
+  private Number wholeNumber(int type) {
     return switch (type) {
-      case 0 -> (long) (i8(what) & 0xff);
-      case 1 -> (long) i8(what);
-      case 2 -> (long) (i16(what) & 0xffff);
-      case 3 -> (long) i16(what);
-      case 4 -> Integer.toUnsignedLong(i32(what));
-      case 5 -> (long) i32(what);
-      case 11 -> i64(what);
+      case 0 -> (long) (i8() & 0xff);
+      case 1 -> (long) i8();
+      case 2 -> (long) (i16() & 0xffff);
+      case 3 -> (long) i16();
+      case 4 -> Integer.toUnsignedLong(i32());
+      case 5 -> (long) i32();
+      case 11 -> i64();
       default -> {
-        long value = i64(what);
+        long value = i64();
         yield value >= 0 ? (Number) value : new BigInteger(Long.toUnsignedString(value));
       }
     };
   }
 
-  private double realNumber(int type, String key) {
-    String what = "the value of \"" + key + '"';
-    return type == 6 ? Float.intBitsToFloat(i32(what)) : Double.longBitsToDouble(i64(what));
+  private double realNumber(int type) {
+    return type == 6 ? Float.intBitsToFloat(i32()) : Double.longBitsToDouble(i64());
   }
 
   private boolean flag(String key) {
     long at = position;
-    int value = i8("the value of \"" + key + '"');
+    int value = i8();
     if (value != 0 && value != 1) {
       throw malformed(at, "\"" + key + "\" to be 0 or 1", "" + (value & 0xff));
     }
@@ -342,12 +328,15 @@ final class GgufReader {
   /** Reads a text; invalid UTF-8, which some vocabularies in use contain, becomes U+FFFD. */
   private String string(String what, long longest) {
     long at = position;
-    long length = i64("the length of " + what);
-    if (length < 0 || length > longest || length > left()) {
+    long length = i64();
+    if (length < 0 || length > longest) {
       throw malformed(
           at,
-          what + " of at most " + Math.min(longest, left()) + " bytes",
+          what + " of at most " + longest + " bytes",
           "a length of " + Long.toUnsignedString(length));
+    }
+    if (length > left()) {
+      throw truncated("at least ", position + length);
     }
     byte[] text = bytes.asSlice(position, length).toArray(ValueLayout.JAVA_BYTE);
     position += length;
@@ -356,12 +345,12 @@ final class GgufReader {
 
   private long count(String what, long smallestBytes) {
     long at = position;
-    long count = i64("the number of " + what);
-    if (count < 0 || count > left() / smallestBytes) {
-      throw malformed(
-          at,
-          "at most " + left() / smallestBytes + ' ' + what + " in the rest of the file",
-          Long.toUnsignedString(count));
+    long count = i64();
+    if (count < 0 || count > MAX_COUNT) {
+      throw malformed(at, "at most " + MAX_COUNT + ' ' + what, Long.toUnsignedString(count));
+    }
+    if (count > left() / smallestBytes) {
+      throw truncated("at least ", position + count * smallestBytes);
     }
     return count;
   }
@@ -370,28 +359,25 @@ final class GgufReader {
     return bytes.byteSize() - position;
   }
 
-  private byte i8(String what) {
-    return bytes.get(ValueLayout.JAVA_BYTE, advance(1, what));
+  private byte i8() {
+    return bytes.get(ValueLayout.JAVA_BYTE, advance(1));
   }
 
-  private short i16(String what) {
-    return bytes.get(I16, advance(2, what));
+  private short i16() {
+    return bytes.get(I16, advance(2));
   }
 
-  private int i32(String what) {
-    return bytes.get(I32, advance(4, what));
+  private int i32() {
+    return bytes.get(I32, advance(4));
   }
 
-  private long i64(String what) {
-    return bytes.get(I64, advance(8, what));
+  private long i64() {
+    return bytes.get(I64, advance(8));
   }
 
-  private long advance(int size, String what) {
+  private long advance(int size) {
     if (size > left()) {
-      throw malformed(
-          position,
-          size + " bytes of " + what,
-          "the end of the file after " + left() + " (is it truncated?)");
+      throw truncated("at least ", position + size);
     }
     long at = position;
     position += size;
@@ -403,6 +389,10 @@ final class GgufReader {
         position - 4,
         "a type from 0 to 12 for \"" + key + '"',
         "type " + Integer.toUnsignedString(type));
+  }
+
+  private ModelFileException truncated(String atLeast, long wholeBytes) {
+    return new ModelFileException.Truncated(file, atLeast, wholeBytes, bytes.byteSize());
   }
 
   private ModelFileException malformed(long at, String expected, String found) {

@@ -68,7 +68,20 @@ public abstract sealed class ModelFileException extends RuntimeException {
     }
   }
 
-  /** The file is GGUF, but truncated, damaged, or contradicts itself. */
+  /** The file ends before all that it says it holds: a download or a copy that did not finish. */
+  public static final class Truncated extends ModelFileException {
+    private static final long serialVersionUID = 1L;
+
+    Truncated(Path file, String atLeast, long expected, long found) {
+      super(
+          file,
+          OptionalLong.empty(),
+          atLeast + expected + " bytes",
+          found + ": the file seems cut short; download or copy it again");
+    }
+  }
+
+  /** The file is GGUF, but damaged, or contradicts itself. */
   public static final class Malformed extends ModelFileException {
     private static final long serialVersionUID = 1L;
 

@@ -74,19 +74,20 @@ public final class SyntheticModel {
       within("dimension", dimension, 32, 1 << 16);
       within("hidden", hidden, 32, 1 << 18);
       within("heads", heads, 1, 1024);
-      within("kvHeads", kvHeads, 1, heads);
-      within("headDimension", headDimension, 2, 1024);
+      within("kv-heads", kvHeads, 1, heads);
+      within("head-dimension", headDimension, 2, 1024);
       within("vocabulary", vocabulary, SMALLEST_VOCABULARY, 1 << 20);
       within("context", context, 1, 1 << 24);
       if (!type.supported()) {
         throw new IllegalArgumentException(
-            "type " + type + "; supported are " + TensorType.supportedNames());
+            ("type is one of " + TensorType.supportedNames() + ", not " + type)
+                .toLowerCase(Locale.ROOT));
       }
       multiple("heads", heads, kvHeads);
-      multiple("headDimension", headDimension, 2);
+      multiple("head-dimension", headDimension, 2);
       multiple("dimension", dimension, type.blockElements());
       multiple("hidden", hidden, type.blockElements());
-      multiple("heads * headDimension", heads * headDimension, type.blockElements());
+      multiple("heads * head-dimension", heads * headDimension, type.blockElements());
     }
 
     /** Returns the model that is served when none is given: 4 million parameters. */

@@ -118,7 +118,7 @@ class SyntheticModelTest {
         .hasMessage("vocabulary must be 259 to 1048576, is 100");
     assertThatThrownBy(
             () -> new Spec(Architecture.LLAMA, 1, 32, 32, 1, 1, 32, 300, TensorType.Q6_K, 16))
-        .hasMessageStartingWith("type Q6_K; supported are F32, F16");
+        .hasMessageStartingWith("type is one of f32, f16, q4_0, q8_0, bf16, not q6_k");
   }
 
   @Test
