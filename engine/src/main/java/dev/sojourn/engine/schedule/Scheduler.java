@@ -55,6 +55,9 @@ import java.util.function.LongSupplier;
  * <p>Running turns rank by priority, then by arrival. The first can take pages from all others and
  * fits the pool alone, so there is always one that gets on.
  *
+ * <p>Longer than other classes because it is the one loop that a turn goes through; what could be
+ * told apart from it, admission, the shares of a step and the queue, is.
+ *
  * <p>Deterministic: what happens depends on the calls and the clock alone. Not thread-safe, but for
  * {@link #published}.
  */
