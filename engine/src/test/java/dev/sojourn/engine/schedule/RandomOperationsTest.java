@@ -445,7 +445,7 @@ class RandomOperationsTest {
         seen.see("fault " + plan.fault);
         switch (plan.fault) {
           case "empty", "too long" ->
-              assertThat(answer.fault()).isInstanceOf(Fault.InvalidRequest.class);
+              assertThat(answer.fault()).isInstanceOf(Fault.PromptTooLong.class);
           default -> assertThat(code(answer.fault())).isEqualTo(plan.fault);
         }
       }
