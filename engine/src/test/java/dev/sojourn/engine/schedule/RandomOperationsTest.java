@@ -444,8 +444,8 @@ class RandomOperationsTest {
       } else if (plan.fault != null) {
         seen.see("fault " + plan.fault);
         switch (plan.fault) {
-          case "empty", "too long" ->
-              assertThat(answer.fault()).isInstanceOf(Fault.PromptTooLong.class);
+          case "empty" -> assertThat(answer.fault()).isInstanceOf(Fault.InvalidRequest.class);
+          case "too long" -> assertThat(answer.fault()).isInstanceOf(Fault.PromptTooLong.class);
           default -> assertThat(code(answer.fault())).isEqualTo(plan.fault);
         }
       }
