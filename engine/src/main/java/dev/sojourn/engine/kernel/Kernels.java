@@ -94,12 +94,14 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
 
   /**
    * Adds a page's values to one query's result: {@code out[outAt + d] = out[outAt + d] * scale +
-   * sum of weights[weightsAt + t] * v[t * headDim + d]} over the {@code valid} tokens, in order.
+   * sum of weights[weightsAt + t] * v[t * headDim + d]} over the tokens from {@code first} to
+   * before {@code end}, in order.
    */
   void accumulate(
       float[] weights,
       int weightsAt,
-      int valid,
+      int first,
+      int end,
       float scale,
       MemorySegment values,
       long valuesAt,
@@ -120,17 +122,18 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
    * Takes one query's scores {@code 16 j ..} of a page into its running softmax: replaces them by
    * weights relative to the new maximum, and updates {@code max[j]} and {@code sum[j]}.
    *
-   * @param valid how many of the page's tokens there are for this query; the others weigh 0
+   * @param first the first of the page's tokens that the query sees; the others weigh 0
+   * @param end after the last that it sees; more than {@code first}
    * @return what earlier results must be multiplied with, since the maximum moved
    */
-  default float weigh(float[] scores, int j, int valid, float[] max, float[] sum) {
+  default float weigh(float[] scores, int j, int first, int end, float[] max, float[] sum) {
     int at = j * LANES;
     float greatest = max[j];
-    for (int lane = 0; lane < valid; lane++) {
+    for (int lane = 0; lane < LANES; lane++) {
+      if (lane < first || lane >= end) {
+        scores[at + lane] = Float.NEGATIVE_INFINITY; // weighs 0; what was there may be NaN
+      }
       greatest = Math.max(greatest, scores[at + lane]);
-    }
-    for (int lane = valid; lane < LANES; lane++) {
-      scores[at + lane] = Float.NEGATIVE_INFINITY; // weighs 0; what was there may be NaN
     }
     exp(scores, at, greatest, 1, scores, at, LANES);
     float scale = Exp.exp(max[j] - greatest);

@@ -73,7 +73,8 @@ final class ScalarKernels implements Kernels {
   public void accumulate(
       float[] weights,
       int weightsAt,
-      int valid,
+      int first,
+      int end,
       float scale,
       MemorySegment values,
       long valuesAt,
@@ -82,7 +83,7 @@ final class ScalarKernels implements Kernels {
       int outAt) {
     for (int d = 0; d < headDim; d++) {
       float sum = out[outAt + d] * scale;
-      for (int t = 0; t < valid; t++) {
+      for (int t = first; t < end; t++) {
         sum = Math.fma(floatAt(values, valuesAt, t * headDim + d), weights[weightsAt + t], sum);
       }
       out[outAt + d] = sum;

@@ -123,7 +123,8 @@ final class VectorKernels implements Kernels {
   public void accumulate(
       float[] weights,
       int weightsAt,
-      int valid,
+      int first,
+      int end,
       float scale,
       MemorySegment values,
       long valuesAt,
@@ -133,7 +134,7 @@ final class VectorKernels implements Kernels {
     int d = 0;
     for (; d <= headDim - L; d += L) {
       FloatVector sum = FloatVector.fromArray(F, out, outAt + d).mul(scale);
-      for (int t = 0; t < valid; t++) {
+      for (int t = first; t < end; t++) {
         FloatVector v =
             FloatVector.fromMemorySegment(
                 F, values, valuesAt + (t * headDim + d) * 4L, LITTLE_ENDIAN);
@@ -143,7 +144,7 @@ final class VectorKernels implements Kernels {
     }
     for (; d < headDim; d++) {
       float sum = out[outAt + d] * scale;
-      for (int t = 0; t < valid; t++) {
+      for (int t = first; t < end; t++) {
         sum =
             Math.fma(
                 ScalarKernels.floatAt(values, valuesAt, t * headDim + d),

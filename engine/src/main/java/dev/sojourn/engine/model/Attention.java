@@ -31,6 +31,7 @@ final class Attention {
   /**
    * Computes rows {@code first} to {@code end}, all of one slice.
    *
+   * @param window how many positions a query sees, its own included; 0: all up to its own
    * @param queries rotated and scaled, {@code stride} floats from row to row
    * @param out the same layout
    */
@@ -42,6 +43,7 @@ final class Attention {
       KvCache kv,
       int layer,
       int kvHead,
+      int window,
       float[] queries,
       float[] out,
       int stride,
@@ -56,18 +58,26 @@ final class Attention {
     }
     int firstPosition = rows.position[first];
     int lastPosition = rows.position[end - 1];
-    for (int start = 0; start <= lastPosition; start += SLOTS) {
+    int reach = window == 0 ? lastPosition + 1 : window;
+    int firstSeen = Math.max(0, firstPosition - reach + 1);
+    for (int start = firstSeen / SLOTS * SLOTS; start <= lastPosition; start += SLOTS) {
       int page = batch.page(rows.slice[first], start);
       MemorySegment memory = kv.read(page, layer, kvHead, kernels, scratch.page);
       long keys = kv.readAt(page, layer, kvHead);
       long values = keys + (long) SLOTS * headDim * Float.BYTES;
-      int from = Math.max(0, start - firstPosition) * group; // rows before it do not see the page
-      kernels.scores(queries, scratch.at, from, count, headDim, memory, keys, scratch.scores);
-      for (int j = from; j < count; j++) {
-        int valid = Math.min(SLOTS, firstPosition + j / group - start + 1);
-        float scale = kernels.weigh(scratch.scores, j, valid, scratch.max, scratch.sum);
+      // Rows before these do not see the page yet, and rows after them do not any more.
+      int from = Math.max(0, start - firstPosition) * group;
+      int to = Math.min(count, (start + SLOTS - 1 + reach - firstPosition) * group);
+      kernels.scores(queries, scratch.at, from, to, headDim, memory, keys, scratch.scores);
+      for (int j = from; j < to; j++) {
+        int after = firstPosition + j / group - start + 1;
+        int seen = Math.max(0, after - reach);
+        int last = Math.min(SLOTS, after);
+        float scale = kernels.weigh(scratch.scores, j, seen, last, scratch.max, scratch.sum);
+        int weights = j * SLOTS;
+        int at = scratch.at[j];
         kernels.accumulate(
-            scratch.scores, j * SLOTS, valid, scale, memory, values, headDim, out, scratch.at[j]);
+            scratch.scores, weights, seen, last, scale, memory, values, headDim, out, at);
       }
     }
     for (int j = 0; j < count; j++) {

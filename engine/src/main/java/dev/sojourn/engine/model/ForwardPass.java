@@ -164,6 +164,7 @@ final class ForwardPass {
               kv,
               layer,
               unit % h.kvHeads(),
+              0,
               w.query,
               w.attended,
               strides.query(),

@@ -45,8 +45,8 @@ class KernelsAllocationTest {
           "attention",
           () -> {
             kernels.scores(q, at, 0, 5, headDim, page, 0, scores);
-            float scale = kernels.weigh(scores, 3, 11, max, sum);
-            kernels.accumulate(scores, 48, 11, scale, page, 4L * 16 * headDim, headDim, out, 0);
+            float scale = kernels.weigh(scores, 3, 2, 11, max, sum);
+            kernels.accumulate(scores, 48, 2, 11, scale, page, 4L * 16 * headDim, headDim, out, 0);
           });
       Allocation.assertCeases(
           "widening",

@@ -262,10 +262,11 @@ class KernelsTest {
         long values = keys + 2L * pageFloats;
         int tokens = page == pages - 1 ? valid : Kernels.LANES;
         kernels.scores(q, at, 0, queries, headDim, memory, keys, scores);
+        int first = page == 0 ? valid - 1 : 0; // a window begins where it will
         for (int j = 0; j < queries; j++) {
-          float scale = kernels.weigh(scores, j, tokens, max, sum);
+          float scale = kernels.weigh(scores, j, first, tokens, max, sum);
           kernels.accumulate(
-              scores, j * Kernels.LANES, tokens, scale, memory, values, headDim, out, at[j]);
+              scores, j * Kernels.LANES, first, tokens, scale, memory, values, headDim, out, at[j]);
         }
       }
     }
