@@ -5,8 +5,7 @@ import dev.sojourn.engine.model.LoadOptions;
 import dev.sojourn.engine.model.LoadedModel;
 import dev.sojourn.engine.model.ModelRunner;
 import dev.sojourn.engine.model.NotEnoughMemoryException;
-import dev.sojourn.engine.weights.GgufFile;
-import dev.sojourn.engine.weights.GgufVocabulary;
+import dev.sojourn.engine.weights.ModelFile;
 import dev.sojourn.engine.weights.Progress;
 import dev.sojourn.server.ServedModel;
 import java.io.IOException;
@@ -52,7 +51,7 @@ final class LocalModel implements AutoCloseable {
             .modelName()
             .or(() -> options.model().map(LocalModel::nameOf))
             .orElse(SyntheticCache.NAME);
-    try (GgufFile file = GgufFile.open(path)) {
+    try (ModelFile file = ModelFile.open(path)) {
       LoadOptions how = loadOptions(options);
       int pages = pages(options, LoadedModel.kvBytesPerPage(file, how));
       LoadedModel.checkMemory(file, how, options.ranks(), pages);
@@ -68,11 +67,7 @@ final class LocalModel implements AutoCloseable {
         }
         ServedModel served =
             new ServedModel(
-                id,
-                installed(path),
-                GgufVocabulary.of(file),
-                file.chatTemplate().orElse(""),
-                runners);
+                id, installed(path), file.vocabulary(), file.chatTemplate().orElse(""), runners);
         ready = true;
         return new LocalModel(loaded, served, pages * BlockHasher.BLOCK);
       } finally {

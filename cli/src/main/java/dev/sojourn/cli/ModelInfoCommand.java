@@ -1,6 +1,6 @@
 package dev.sojourn.cli;
 
-import dev.sojourn.engine.weights.GgufFile;
+import dev.sojourn.engine.weights.ModelFile;
 import dev.sojourn.engine.weights.ModelInfo;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -31,7 +31,7 @@ final class ModelInfoCommand extends HelpOption implements Runnable {
   @Override
   public void run() {
     ModelInfo info;
-    try (GgufFile opened = GgufFile.open(file)) {
+    try (ModelFile opened = ModelFile.open(file)) {
       info = ModelInfo.of(opened);
     }
     Output output = new Output(spec.commandLine().getOut());
@@ -43,7 +43,7 @@ final class ModelInfoCommand extends HelpOption implements Runnable {
   }
 
   private static void print(ModelInfo info, Output output) {
-    output.line(info.file() + ": GGUF version " + info.version() + ", " + megabytes(info.bytes()));
+    output.line(info.file() + ": " + info.format() + ", " + megabytes(info.bytes()));
     info.name().ifPresent(name -> output.line("name          " + name));
     output.line("architecture  " + info.architecture().orElse("not said"));
     output.line("parameters    " + String.format(Locale.ROOT, "%,d", info.parameters()));
@@ -96,7 +96,7 @@ final class ModelInfoCommand extends HelpOption implements Runnable {
     Map<String, Object> facts = new LinkedHashMap<>();
     facts.put("file", info.file().toString());
     facts.put("bytes", info.bytes());
-    facts.put("gguf_version", info.version());
+    facts.put("format", info.format());
     info.architecture().ifPresent(value -> facts.put("architecture", value));
     info.name().ifPresent(value -> facts.put("name", value));
     facts.put("parameters", info.parameters());

@@ -2,8 +2,7 @@ package dev.sojourn.server;
 
 import dev.sojourn.engine.model.LoadedModel;
 import dev.sojourn.engine.model.ModelRunner;
-import dev.sojourn.engine.weights.GgufFile;
-import dev.sojourn.engine.weights.GgufVocabulary;
+import dev.sojourn.engine.weights.ModelFile;
 import dev.sojourn.server.openai.ModelCard;
 import dev.sojourn.text.Vocabulary;
 import java.time.Instant;
@@ -46,14 +45,14 @@ public record ServedModel(
    * @param pages KV pages of each rank
    */
   public static ServedModel of(
-      String id, Instant created, GgufFile file, LoadedModel loaded, int ranks, int pages) {
+      String id, Instant created, ModelFile file, LoadedModel loaded, int ranks, int pages) {
     List<ModelRunner> runners = new ArrayList<>();
     try {
       for (int rank = 0; rank < ranks; rank++) {
         runners.add(loaded.newRunner(pages));
       }
       return new ServedModel(
-          id, created, GgufVocabulary.of(file), file.chatTemplate().orElse(""), runners);
+          id, created, file.vocabulary(), file.chatTemplate().orElse(""), runners);
     } catch (RuntimeException | Error e) {
       runners.forEach(ModelRunner::close);
       throw e;

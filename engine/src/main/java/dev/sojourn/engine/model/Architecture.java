@@ -1,12 +1,12 @@
 package dev.sojourn.engine.model;
 
-import dev.sojourn.engine.weights.GgufFile;
+import dev.sojourn.engine.weights.ModelFile;
 
 /** What tells a family of models from others: which tensors a layer has, and what is rotated. */
 sealed interface Architecture permits Llama, Qwen2, Qwen3 {
 
   /** Returns the architecture that a file names. */
-  static Architecture of(GgufFile file) {
+  static Architecture of(ModelFile file) {
     return switch (file.architecture()) {
       case "llama" -> new Llama();
       case "qwen2" -> new Qwen2();

@@ -1,7 +1,7 @@
 package dev.sojourn.engine.model;
 
-import dev.sojourn.engine.weights.GgufFile;
-import dev.sojourn.engine.weights.GgufMetadata;
+import dev.sojourn.engine.weights.ModelFile;
+import dev.sojourn.engine.weights.ModelMetadata;
 import java.util.OptionalInt;
 
 /**
@@ -34,8 +34,8 @@ record Hyperparameters(
    * @param wanted the context length asked for; beyond the model's own it implies YaRN
    * @throws dev.sojourn.engine.weights.ModelFileException if one is missing or makes no sense
    */
-  static Hyperparameters read(GgufFile file, OptionalInt wanted) {
-    GgufMetadata metadata = file.metadata();
+  static Hyperparameters read(ModelFile file, OptionalInt wanted) {
+    ModelMetadata metadata = file.metadata();
     String prefix = file.architecture() + ".";
     String headsKey = prefix + "attention.head_count";
     String kvHeadsKey = prefix + "attention.head_count_kv";

@@ -3,7 +3,7 @@ package dev.sojourn.engine.model;
 import dev.sojourn.core.BlockHasher;
 import dev.sojourn.engine.kernel.ComputePool;
 import dev.sojourn.engine.kernel.Kernels;
-import dev.sojourn.engine.weights.GgufFile;
+import dev.sojourn.engine.weights.ModelFile;
 import dev.sojourn.engine.weights.Progress;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
@@ -39,7 +39,7 @@ public final class LoadedModel implements AutoCloseable {
    *
    * @throws dev.sojourn.engine.weights.ModelFileException if the file does not say
    */
-  public static long kvBytesPerPage(GgufFile file, LoadOptions options) {
+  public static long kvBytesPerPage(ModelFile file, LoadOptions options) {
     Hyperparameters h = Hyperparameters.read(file, options.contextLength());
     return KvCache.pageBytes(options.kvType(), h.layers(), h.kvHeads(), h.headDim());
   }
@@ -51,7 +51,7 @@ public final class LoadedModel implements AutoCloseable {
    * @param pages of each rank
    * @throws NotEnoughMemoryException if they do not fit
    */
-  public static void checkMemory(GgufFile file, LoadOptions options, int ranks, int pages) {
+  public static void checkMemory(ModelFile file, LoadOptions options, int ranks, int pages) {
     long page = kvBytesPerPage(file, options);
     long kv = Math.multiplyExact(Math.multiplyExact((long) ranks, pages), page);
     NotEnoughMemoryException.check(
@@ -65,7 +65,7 @@ public final class LoadedModel implements AutoCloseable {
         "a token's KV takes " + page / BlockHasher.BLOCK + " bytes: ask for fewer");
   }
 
-  private static long tensorBytes(GgufFile file) {
+  private static long tensorBytes(ModelFile file) {
     return file.tensors().stream().mapToLong(tensor -> tensor.data().byteSize()).sum();
   }
 
@@ -76,7 +76,7 @@ public final class LoadedModel implements AutoCloseable {
    * @throws NotEnoughMemoryException if the weights do not fit
    * @throws UnsupportedOperationException if the machine has no FMA instructions
    */
-  public static LoadedModel load(GgufFile file, LoadOptions options, Progress progress) {
+  public static LoadedModel load(ModelFile file, LoadOptions options, Progress progress) {
     Kernels kernels = Kernels.best();
     Architecture architecture = Architecture.of(file);
     Hyperparameters h = Hyperparameters.read(file, options.contextLength());

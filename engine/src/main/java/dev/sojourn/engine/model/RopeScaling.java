@@ -1,6 +1,6 @@
 package dev.sojourn.engine.model;
 
-import dev.sojourn.engine.weights.GgufMetadata;
+import dev.sojourn.engine.weights.ModelMetadata;
 
 /**
  * How positions beyond those a model was trained on are brought into its range.
@@ -25,7 +25,7 @@ record RopeScaling(float factor, boolean yarn, int originalContext, float attent
    * @param own the file's context length
    * @param context the one to serve
    */
-  static RopeScaling read(GgufMetadata metadata, String prefix, int own, int context) {
+  static RopeScaling read(ModelMetadata metadata, String prefix, int own, int context) {
     String typeKey = prefix + "rope.scaling.type";
     String factorKey = prefix + "rope.scaling.factor";
     String type = metadata.findString(typeKey).orElse("none");

@@ -3,8 +3,8 @@ package dev.sojourn.engine.model;
 import dev.sojourn.engine.kernel.ComputePool;
 import dev.sojourn.engine.kernel.PackedMatrix;
 import dev.sojourn.engine.kernel.WeightType;
-import dev.sojourn.engine.weights.GgufFile;
-import dev.sojourn.engine.weights.GgufTensor;
+import dev.sojourn.engine.weights.ModelFile;
+import dev.sojourn.engine.weights.ModelTensor;
 import dev.sojourn.engine.weights.Progress;
 import java.lang.foreign.Arena;
 
@@ -16,7 +16,7 @@ final class Tensors {
 
   private static final float[] NONE = {};
 
-  private final GgufFile file;
+  private final ModelFile file;
   private final Arena arena;
   private final ComputePool pool;
   private final Progress progress;
@@ -27,7 +27,11 @@ final class Tensors {
   private long packedBytes;
 
   Tensors(
-      GgufFile file, Hyperparameters parameters, Arena arena, ComputePool pool, Progress progress) {
+      ModelFile file,
+      Hyperparameters parameters,
+      Arena arena,
+      ComputePool pool,
+      Progress progress) {
     this.file = file;
     this.arena = arena;
     this.pool = pool;
@@ -42,7 +46,7 @@ final class Tensors {
 
   /** Returns how many rows a matrix has; 1 if it is not there. */
   int rows(String name) {
-    for (GgufTensor tensor : file.tensors()) {
+    for (ModelTensor tensor : file.tensors()) {
       if (tensor.name().equals(name)) {
         if (tensor.rows() > Hyperparameters.MOST) {
           throw file.wrong(
@@ -66,7 +70,7 @@ final class Tensors {
   }
 
   private PackedMatrix matrix(String name, int rows, int columns) {
-    GgufTensor tensor = file.tensor(name, columns, rows);
+    ModelTensor tensor = file.tensor(name, columns, rows);
     WeightType type =
         switch (tensor.type()) {
           case F32 -> WeightType.F32;
@@ -93,7 +97,7 @@ final class Tensors {
   }
 
   private float[] vector(String name, int length) {
-    GgufTensor tensor = file.tensor(name, length);
+    ModelTensor tensor = file.tensor(name, length);
     count(tensor);
     return tensor.toFloats();
   }
@@ -103,7 +107,7 @@ final class Tensors {
     return file.has(name) ? vector(name, length) : NONE;
   }
 
-  private void count(GgufTensor tensor) {
+  private void count(ModelTensor tensor) {
     parameters += tensor.elements();
     doneBytes += tensor.data().byteSize();
     progress.at("loading " + file.path().getFileName(), doneBytes, totalBytes);

@@ -49,7 +49,7 @@ final class GgufReader {
       ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   /** What the header says. */
-  record Header(int version, GgufMetadata metadata, List<GgufTensor> tensors) {}
+  record Header(int version, ModelMetadata metadata, List<ModelTensor> tensors) {}
 
   /** A row of the tensor table; {@code entryOffset} is where it stands. */
   private record TableRow(
@@ -81,16 +81,16 @@ final class GgufReader {
     int version = version();
     long tensorCount = count("tensors", MIN_TENSOR_BYTES);
     long entryCount = count("metadata entries", MIN_ENTRY_BYTES);
-    Map<String, GgufMetadata.Entry> entries = new LinkedHashMap<>();
+    Map<String, ModelMetadata.Entry> entries = new LinkedHashMap<>();
     for (long i = 0; i < entryCount; i++) {
       long at = position;
       String key = name("a metadata key");
       Object value = value(i32(), key);
-      if (entries.put(key, new GgufMetadata.Entry(value, at)) != null) {
+      if (entries.put(key, new ModelMetadata.Entry(value, at)) != null) {
         throw malformed(at, "each metadata key once", "\"" + key + "\" again");
       }
     }
-    GgufMetadata metadata = new GgufMetadata(file, entries);
+    ModelMetadata metadata = new ModelMetadata(file, entries);
     return new Header(version, metadata, tensors(tensorCount, alignment(metadata)));
   }
 
@@ -106,7 +106,7 @@ final class GgufReader {
     return version;
   }
 
-  private static long alignment(GgufMetadata metadata) {
+  private static long alignment(ModelMetadata metadata) {
     String key = "general.alignment";
     int alignment = metadata.findInteger(key, 1, (int) MAX_ALIGNMENT).orElse(DEFAULT_ALIGNMENT);
     if (Integer.bitCount(alignment) != 1) {
@@ -115,7 +115,7 @@ final class GgufReader {
     return alignment;
   }
 
-  private List<GgufTensor> tensors(long count, long alignment) {
+  private List<ModelTensor> tensors(long count, long alignment) {
     List<TableRow> table = new ArrayList<>((int) count);
     Set<String> names = new HashSet<>();
     for (long i = 0; i < count; i++) {
@@ -136,7 +136,7 @@ final class GgufReader {
     return table.stream()
         .map(row -> {
           long start = dataStart + row.relativeOffset();
-          return new GgufTensor(
+          return new ModelTensor(
               row.name(), row.type(), row.dimensions(), start, bytes.asSlice(start, row.bytes()));
         })
         .toList();

@@ -62,7 +62,7 @@ public final class GgufVocabulary {
           TokenType.BYTE);
 
   private final GgufFile file;
-  private final GgufMetadata metadata;
+  private final ModelMetadata metadata;
   private final List<String> tokens;
 
   private GgufVocabulary(GgufFile file) {
@@ -122,7 +122,7 @@ public final class GgufVocabulary {
 
   /** A logit without a token, or a token without an embedding, would be met only while serving. */
   private void checkEmbedding() {
-    for (GgufTensor tensor : file.tensors()) {
+    for (ModelTensor tensor : file.tensors()) {
       if (tensor.name().equals("token_embd.weight") && tensor.rows() != tokens.size()) {
         throw metadata.wrong(
             TOKENS,

@@ -15,7 +15,7 @@ import java.util.stream.Stream;
  *
  * @param file where it is
  * @param bytes the file's size
- * @param version of GGUF
+ * @param format its name, for a person
  * @param architecture {@code general.architecture}
  * @param name {@code general.name}
  * @param parameters numbers in all tensors
@@ -36,7 +36,7 @@ import java.util.stream.Stream;
 public record ModelInfo(
     Path file,
     long bytes,
-    int version,
+    String format,
     Optional<String> architecture,
     Optional<String> name,
     long parameters,
@@ -68,12 +68,12 @@ public record ModelInfo(
   }
 
   /** Reads it from an open file. */
-  public static ModelInfo of(GgufFile file) {
-    GgufMetadata metadata = file.metadata();
+  public static ModelInfo of(ModelFile file) {
+    ModelMetadata metadata = file.metadata();
     Optional<String> architecture = metadata.findString("general.architecture");
     String key = architecture.orElse("") + '.';
     Map<TensorType, Share> types = new EnumMap<>(TensorType.class);
-    for (GgufTensor tensor : file.tensors()) {
+    for (ModelTensor tensor : file.tensors()) {
       types.merge(tensor.type(), new Share(1, tensor.data().byteSize()), Share::plus);
     }
     OptionalInt heads = count(metadata, key + "attention.head_count");
@@ -81,10 +81,10 @@ public record ModelInfo(
     return new ModelInfo(
         file.path(),
         file.size(),
-        file.version(),
+        file.format(),
         architecture,
         metadata.findString("general.name"),
-        file.tensors().stream().mapToLong(GgufTensor::elements).sum(),
+        file.tensors().stream().mapToLong(ModelTensor::elements).sum(),
         file.tensors().size(),
         types,
         count(metadata, key + "block_count"),
@@ -104,7 +104,7 @@ public record ModelInfo(
         types.keySet().stream().filter(type -> !type.supported()).toList());
   }
 
-  private static OptionalInt count(GgufMetadata metadata, String key) {
+  private static OptionalInt count(ModelMetadata metadata, String key) {
     return metadata.findInteger(key, 0, Integer.MAX_VALUE);
   }
 

@@ -3,7 +3,7 @@ package dev.sojourn.engine.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.sojourn.engine.weights.GgufTensor;
+import dev.sojourn.engine.weights.ModelTensor;
 import dev.sojourn.engine.weights.TensorType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -115,7 +115,7 @@ class KernelsTest {
       PackedMatrix matrix, WeightType type, MemorySegment source) {
     List<Long> dimensions = List.of((long) matrix.columns(), (long) matrix.rows());
     TensorType fileType = TensorType.valueOf(type.name());
-    float[] expected = new GgufTensor("w", fileType, dimensions, 0, source).toFloats();
+    float[] expected = new ModelTensor("w", fileType, dimensions, 0, source).toFloats();
     float[] actual = new float[expected.length];
     for (int row = 0; row < matrix.rows(); row++) {
       matrix.row(row, actual, row * matrix.columns());

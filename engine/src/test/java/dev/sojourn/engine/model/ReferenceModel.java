@@ -1,7 +1,7 @@
 package dev.sojourn.engine.model;
 
 import dev.sojourn.engine.weights.GgufFile;
-import dev.sojourn.engine.weights.GgufTensor;
+import dev.sojourn.engine.weights.ModelTensor;
 import java.util.Arrays;
 
 /**
@@ -144,7 +144,7 @@ final class ReferenceModel {
     return file.tensors().stream()
         .filter(tensor -> tensor.name().equals(name))
         .findFirst()
-        .map(GgufTensor::toFloats)
+        .map(ModelTensor::toFloats)
         .orElseThrow();
   }
 }

@@ -39,7 +39,7 @@ class GgufFileTest {
             .tensor("v", TensorType.F32, (row, into) -> into[1] = 9, 2);
     writer.write(path, Progress.NONE);
     try (GgufFile file = GgufFile.open(path)) {
-      GgufMetadata metadata = file.metadata();
+      ModelMetadata metadata = file.metadata();
       assertThat(file.size()).isEqualTo(writer.bytes());
       assertThat(file.version()).isEqualTo(3);
       assertThat(file.architecture()).isEqualTo("llama");
@@ -52,7 +52,7 @@ class GgufFileTest {
       assertThat(metadata.findIntegers("wholes").orElseThrow()).containsExactly(3, -1, 2);
       assertThat(metadata.findReals("reals").orElseThrow()).containsExactly(0.5, -2);
       assertThat(metadata.findString("absent")).isEmpty();
-      assertThat(file.tensors()).extracting(GgufTensor::name).containsExactly("m", "v");
+      assertThat(file.tensors()).extracting(ModelTensor::name).containsExactly("m", "v");
       assertThat(file.tensor("m", 4, 3).toFloats())
           .containsExactly(0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0);
       assertThat(file.tensor("v", 2).toFloats()).containsExactly(0, 9);
@@ -88,7 +88,7 @@ class GgufFileTest {
           default -> 1 / 8.0;
         };
     try (GgufFile file = GgufFile.open(path)) {
-      GgufTensor tensor = file.tensor("t", 64, 5);
+      ModelTensor tensor = file.tensor("t", 64, 5);
       float[] found = tensor.toFloats();
       assertThat(tensor.rows()).isEqualTo(5);
       assertThat(tensor.data().byteSize()).isEqualTo(5 * tensor.rowBytes());

@@ -60,7 +60,7 @@ class GgufFuzzTest {
     try (GgufFile file = GgufFile.open(path)) {
       ModelInfo.of(file);
       file.metadata().keys().forEach(file.metadata()::describe);
-      for (GgufTensor tensor : file.tensors()) {
+      for (ModelTensor tensor : file.tensors()) {
         if (tensor.type().supported()) {
           tensor.toFloats();
         }

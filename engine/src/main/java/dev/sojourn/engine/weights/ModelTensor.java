@@ -5,7 +5,7 @@ import java.util.List;
 
 /**
  * A tensor of a model file: its numbers as they are stored, mapped from disk. Immutable and safe
- * for use by any thread while its {@link GgufFile} is open.
+ * for use by any thread while its {@link ModelFile} is open.
  *
  * @param name as in the file ({@code blk.0.attn_q.weight})
  * @param type how the numbers are stored
@@ -13,10 +13,10 @@ import java.util.List;
  * @param offset of the first byte in the file
  * @param data little-endian, read-only, exactly the tensor's bytes
  */
-public record GgufTensor(
+public record ModelTensor(
     String name, TensorType type, List<Long> dimensions, long offset, MemorySegment data) {
 
-  public GgufTensor {
+  public ModelTensor {
     dimensions = List.copyOf(dimensions);
   }
 

@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Immutable and safe for use by any thread, also after the file is closed.
  */
-public final class GgufMetadata {
+public final class ModelMetadata {
 
   /**
    * A value and where its key begins.
@@ -32,7 +32,7 @@ public final class GgufMetadata {
   private final Path file;
   private final Map<String, Entry> entries;
 
-  GgufMetadata(Path file, Map<String, Entry> entries) {
+  ModelMetadata(Path file, Map<String, Entry> entries) {
     this.file = file;
     this.entries = Collections.unmodifiableMap(new LinkedHashMap<>(entries));
   }

@@ -1,0 +1,160 @@
+package dev.sojourn.engine.weights;
+
+import dev.sojourn.text.Vocabulary;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileChannel.MapMode;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * An open model: its metadata and vocabulary, and its tensors mapped from disk. Whatever the
+ * format, keys and tensors have GGUF's names, and messages the file's own.
+ *
+ * <p>Opening reads and checks all headers and touches no tensor. The files must not shrink while
+ * they are open: the mapping then has nothing behind it. Safe for use by any thread; {@link #close}
+ * ends the life of all tensor data and must not run while another thread reads it.
+ */
+public abstract sealed class ModelFile implements AutoCloseable permits GgufFile {
+
+  private final Path path;
+  private final Arena arena;
+  private final ModelMetadata metadata;
+  private final List<ModelTensor> tensors;
+  private final Map<String, ModelTensor> byName = new HashMap<>();
+
+  /** Creates it; {@code arena} holds the tensors and ends with it. */
+  ModelFile(Path path, Arena arena, ModelMetadata metadata, List<ModelTensor> tensors) {
+    this.path = path;
+    this.arena = arena;
+    this.metadata = metadata;
+    this.tensors = List.copyOf(tensors);
+    tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
+  }
+
+  /**
+   * Opens a model of any format.
+   *
+   * @throws ModelFileException if it cannot be read, is of no known format, or is damaged
+   */
+  public static ModelFile open(Path path) {
+    return GgufFile.open(path);
+  }
+
+  /** Maps a whole file, read-only. */
+  static MemorySegment map(Path path, Arena arena) {
+    if (Files.isDirectory(path)) {
+      throw new ModelFileException.Unreadable(path, "a directory");
+    }
+    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+      return channel.map(MapMode.READ_ONLY, 0, channel.size(), arena);
+    } catch (NoSuchFileException e) {
+      throw new ModelFileException.Unreadable(path, "no such file");
+    } catch (AccessDeniedException e) {
+      throw new ModelFileException.Unreadable(path, "no permission to read it");
+    } catch (IOException e) {
+      throw new ModelFileException.Unreadable(path, String.valueOf(e.getMessage()));
+    }
+  }
+
+  /** Returns where the model is. */
+  public final Path path() {
+    return path;
+  }
+
+  /** Returns the bytes of its files. */
+  public abstract long size();
+
+  /** Returns the name of the format, for a person ({@code "GGUF version 3"}). */
+  public abstract String format();
+
+  /** Returns the model's vocabulary. */
+  public abstract Vocabulary vocabulary();
+
+  /** Returns the model's chat template, in Jinja, if it has one. */
+  public abstract Optional<String> chatTemplate();
+
+  /** Returns the key-values. */
+  public final ModelMetadata metadata() {
+    return metadata;
+  }
+
+  /** Returns all tensors in the order of the file, also of types that are not supported. */
+  public final List<ModelTensor> tensors() {
+    return tensors;
+  }
+
+  /** Returns {@code general.architecture}: which model this is, and how its keys begin. */
+  public final String architecture() {
+    return metadata.string("general.architecture");
+  }
+
+  /** Returns whether there is a tensor of this name. */
+  public final boolean has(String name) {
+    return byName.containsKey(name);
+  }
+
+  /**
+   * Returns a tensor to compute with.
+   *
+   * @param dimensions what its shape must be, GGUF's order (length of a row first)
+   * @throws ModelFileException if there is none, its shape is another, or its type is not supported
+   */
+  public final ModelTensor tensor(String name, long... dimensions) {
+    return findTensor(name, dimensions)
+        .orElseThrow(() ->
+            new ModelFileException.Malformed(
+                path,
+                "tensor \"" + name + "\" with dimensions " + Arrays.toString(dimensions),
+                "no such tensor"));
+  }
+
+  /** Returns a tensor to compute with, checked as {@link #tensor} does, if there is one. */
+  public final Optional<ModelTensor> findTensor(String name, long... dimensions) {
+    ModelTensor tensor = byName.get(name);
+    if (tensor == null) {
+      return Optional.empty();
+    }
+    List<Long> expected = Arrays.stream(dimensions).boxed().toList();
+    if (!tensor.dimensions().equals(expected)) {
+      throw new ModelFileException.Malformed(
+          path,
+          tensor.offset(),
+          "tensor \"" + name + "\" with dimensions " + expected,
+          tensor.dimensions().toString());
+    }
+    if (!tensor.type().supported()) {
+      throw new ModelFileException.Unsupported(
+          path,
+          OptionalLong.of(tensor.offset()),
+          "tensor \"" + name + "\" of a supported type (" + TensorType.supportedNames() + ")",
+          "type " + tensor.type());
+    }
+    return Optional.of(tensor);
+  }
+
+  /** Returns what to throw where the numbers of a tensor make no sense. */
+  public final ModelFileException wrong(ModelTensor tensor, String expected, String found) {
+    return new ModelFileException.Malformed(
+        path, tensor.offset(), "tensor \"" + tensor.name() + "\" to have " + expected, found);
+  }
+
+  /** Unmaps the files. Tensor data may not be touched after; metadata may. */
+  @Override
+  public final void close() {
+    if (arena.scope().isAlive()) {
+      arena.close();
+    }
+  }
+}
