@@ -3,12 +3,11 @@ package dev.sojourn.engine.weights;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 
 /**
- * Turns floats into stored numbers and back, one row or tensor at a time, as GGML's reference code
- * does: {@code Q8_0} is a half-precision scale and 32 signed bytes, {@code Q4_0} a scale and 32
- * nibbles with an offset of 8, the low nibbles first. A decoded number is {@code d * q}, rounded
- * once. The same bits on every machine.
+ * Turns floats into stored numbers and back, one row or tensor at a time: plain types here, blocks
+ * by {@link QuantBlock} and {@link Quantizer}. The same bits on every machine.
  */
 final class TensorCodec {
 
@@ -17,83 +16,60 @@ final class TensorCodec {
   private static final ValueLayout.OfShort I16 =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
-  private static final int BLOCK = 32;
-
   private TensorCodec() {}
 
   /** Stores {@code numbers}, whole blocks of them, at the start of {@code into}. */
   static void encode(TensorType type, float[] numbers, MemorySegment into) {
-    for (int i = 0; i < numbers.length; i += type.blockElements()) {
-      long at = (long) (i / type.blockElements()) * type.blockBytes();
-      switch (type) {
-        case F32 -> into.set(F32, at, numbers[i]);
-        case F16 -> into.set(I16, at, Float.floatToFloat16(numbers[i]));
-        case BF16 -> into.set(I16, at, toBfloat16(numbers[i]));
-        case Q8_0 -> encodeQ8(numbers, i, into, at);
-        case Q4_0 -> encodeQ4(numbers, i, into, at);
-        default -> throw unsupported(type);
+    switch (type) {
+      case F32 -> MemorySegment.copy(numbers, 0, into, F32, 0, numbers.length);
+      case F16 -> {
+        for (int i = 0; i < numbers.length; i++) {
+          into.set(I16, 2L * i, Float.floatToFloat16(numbers[i]));
+        }
+      }
+      case BF16 -> {
+        for (int i = 0; i < numbers.length; i++) {
+          into.set(I16, 2L * i, toBfloat16(numbers[i]));
+        }
+      }
+      default -> {
+        Quantizer quantizer = new Quantizer(type);
+        byte[] block = new byte[type.blockBytes()];
+        for (int i = 0; i < numbers.length; i += type.blockElements()) {
+          Arrays.fill(block, (byte) 0);
+          quantizer.encode(numbers, i, block);
+          MemorySegment.copy(block, 0, into, ValueLayout.JAVA_BYTE, type.bytes(i), block.length);
+        }
       }
     }
   }
 
   /** Reads {@code numbers.length} numbers from the start of {@code from}. */
   static void decode(TensorType type, MemorySegment from, float[] numbers) {
-    for (int i = 0; i < numbers.length; i += type.blockElements()) {
-      long at = (long) (i / type.blockElements()) * type.blockBytes();
-      switch (type) {
-        case F32 -> numbers[i] = from.get(F32, at);
-        case F16 -> numbers[i] = Float.float16ToFloat(from.get(I16, at));
-        case BF16 -> numbers[i] = Float.intBitsToFloat(from.get(I16, at) << 16);
-        case Q8_0 -> {
-          float d = Float.float16ToFloat(from.get(I16, at));
-          for (int j = 0; j < BLOCK; j++) {
-            numbers[i + j] = d * from.get(ValueLayout.JAVA_BYTE, at + 2 + j);
+    switch (type) {
+      case F32 -> MemorySegment.copy(from, F32, 0, numbers, 0, numbers.length);
+      case F16 -> {
+        for (int i = 0; i < numbers.length; i++) {
+          numbers[i] = Float.float16ToFloat(from.get(I16, 2L * i));
+        }
+      }
+      case BF16 -> {
+        for (int i = 0; i < numbers.length; i++) {
+          numbers[i] = Float.intBitsToFloat(from.get(I16, 2L * i) << 16);
+        }
+      }
+      default -> {
+        QuantBlock block = new QuantBlock(type);
+        byte[] bytes = new byte[type.blockBytes()];
+        for (int i = 0; i < numbers.length; i += type.blockElements()) {
+          MemorySegment.copy(from, ValueLayout.JAVA_BYTE, type.bytes(i), bytes, 0, bytes.length);
+          block.read(bytes, 0);
+          for (int j = 0; j < type.blockElements(); j++) {
+            numbers[i + j] = block.number(j);
           }
         }
-        case Q4_0 -> {
-          float d = Float.float16ToFloat(from.get(I16, at));
-          for (int j = 0; j < BLOCK / 2; j++) {
-            int pair = from.get(ValueLayout.JAVA_BYTE, at + 2 + j);
-            numbers[i + j] = d * ((pair & 15) - 8);
-            numbers[i + j + BLOCK / 2] = d * (((pair >> 4) & 15) - 8);
-          }
-        }
-        default -> throw unsupported(type);
       }
     }
-  }
-
-  private static void encodeQ8(float[] numbers, int from, MemorySegment into, long at) {
-    float largest = 0;
-    for (int j = 0; j < BLOCK; j++) {
-      largest = Math.max(largest, Math.abs(numbers[from + j]));
-    }
-    float d = largest / 127;
-    float inverse = d == 0 ? 0 : 1 / d;
-    into.set(I16, at, Float.floatToFloat16(d));
-    for (int j = 0; j < BLOCK; j++) {
-      into.set(ValueLayout.JAVA_BYTE, at + 2 + j, (byte) Math.round(numbers[from + j] * inverse));
-    }
-  }
-
-  private static void encodeQ4(float[] numbers, int from, MemorySegment into, long at) {
-    float extreme = 0; // of largest magnitude, with its sign: it becomes -8
-    for (int j = 0; j < BLOCK; j++) {
-      float number = numbers[from + j];
-      extreme = Math.abs(number) > Math.abs(extreme) ? number : extreme;
-    }
-    float d = extreme / -8;
-    float inverse = d == 0 ? 0 : 1 / d;
-    into.set(I16, at, Float.floatToFloat16(d));
-    for (int j = 0; j < BLOCK / 2; j++) {
-      int low = nibble(numbers[from + j] * inverse);
-      int high = nibble(numbers[from + j + BLOCK / 2] * inverse);
-      into.set(ValueLayout.JAVA_BYTE, at + 2 + j, (byte) (low | (high << 4)));
-    }
-  }
-
-  private static int nibble(float scaled) {
-    return Math.clamp((int) (scaled + 8.5f), 0, 15);
   }
 
   /** Rounds to the nearest, ties to even; a NaN stays one. */
@@ -103,10 +79,5 @@ final class TensorCodec {
       return (short) ((bits >> 16) | 64);
     }
     return (short) ((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-  }
-
-  private static IllegalArgumentException unsupported(TensorType type) {
-    return new IllegalArgumentException(
-        "tensor type " + type + "; supported are " + TensorType.supportedNames());
   }
 }
