@@ -21,13 +21,10 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
   int LANES = 16;
 
   /** Tokens whose activations are interleaved for a product (see {@link #product}). */
-  int GROUP = 8;
+  int GROUP = 12;
 
-  /** Columns of a panel that are unpacked at a time: 32 KB of floats. */
-  int TILE_COLUMNS = 256;
-
-  /** Floats of a product's scratch: a tile, and a column of scales. */
-  int TILE_FLOATS = (TILE_COLUMNS + 1) * PackedMatrix.PANEL;
+  /** The most panels that one product takes. */
+  int RUN = 8;
 
   /** The property that forces a width: 128, 256 or 512 bits, or 0 for plain Java. */
   String WIDTH_PROPERTY = "sojourn.vector.bits";
@@ -52,18 +49,24 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
   String description();
 
   /**
-   * Multiplies one panel of a matrix with the activations of all tokens: {@code out[t * stride +
-   * row] = sum of w[row][k] * x[t][k]} for the panel's 32 rows.
+   * Multiplies a run of a matrix's panels with the activations of all tokens: {@code out[t * stride
+   * + row] = sum of w[row][k] * x[t][k]} for the panels' rows, 32 each.
    *
+   * @param panels at most {@link #RUN}
    * @param x with one token its activations; with more, groups of {@link #GROUP} tokens, and in a
    *     group for each column its tokens' activations side by side (see {@link #interleave}); the
    *     last group may be partly empty
-   * @param out has room for the rows of whole groups; those of tokens that do not exist are junk
    * @param stride floats from one token's results to the next's; at least the panels' rows
-   * @param tile scratch of {@link #TILE_FLOATS} floats
    */
   void product(
-      PackedMatrix w, int panel, float[] x, int tokens, float[] out, int stride, float[] tile);
+      PackedMatrix w,
+      int firstPanel,
+      int panels,
+      float[] x,
+      int tokens,
+      float[] out,
+      int stride,
+      ProductScratch scratch);
 
   /**
    * Returns the sum of squares of {@code n} floats.
@@ -111,7 +114,7 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
 
   /**
    * Converts {@code n} halves, a multiple of 16, to floats. Those that are not finite become
-   * finite, see {@link WeightType#HALF_SHIFT}.
+   * finite, see {@link Halves}.
    */
   void widenHalves(MemorySegment from, long fromAt, MemorySegment to, int n);
 

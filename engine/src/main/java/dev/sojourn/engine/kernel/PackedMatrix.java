@@ -22,19 +22,21 @@ public final class PackedMatrix {
 
   static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-  private static final ValueLayout.OfShort SHORT =
+  static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final WeightType type;
   private final int rows;
   private final int columns;
   private final MemorySegment data;
+  private final Halves halves;
 
-  private PackedMatrix(WeightType type, int rows, int columns, MemorySegment data) {
+  private PackedMatrix(WeightType type, int rows, int columns, MemorySegment data, Halves halves) {
     this.type = type;
     this.rows = rows;
     this.columns = columns;
     this.data = data;
+    this.halves = halves;
   }
 
   /**
@@ -59,8 +61,9 @@ public final class PackedMatrix {
               .formatted(rows, columns, type, rows * rowBytes, source.byteSize()));
     }
     int panels = Math.ceilDiv(rows, PANEL);
-    long panelBytes = (long) (columns / type.block()) * type.cellBytes();
+    long panelBytes = panelBytes(type, columns);
     MemorySegment data = arena.allocate(panels * panelBytes, 64);
+    Halves halves = type == WeightType.F16 ? Halves.of(source, pool) : Halves.PLAIN;
     pool.run(
         panels,
         (_, panel) -> {
@@ -70,52 +73,49 @@ public final class PackedMatrix {
               source.asSlice(first * rowBytes, count * rowBytes).toArray(ValueLayout.JAVA_BYTE);
           byte[] out = new byte[Math.toIntExact(panelBytes)];
           for (int row = 0; row < count; row++) {
-            packRow(type, in, Math.toIntExact(row * rowBytes), columns, row, out);
+            packRow(type, in, Math.toIntExact(row * rowBytes), columns, row, halves, out);
           }
           MemorySegment.copy(out, 0, data, ValueLayout.JAVA_BYTE, panel * panelBytes, out.length);
         });
-    return new PackedMatrix(type, rows, columns, data);
+    return new PackedMatrix(type, rows, columns, data, halves);
   }
 
   private static void packRow(
-      WeightType type, byte[] in, int at, int columns, int row, byte[] out) {
+      WeightType type, byte[] in, int at, int columns, int row, Halves halves, byte[] out) {
     int blocks = columns / type.block();
     for (int block = 0; block < blocks; block++) {
       int from = at + block * type.fileBytes();
-      int cell = block * type.cellBytes();
+      int to = block * type.block() * type.columnBytes();
+      int scales = columns * type.columnBytes() + block * type.scaleBytes();
       switch (type) {
-        case F32, F16, BF16 -> {
-          if (type == WeightType.F16) {
-            requireFinite(in, from);
-          }
-          System.arraycopy(in, from, out, cell + row * type.fileBytes(), type.fileBytes());
-        }
+        case F32, BF16 ->
+            System.arraycopy(in, from, out, to + row * type.fileBytes(), type.fileBytes());
+        case F16 -> putShort(out, to + 2 * row, halves.encode(shortAt(in, from)));
         case Q8_0 -> {
-          requireFinite(in, from);
-          System.arraycopy(in, from, out, cell + 2 * row, 2);
+          putShort(out, scales + 2 * row, Halves.requireFinite(shortAt(in, from)));
           for (int k = 0; k < 32; k++) {
-            out[cell + WeightType.SCALES + k * 32 + row] = in[from + 2 + k];
+            out[to + k * 32 + row] = in[from + 2 + k];
           }
         }
         case Q4_0 -> {
-          requireFinite(in, from);
-          System.arraycopy(in, from, out, cell + 2 * row, 2);
+          putShort(out, scales + 2 * row, Halves.requireFinite(shortAt(in, from)));
           for (int k = 0; k < 32; k++) {
             // The file's byte k holds columns k and k + 16 of one row.
             int quant = in[from + 2 + k % 16] >>> (k < 16 ? 0 : 4) & 15;
-            int to = cell + WeightType.SCALES + k * 16 + row % 16;
-            out[to] |= (byte) (quant << (row < 16 ? 0 : 4));
+            out[to + k * 16 + row % 16] |= (byte) (quant << (row < 16 ? 0 : 4));
           }
         }
       }
     }
   }
 
-  /** The vector conversion of halves knows no infinity; no sound model holds one. */
-  private static void requireFinite(byte[] in, int at) {
-    if ((in[at + 1] & 0x7c) == 0x7c) {
-      throw new ArithmeticException("a half-precision number that is not finite");
-    }
+  private static short shortAt(byte[] bytes, int at) {
+    return (short) ((bytes[at] & 0xff) | bytes[at + 1] << 8);
+  }
+
+  private static void putShort(byte[] bytes, int at, short value) {
+    bytes[at] = (byte) value;
+    bytes[at + 1] = (byte) (value >> 8);
   }
 
   /** Returns the number of rows. */
@@ -151,9 +151,24 @@ public final class PackedMatrix {
     return data;
   }
 
-  /** Returns where a column's cell begins; the column is the first of its block. */
-  long cell(int panel, int column) {
-    return ((long) panel * (columns / type.block()) + column / type.block()) * type.cellBytes();
+  /** Returns how its halves are stored, if it has any. */
+  Halves halves() {
+    return halves;
+  }
+
+  private static long panelBytes(WeightType type, int columns) {
+    return (long) columns * type.columnBytes()
+        + (long) (columns / type.block()) * type.scaleBytes();
+  }
+
+  /** Returns where a panel's column begins. */
+  long column(int panel, int column) {
+    return panel * panelBytes(type, columns) + (long) column * type.columnBytes();
+  }
+
+  /** Returns where the scales of a panel's column begin; the column is the first of its block. */
+  long scales(int panel, int column) {
+    return column(panel, columns) + (long) (column / type.block()) * type.scaleBytes();
   }
 
   /** Writes a row's weights, as products use them, to {@code out}. */
@@ -165,20 +180,18 @@ public final class PackedMatrix {
 
   /** Returns a weight as products use it: rounded once. The definition of each type. */
   float weight(int row, int column) {
+    int panel = row / PANEL;
     int lane = row % PANEL;
-    long cell = cell(row / PANEL, column);
-    long block = cell + WeightType.SCALES;
+    long at = column(panel, column);
+    long scale = scales(panel, column) + 2L * lane;
     return switch (type) {
-      case F32 -> data.get(FLOAT, cell + 4L * lane);
-      case F16 -> half(cell + 2L * lane);
-      case BF16 -> Float.intBitsToFloat(data.get(SHORT, cell + 2L * lane) << 16);
-      case Q8_0 -> {
-        byte quant = data.get(ValueLayout.JAVA_BYTE, block + column % 32 * 32L + lane);
-        yield half(cell + 2L * lane) * quant;
-      }
+      case F32 -> data.get(FLOAT, at + 4L * lane);
+      case F16 -> halves.decode(data.get(SHORT, at + 2L * lane));
+      case BF16 -> Float.intBitsToFloat(data.get(SHORT, at + 2L * lane) << 16);
+      case Q8_0 -> half(scale) * data.get(ValueLayout.JAVA_BYTE, at + lane);
       case Q4_0 -> {
-        byte pair = data.get(ValueLayout.JAVA_BYTE, block + column % 32 * 16L + lane % 16);
-        yield half(cell + 2L * lane) * ((pair >>> (lane < 16 ? 0 : 4) & 15) - 8);
+        byte pair = data.get(ValueLayout.JAVA_BYTE, at + lane % 16);
+        yield half(scale) * ((pair >>> (lane < 16 ? 0 : 4) & 15) - 8);
       }
     };
   }

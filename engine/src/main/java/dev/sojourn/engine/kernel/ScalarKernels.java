@@ -14,11 +14,19 @@ final class ScalarKernels implements Kernels {
 
   @Override
   public void product(
-      PackedMatrix w, int panel, float[] x, int tokens, float[] out, int stride, float[] tile) {
+      PackedMatrix w,
+      int firstPanel,
+      int panels,
+      float[] x,
+      int tokens,
+      float[] out,
+      int stride,
+      ProductScratch scratch) {
     int columns = w.columns();
-    int first = panel * PackedMatrix.PANEL;
+    int first = firstPanel * PackedMatrix.PANEL;
+    int end = Math.min(first + panels * PackedMatrix.PANEL, w.rows());
     float[] weights = new float[columns];
-    for (int row = first; row < Math.min(first + PackedMatrix.PANEL, w.rows()); row++) {
+    for (int row = first; row < end; row++) {
       w.row(row, weights, 0);
       for (int t = 0; t < tokens; t++) {
         int at = tokens == 1 ? 0 : t / GROUP * GROUP * columns + t % GROUP;
@@ -93,8 +101,8 @@ final class ScalarKernels implements Kernels {
   @Override
   public void widenHalves(MemorySegment from, long fromAt, MemorySegment to, int n) {
     for (int i = 0; i < n; i++) {
-      int bits = from.get(ValueLayout.JAVA_SHORT, fromAt + 2L * i) << WeightType.HALF_SHIFT;
-      float wide = Float.intBitsToFloat(bits & WeightType.HALF_BITS) * WeightType.HALF_FACTOR;
+      int bits = from.get(ValueLayout.JAVA_SHORT, fromAt + 2L * i) << Halves.SHIFT;
+      float wide = Float.intBitsToFloat(bits & Halves.BITS) * Halves.PLAIN.factor();
       to.setAtIndex(ValueLayout.JAVA_FLOAT, i, wide);
     }
   }

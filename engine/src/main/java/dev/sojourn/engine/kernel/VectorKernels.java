@@ -24,11 +24,18 @@ final class VectorKernels implements Kernels {
 
   @Override
   public void product(
-      PackedMatrix w, int panel, float[] x, int tokens, float[] out, int stride, float[] tile) {
+      PackedMatrix w,
+      int firstPanel,
+      int panels,
+      float[] x,
+      int tokens,
+      float[] out,
+      int stride,
+      ProductScratch scratch) {
     if (tokens == 1) {
-      VectorProducts.one(w, panel, x, out, tile);
+      OneToken.multiply(w, firstPanel, panels, x, out, scratch);
     } else {
-      VectorProducts.many(w, panel, x, tokens, out, stride, tile);
+      ManyTokens.multiply(w, firstPanel, panels, x, tokens, out, stride, scratch);
     }
   }
 
@@ -157,7 +164,7 @@ final class VectorKernels implements Kernels {
 
   @Override
   public void widenHalves(MemorySegment from, long fromAt, MemorySegment to, int n) {
-    widen(from, fromAt, WeightType.HALF_SHIFT, WeightType.HALF_BITS, WeightType.HALF_FACTOR, to, n);
+    widen(from, fromAt, Halves.SHIFT, Halves.BITS, Halves.PLAIN.factor(), to, n);
   }
 
   @Override

@@ -3,38 +3,28 @@ package dev.sojourn.engine.kernel;
 /**
  * How a matrix's weights are stored, in the file and packed. Names and file layouts are GGUF's.
  *
- * <p>Packed, a panel is a run of cells: a cell is one column of its 32 rows, or, of the quantised
- * types, the 32 rows' scales (as halves) and then a block of 32 columns. A column of {@code Q4_0}
- * is 16 bytes: byte j holds row j in its low half and row j + 16 in its high half.
+ * <p>Packed, a panel is its columns one after the other, each with a weight of each of the 32 rows,
+ * and then, of the quantised types, for each block of columns the 32 rows' scales, as halves. So a
+ * loop over columns strides evenly, which C2 needs to see that it stays in bounds. A column of
+ * {@code Q4_0} is 16 bytes: byte j holds row j in its low half and row j + 16 in its high half.
  */
 public enum WeightType {
-  F32(1, 4, 128),
-  F16(1, 2, 64),
-  BF16(1, 2, 64),
-  Q8_0(32, 2 + 32, 64 + 32 * 32),
-  Q4_0(32, 2 + 16, 64 + 32 * 16);
-
-  /** Bytes of a panel's scales before its block of quantised weights. */
-  static final int SCALES = 64;
-
-  /**
-   * How a half becomes a float: its bits, with the sign extended, shifted to where a float's are,
-   * masked, make the number times 2^-112, denormal halves included. Infinity and NaN become finite:
-   * from 2^16 on.
-   */
-  static final int HALF_SHIFT = 13;
-
-  static final int HALF_BITS = 0x8fffe000;
-  static final float HALF_FACTOR = 0x1p112f;
+  F32(1, 4, 128, 0),
+  F16(1, 2, 64, 0),
+  BF16(1, 2, 64, 0),
+  Q8_0(32, 2 + 32, 32, 64),
+  Q4_0(32, 2 + 16, 16, 64);
 
   private final int block;
   private final int fileBytes;
-  private final int cellBytes;
+  private final int columnBytes;
+  private final int scaleBytes;
 
-  WeightType(int block, int fileBytes, int cellBytes) {
+  WeightType(int block, int fileBytes, int columnBytes, int scaleBytes) {
     this.block = block;
     this.fileBytes = fileBytes;
-    this.cellBytes = cellBytes;
+    this.columnBytes = columnBytes;
+    this.scaleBytes = scaleBytes;
   }
 
   /** Returns the columns of a block: a matrix's columns are a multiple of it. */
@@ -47,8 +37,13 @@ public enum WeightType {
     return fileBytes;
   }
 
-  /** Returns the bytes of a panel's block when packed. */
-  int cellBytes() {
-    return cellBytes;
+  /** Returns the bytes of a panel's column when packed. */
+  int columnBytes() {
+    return columnBytes;
+  }
+
+  /** Returns the bytes of a panel's block when packed, beside its columns. */
+  int scaleBytes() {
+    return scaleBytes;
   }
 }

@@ -183,7 +183,7 @@ final class ForwardPass {
         groups(n),
         (worker, group) -> {
           for (int row = group * Kernels.GROUP; row < end(group, n); row++) {
-            siluTimesUp(row * stride, scratch[worker].tile);
+            siluTimesUp(row * stride, scratch[worker].floats);
           }
           Kernels.interleave(w.gate, stride, h.feedForward(), n, group, w.input);
         });
@@ -258,22 +258,24 @@ final class ForwardPass {
     }
   }
 
-  /** Computes products of the same input, their panels shared out among the threads. */
+  /** Computes products of the same input, runs of their panels shared out among the threads. */
   private void multiply(int n, Product... products) {
-    int panels = 0;
+    int runs = 0;
     for (Product product : products) {
-      panels += product.panels;
+      runs += Math.ceilDiv(product.panels, Kernels.RUN);
     }
     pool.run(
-        panels,
+        runs,
         (worker, unit) -> {
-          int panel = unit;
+          int first = unit * Kernels.RUN;
           int i = 0;
-          while (panel >= products[i].panels) {
-            panel -= products[i++].panels;
+          while (first >= Math.ceilDiv(products[i].panels, Kernels.RUN) * Kernels.RUN) {
+            first -= Math.ceilDiv(products[i++].panels, Kernels.RUN) * Kernels.RUN;
           }
           Product product = products[i];
-          product.linear.multiply(kernels, panel, w.input, n, product.out, scratch[worker].tile);
+          int panels = Math.min(Kernels.RUN, product.panels - first);
+          product.linear.multiply(
+              kernels, first, panels, w.input, n, product.out, scratch[worker].product);
         });
   }
 

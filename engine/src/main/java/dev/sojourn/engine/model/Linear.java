@@ -2,6 +2,7 @@ package dev.sojourn.engine.model;
 
 import dev.sojourn.engine.kernel.Kernels;
 import dev.sojourn.engine.kernel.PackedMatrix;
+import dev.sojourn.engine.kernel.ProductScratch;
 
 /** A matrix, and what is added to its products. Immutable. */
 final class Linear {
@@ -19,12 +20,21 @@ final class Linear {
     return weights;
   }
 
-  /** Computes one panel's rows of the products with {@code n} tokens; see {@link Kernels}. */
-  void multiply(Kernels kernels, int panel, float[] input, int n, float[] out, float[] tile) {
+  /**
+   * Computes the rows of some panels of the products with {@code n} tokens; see {@link Kernels}.
+   */
+  void multiply(
+      Kernels kernels,
+      int firstPanel,
+      int panels,
+      float[] input,
+      int n,
+      float[] out,
+      ProductScratch scratch) {
     int stride = weights.paddedRows();
-    kernels.product(weights, panel, input, n, out, stride, tile);
-    int first = panel * PackedMatrix.PANEL;
-    int end = Math.min(first + PackedMatrix.PANEL, bias.length);
+    kernels.product(weights, firstPanel, panels, input, n, out, stride, scratch);
+    int first = firstPanel * PackedMatrix.PANEL;
+    int end = Math.min(first + panels * PackedMatrix.PANEL, bias.length);
     for (int row = 0; row < n; row++) {
       for (int i = first; i < end; i++) {
         out[row * stride + i] += bias[i];

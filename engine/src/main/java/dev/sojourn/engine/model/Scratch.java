@@ -1,14 +1,18 @@
 package dev.sojourn.engine.model;
 
 import dev.sojourn.engine.kernel.Kernels;
+import dev.sojourn.engine.kernel.ProductScratch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /** What one compute thread writes on; overwritten by each unit of work. */
 final class Scratch {
 
-  /** Unpacked weights; between products whatever a step needs. */
-  final float[] tile = new float[Kernels.TILE_FLOATS];
+  /** What products need. */
+  final ProductScratch product = new ProductScratch();
+
+  /** What else a step needs room for. */
+  final float[] floats = new float[1024];
 
   /** Running sums of a reduction. */
   final float[] sums = new float[Kernels.LANES];

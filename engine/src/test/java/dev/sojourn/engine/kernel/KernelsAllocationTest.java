@@ -19,12 +19,13 @@ class KernelsAllocationTest {
         ComputePool pool = new ComputePool(1)) {
       MemorySegment source = arena.allocate(32L * (columns / type.block()) * type.fileBytes());
       PackedMatrix matrix = PackedMatrix.pack(type, source, 32, columns, arena, pool);
-      float[] x = new float[16 * columns];
+      float[] x = new float[2 * Kernels.GROUP * columns];
       float[] out = new float[16 * 32];
-      float[] tile = new float[Kernels.TILE_FLOATS];
-      for (int tokens : new int[] {1, 13}) {
+      ProductScratch scratch = new ProductScratch();
+      for (int tokens : new int[] {1, 8, 13}) {
         Allocation.assertCeases(
-            type + " for " + tokens, () -> kernels.product(matrix, 0, x, tokens, out, 32, tile));
+            type + " for " + tokens,
+            () -> kernels.product(matrix, 0, 1, x, tokens, out, 32, scratch));
       }
     }
   }

@@ -77,8 +77,9 @@ class KernelsTest {
   @ParameterizedTest
   @EnumSource
   void product_ofAnyShapeAndNumberOfTokens_equalsTheOracle(WeightType type) {
-    int[][] shapes = {{1, 1}, {31, 2}, {32, 3}, {33, 8}, {70, 9}, {64, 11}};
-    int[] tokenCounts = {1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 16, 17, 21};
+    // More panels than a run, and more columns than one token's scales are kept of, come last.
+    int[][] shapes = {{1, 1}, {31, 2}, {32, 3}, {33, 8}, {70, 9}, {300, 11}, {40, 66}};
+    int[] tokenCounts = {1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 16, 17, 21, 25};
     try (Arena arena = Arena.ofShared();
         ComputePool pool = new ComputePool(2)) {
       for (int[] shape : shapes) {
@@ -94,10 +95,11 @@ class KernelsTest {
           float[] x = floats(room * columns);
           float[] expected = new float[room * stride];
           float[] actual = new float[room * stride];
-          float[] tile = new float[Kernels.TILE_FLOATS];
-          for (int panel = 0; panel < matrix.panels(); panel++) {
-            oracle.product(matrix, panel, x, tokens, expected, stride, tile);
-            vectors.product(matrix, panel, x, tokens, actual, stride, tile);
+          ProductScratch scratch = new ProductScratch();
+          for (int panel = 0; panel < matrix.panels(); panel += Kernels.RUN) {
+            int run = Math.min(Kernels.RUN, matrix.panels() - panel);
+            oracle.product(matrix, panel, run, x, tokens, expected, stride, scratch);
+            vectors.product(matrix, panel, run, x, tokens, actual, stride, scratch);
           }
           String what = type + " " + rows + "x" + columns + ", " + tokens + " tokens";
           for (int t = 0; t < tokens; t++) {
@@ -145,18 +147,21 @@ class KernelsTest {
       int columns = 320;
       MemorySegment source = randomWeights(WeightType.Q8_0, 32, columns, arena);
       PackedMatrix matrix = PackedMatrix.pack(WeightType.Q8_0, source, 32, columns, arena, pool);
-      float[] tile = new float[Kernels.TILE_FLOATS];
-      int tokens = 11;
+      ProductScratch scratch = new ProductScratch();
+      // More than are summed up at a time.
+      int tokens = ProductScratch.TOKENS + 5;
+      int groups = Math.ceilDiv(tokens, Kernels.GROUP);
       float[] rows = floats(tokens * columns);
-      float[] x = new float[16 * columns];
-      Kernels.interleave(rows, columns, columns, tokens, 0, x);
-      Kernels.interleave(rows, columns, columns, tokens, 1, x);
-      float[] many = new float[16 * 32];
-      vectors.product(matrix, 0, x, tokens, many, 32, tile);
+      float[] x = new float[groups * Kernels.GROUP * columns];
+      for (int group = 0; group < groups; group++) {
+        Kernels.interleave(rows, columns, columns, tokens, group, x);
+      }
+      float[] many = new float[tokens * 32];
+      vectors.product(matrix, 0, 1, x, tokens, many, 32, scratch);
       for (int t = 0; t < tokens; t++) {
         float[] alone = new float[32];
         float[] row = Arrays.copyOfRange(rows, t * columns, (t + 1) * columns);
-        vectors.product(matrix, 0, row, 1, alone, 32, tile);
+        vectors.product(matrix, 0, 1, row, 1, alone, 32, scratch);
         assertSameBits(Arrays.copyOfRange(many, t * 32, (t + 1) * 32), alone, "token " + t);
       }
     }

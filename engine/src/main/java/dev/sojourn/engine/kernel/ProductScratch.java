@@ -1,0 +1,30 @@
+package dev.sojourn.engine.kernel;
+
+import static dev.sojourn.engine.kernel.PackedMatrix.PANEL;
+
+/**
+ * What one thread writes on while it computes products: some 300 KB, which stay in its L2 cache.
+ *
+ * <p>On the heap: after a store off-heap C2 checks anew that each segment of a loop is alive and
+ * how long it is. Used by one thread at a time.
+ */
+public final class ProductScratch {
+
+  /** Columns of a panel that are unpacked at a time: 32 KB of floats. */
+  static final int TILE_COLUMNS = 256;
+
+  /** Tokens whose sums are kept at a time. */
+  static final int TOKENS = 20 * Kernels.GROUP;
+
+  /** Columns of one token's products whose scales are kept at a time. */
+  static final int SCALED_COLUMNS = 2048;
+
+  /** A panel's columns as floats, 32 rows of one column after the other. */
+  final float[] tile = new float[TILE_COLUMNS * PANEL];
+
+  /** Of each panel and token of a product 32 sums. */
+  final float[] sums = new float[Kernels.RUN * TOKENS * PANEL];
+
+  /** Scales as floats: of two panels' blocks, 32 each. */
+  final float[] scales = new float[2 * SCALED_COLUMNS / 32 * PANEL];
+}

@@ -1,0 +1,132 @@
+package dev.sojourn.engine.kernel;
+
+import static dev.sojourn.engine.kernel.PackedMatrix.PANEL;
+import static dev.sojourn.engine.kernel.Vectors.B;
+import static dev.sojourn.engine.kernel.Vectors.F;
+import static dev.sojourn.engine.kernel.Vectors.I;
+import static dev.sojourn.engine.kernel.Vectors.L;
+import static dev.sojourn.engine.kernel.Vectors.S;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static jdk.incubator.vector.VectorOperators.B2F;
+import static jdk.incubator.vector.VectorOperators.I2F;
+import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LSHR;
+import static jdk.incubator.vector.VectorOperators.LT;
+import static jdk.incubator.vector.VectorOperators.S2I;
+import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_B2I;
+
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.ByteVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+
+/**
+ * Unpacks columns of a panel into a tile of floats, as {@link PackedMatrix#weight} defines them.
+ *
+ * <p>Quantised types take a pass for the rows from each {@code o} on, with those 16 further: at 512
+ * bits one pass for all 32 rows. Loops are flat, over all columns: a loop of 32 columns costs C2's
+ * checks of bounds anew each time, as much as its work.
+ */
+final class VectorUnpack {
+
+  /** From one half of a panel's rows to the other. */
+  static final int HALF = PANEL / 2;
+
+  private VectorUnpack() {}
+
+  /**
+   * Unpacks {@code n} columns from {@code column} on, both whole blocks of the type, to the tile.
+   */
+  static void unpack(PackedMatrix w, int panel, int column, int n, ProductScratch scratch) {
+    MemorySegment m = w.data();
+    float[] tile = scratch.tile;
+    long at = w.column(panel, column);
+    switch (w.type()) {
+      case F32 -> MemorySegment.copy(m, PackedMatrix.FLOAT, at, tile, 0, n * PANEL);
+      case F16 -> shorts(m, at, n * PANEL, Halves.SHIFT, Halves.BITS, w.halves().factor(), tile);
+      case BF16 -> shorts(m, at, n * PANEL, 16, -1, 1, tile);
+      case Q8_0 -> {
+        halves(m, w.scales(panel, column), n / 32 * PANEL, scratch.scales, 0);
+        for (int o = 0; o < HALF; o += L) {
+          q8(m, at, o, n, scratch.scales, tile);
+        }
+      }
+      case Q4_0 -> {
+        halves(m, w.scales(panel, column), n / 32 * PANEL, scratch.scales, 0);
+        for (int o = 0; o < HALF; o += L) {
+          q4(m, at, o, n, scratch.scales, tile);
+        }
+      }
+    }
+  }
+
+  /**
+   * Converts {@code n} halves, a multiple of 16, to floats. Denormal ones are made of an integer,
+   * see {@link Halves}.
+   */
+  static void halves(MemorySegment m, long at, int n, float[] out, int to) {
+    for (int i = 0; i < n; i += L) {
+      ShortVector shorts = ShortVector.fromMemorySegment(S, m, at + 2L * i, LITTLE_ENDIAN);
+      IntVector ints = (IntVector) shorts.convertShape(S2I, I, 0);
+      IntVector magnitude = ints.and(0x7fff);
+      FloatVector normal =
+          magnitude.lanewise(LSHL, Halves.SHIFT).add(112 << 23).reinterpretAsFloats();
+      FloatVector denormal = ((FloatVector) magnitude.convertShape(I2F, F, 0)).mul(0x1p-24f);
+      normal
+          .blend(denormal, magnitude.compare(LT, 0x400).cast(F))
+          .reinterpretAsInts()
+          .or(ints.and(0x80000000))
+          .reinterpretAsFloats()
+          .intoArray(out, to + i);
+    }
+  }
+
+  /** Converts {@code n} shorts to floats: shifted, masked, and multiplied. */
+  private static void shorts(
+      MemorySegment m, long at, int n, int shift, int bits, float factor, float[] tile) {
+    for (int i = 0; i < n; i += L) {
+      ShortVector shorts = ShortVector.fromMemorySegment(S, m, at + 2L * i, LITTLE_ENDIAN);
+      IntVector ints = ((IntVector) shorts.convertShape(S2I, I, 0)).lanewise(LSHL, shift);
+      ints.and(bits).reinterpretAsFloats().mul(factor).intoArray(tile, i);
+    }
+  }
+
+  private static void q8(MemorySegment m, long quants, int o, int n, float[] scales, float[] tile) {
+    long bytes = quants + o - o % B.length();
+    int part = Vectors.part(o);
+    for (int k = 0; k < n; k++) {
+      long row = bytes + k * (long) PANEL;
+      int scale = k / 32 * PANEL + o;
+      int out = k * PANEL + o;
+      ByteVector lows = ByteVector.fromMemorySegment(B, m, row, LITTLE_ENDIAN);
+      ByteVector highs = ByteVector.fromMemorySegment(B, m, row + HALF, LITTLE_ENDIAN);
+      ((FloatVector) lows.convertShape(B2F, F, part))
+          .mul(FloatVector.fromArray(F, scales, scale))
+          .intoArray(tile, out);
+      ((FloatVector) highs.convertShape(B2F, F, part))
+          .mul(FloatVector.fromArray(F, scales, scale + HALF))
+          .intoArray(tile, out + HALF);
+    }
+  }
+
+  private static void q4(MemorySegment m, long quants, int o, int n, float[] scales, float[] tile) {
+    long bytes = quants + o - o % B.length();
+    int part = Vectors.part(o);
+    for (int k = 0; k < n; k++) {
+      long row = bytes + k * (long) HALF;
+      int scale = k / 32 * PANEL + o;
+      int out = k * PANEL + o;
+      ByteVector pairs = ByteVector.fromMemorySegment(B, m, row, LITTLE_ENDIAN);
+      IntVector both = (IntVector) pairs.convertShape(ZERO_EXTEND_B2I, I, part);
+      IntVector lows = both.and(15).sub(8);
+      IntVector highs = both.lanewise(LSHR, 4).sub(8);
+      ((FloatVector) lows.convertShape(I2F, F, 0))
+          .mul(FloatVector.fromArray(F, scales, scale))
+          .intoArray(tile, out);
+      ((FloatVector) highs.convertShape(I2F, F, 0))
+          .mul(FloatVector.fromArray(F, scales, scale + HALF))
+          .intoArray(tile, out + HALF);
+    }
+  }
+}
