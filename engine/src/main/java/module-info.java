@@ -5,6 +5,7 @@ module dev.sojourn.engine {
   requires java.management;
   requires jdk.incubator.vector;
   requires jdk.management;
+  requires tools.jackson.databind;
   requires static org.jspecify;
 
   exports dev.sojourn.engine;

@@ -9,8 +9,7 @@ import dev.sojourn.engine.model.KvType;
 import dev.sojourn.engine.model.LoadOptions;
 import dev.sojourn.engine.model.LoadedModel;
 import dev.sojourn.engine.model.ModelRunner;
-import dev.sojourn.engine.weights.GgufFile;
-import dev.sojourn.engine.weights.GgufVocabulary;
+import dev.sojourn.engine.weights.ModelFile;
 import dev.sojourn.engine.weights.Progress;
 import dev.sojourn.engine.weights.SyntheticModel;
 import dev.sojourn.server.Gateway;
@@ -69,7 +68,18 @@ final class House implements AutoCloseable {
       throws IOException {
     Path path = directory.resolve(MODEL + ".gguf");
     SyntheticModel.write(path, SyntheticModel.Spec.small(), 1, Progress.NONE);
-    try (GgufFile file = GgufFile.open(path)) {
+    return serve(path, MODEL, ranks, pages, port, faults);
+  }
+
+  /** Starts one rank of a model that is there. */
+  static House serving(Path model, String name, int pages) throws IOException {
+    return serve(model, name, 1, pages, 0, UnaryOperator.identity());
+  }
+
+  private static House serve(
+      Path model, String name, int ranks, int pages, int port, UnaryOperator<ModelRunner> faults)
+      throws IOException {
+    try (ModelFile file = ModelFile.open(model)) {
       LoadedModel loaded =
           LoadedModel.load(
               file, new LoadOptions(2, OptionalInt.empty(), KvType.F32), Progress.NONE);
@@ -79,11 +89,7 @@ final class House implements AutoCloseable {
       }
       ServedModel served =
           new ServedModel(
-              MODEL,
-              Instant.EPOCH,
-              GgufVocabulary.of(file),
-              file.chatTemplate().orElseThrow(),
-              runners);
+              name, Instant.EPOCH, file.vocabulary(), file.chatTemplate().orElseThrow(), runners);
       GatewayConfig defaults = GatewayConfig.defaults();
       GatewayConfig config = defaults.withHttp(defaults.http().listeningOn("127.0.0.1", port));
       return new House(loaded, Gateway.start(config, served, Clock.system()));

@@ -112,7 +112,11 @@ final class LocalModel implements AutoCloseable {
   }
 
   private static String nameOf(Path file) {
-    return String.valueOf(file.getFileName()).replaceFirst("\\.gguf$", "");
+    Path whole = file.toAbsolutePath().normalize();
+    if (whole.toString().endsWith(".safetensors") && whole.getParent() != null) {
+      whole = whole.getParent();
+    }
+    return String.valueOf(whole.getFileName()).replaceFirst("\\.gguf$", "");
   }
 
   private static Instant installed(Path file) {

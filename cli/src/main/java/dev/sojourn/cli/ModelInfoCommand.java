@@ -16,13 +16,15 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** Shows what a model file holds, without loading it. */
-@Command(name = "info", description = "Show what a GGUF file holds, without loading it.")
+/** Shows what a model holds, without loading it. */
+@Command(
+    name = "info",
+    description = "Show what a GGUF file or a safetensors checkpoint holds, without loading it.")
 final class ModelInfoCommand extends HelpOption implements Runnable {
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
-  @Parameters(paramLabel = "FILE", description = "The GGUF file.")
+  @Parameters(paramLabel = "FILE", description = "The GGUF file, or the checkpoint's directory.")
   private Path file = Path.of("");
 
   @Option(names = "--json", description = "Answer in JSON.")

@@ -34,7 +34,9 @@ public final class Tokenizer implements AutoCloseable {
     this.vocabulary = vocabulary;
     specials = new SpecialTokens(vocabulary);
     spelling = TokenBytes.of(vocabulary);
-    plain = new NativeTokenizer(TokenizerJson.write(vocabulary));
+    plain =
+        new NativeTokenizer(
+            vocabulary.tokenizerJson().orElseGet(() -> TokenizerJson.write(vocabulary)));
   }
 
   /**

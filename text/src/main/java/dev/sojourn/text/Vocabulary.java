@@ -1,7 +1,11 @@
 package dev.sojourn.text;
 
+import java.util.Collection;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * What a model file says of its tokens: everything a tokenizer is built from.
@@ -18,6 +22,8 @@ import java.util.OptionalInt;
  * @param unknown what stands for text that cannot be spelled
  * @param addBos whether a context begins with {@code bos}
  * @param addSpacePrefix whether a text begins with a space (SentencePiece)
+ * @param tokenizerJson how text is split and merged, in Hugging Face's form, where the model came
+ *     with it: in place of the splitting rules, the merges and the scores
  */
 public record Vocabulary(
     Kind kind,
@@ -31,7 +37,24 @@ public record Vocabulary(
     List<Integer> endOfTurn,
     OptionalInt unknown,
     boolean addBos,
-    boolean addSpacePrefix) {
+    boolean addSpacePrefix,
+    Optional<String> tokenizerJson) {
+
+  /**
+   * Spellings of tokens that end a turn though many files name only one of them by id: a chat model
+   * whose {@code eos} is {@code <|endoftext|>} still ends its answers with {@code <|im_end|>}.
+   */
+  private static final Set<String> END_SPELLINGS =
+      Set.of(
+          "<|im_end|>",
+          "<|endoftext|>",
+          "<|eot_id|>",
+          "<|eom_id|>",
+          "<|end_of_text|>",
+          "<|end|>",
+          "<|return|>",
+          "<end_of_turn>",
+          "</s>");
 
   public Vocabulary {
     tokens = List.copyOf(tokens);
@@ -43,7 +66,7 @@ public record Vocabulary(
       throw new VocabularyException(
           "the vocabulary has " + tokens.size() + " tokens, but types of " + types.size());
     }
-    if (kind == Kind.SENTENCE_PIECE && scores.size() != tokens.size()) {
+    if (kind == Kind.SENTENCE_PIECE && tokenizerJson.isEmpty() && scores.size() != tokens.size()) {
       throw new VocabularyException(
           "the vocabulary has " + tokens.size() + " tokens, but scores of " + scores.size());
     }
@@ -53,6 +76,21 @@ public record Vocabulary(
     for (int id : endOfTurn) {
       check("end-of-turn", OptionalInt.of(id), tokens.size());
     }
+  }
+
+  /**
+   * Returns the ids that end a turn: those that a file names, and control tokens that are spelled
+   * like one.
+   */
+  public static List<Integer> endsOfTurn(
+      Collection<Integer> named, List<String> tokens, List<TokenType> types) {
+    Set<Integer> ids = new TreeSet<>(named);
+    for (int id = 0; id < tokens.size(); id++) {
+      if (types.get(id) == TokenType.CONTROL && END_SPELLINGS.contains(tokens.get(id))) {
+        ids.add(id);
+      }
+    }
+    return List.copyOf(ids);
   }
 
   private static void check(String role, OptionalInt id, int size) {

@@ -10,6 +10,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.IntStream;
 
@@ -74,7 +75,8 @@ final class TestVocabulary {
         List.of(end, tokens.indexOf("<|im_end|>")),
         OptionalInt.empty(),
         addBos,
-        false);
+        false,
+        Optional.empty());
   }
 
   /** {@code <unk>}, {@code <s>}, {@code </s>}, 256 bytes, then pieces with falling scores. */
@@ -139,7 +141,8 @@ final class TestVocabulary {
         List.of(2),
         OptionalInt.of(0),
         true,
-        true);
+        true,
+        Optional.empty());
   }
 
   /** GPT-2's letter for a byte, by the rule that {@link ByteAlphabet} inverts. */

@@ -12,6 +12,7 @@ import java.text.Normalizer;
 import java.text.Normalizer.Form;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
@@ -236,7 +237,8 @@ class TokenizerTest {
             sound.endOfTurn(),
             sound.unknown(),
             false,
-            false);
+            false,
+            Optional.empty());
     assertThatThrownBy(() -> Tokenizer.of(broken))
         .isInstanceOf(VocabularyException.class)
         .hasMessageContaining("nowhere");

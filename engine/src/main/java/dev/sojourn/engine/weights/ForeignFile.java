@@ -8,7 +8,7 @@ import java.nio.ByteOrder;
 import java.util.HexFormat;
 import java.util.Locale;
 
-/** Says what a file that is not GGUF looks like, for whoever downloaded the wrong one. */
+/** Says what a file of another format looks like, for whoever downloaded the wrong one. */
 final class ForeignFile {
 
   private static final int LOOKED_AT = 64;
@@ -31,10 +31,10 @@ final class ForeignFile {
       return "a Git LFS pointer (the file itself was not fetched: git lfs pull)";
     }
     if (text.startsWith("PK")) {
-      return "a ZIP archive (a PyTorch checkpoint? convert it to GGUF first)";
+      return "a ZIP archive (a PyTorch checkpoint? convert it to safetensors or GGUF first)";
     }
     if (looksLikeSafetensors(bytes)) {
-      return "a safetensors file (convert it to GGUF first)";
+      return "a safetensors file (name it .safetensors, or give its directory)";
     }
     if (text.startsWith("lmgg") || text.startsWith("fmgg") || text.startsWith("tjgg")) {
       return "an old GGML file from before GGUF (convert it again)";

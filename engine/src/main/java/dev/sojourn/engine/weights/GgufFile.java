@@ -59,6 +59,17 @@ public final class GgufFile extends ModelFile {
   }
 
   @Override
+  public Optional<String> tokenizer() {
+    return metadata()
+        .findString("tokenizer.ggml.model")
+        .map(model ->
+            metadata()
+                .findString("tokenizer.ggml.pre")
+                .map(pre -> model + "/" + pre)
+                .orElse(model));
+  }
+
+  @Override
   public Optional<String> chatTemplate() {
     return metadata().findString("tokenizer.chat_template");
   }

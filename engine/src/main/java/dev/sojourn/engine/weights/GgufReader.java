@@ -76,7 +76,8 @@ final class GgufReader {
 
   private Header header() {
     if (bytes.byteSize() < 4 || i32() != MAGIC) {
-      throw new ModelFileException.Foreign(file, ForeignFile.describe(bytes));
+      throw new ModelFileException.Foreign(
+          file, "a GGUF file, which begins with \"GGUF\"", ForeignFile.describe(bytes));
     }
     int version = version();
     long tensorCount = count("tensors", MIN_TENSOR_BYTES);
@@ -86,7 +87,7 @@ final class GgufReader {
       long at = position;
       String key = name("a metadata key");
       Object value = value(i32(), key);
-      if (entries.put(key, new ModelMetadata.Entry(value, at)) != null) {
+      if (entries.put(key, new ModelMetadata.Entry(value, key, OptionalLong.of(at))) != null) {
         throw malformed(at, "each metadata key once", "\"" + key + "\" again");
       }
     }

@@ -8,9 +8,9 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.stream.DoubleStream;
 
 /**
@@ -30,22 +30,6 @@ public final class GgufVocabulary {
           "tokenizer.ggml.eos_token_id",
           "tokenizer.ggml.eot_token_id",
           "tokenizer.ggml.eom_token_id");
-
-  /**
-   * Spellings of tokens that end a turn though many files name only one of them by id: a chat model
-   * whose {@code eos} is {@code <|endoftext|>} still ends its answers with {@code <|im_end|>}.
-   */
-  private static final Set<String> END_SPELLINGS =
-      Set.of(
-          "<|im_end|>",
-          "<|endoftext|>",
-          "<|eot_id|>",
-          "<|eom_id|>",
-          "<|end_of_text|>",
-          "<|end|>",
-          "<|return|>",
-          "<end_of_turn>",
-          "</s>");
 
   /** Pre-tokenizers of the Llama 3 family, whose contexts begin with {@code bos} by default. */
   private static final Set<String> BOS_BY_DEFAULT = Set.of("llama-bpe", "llama3", "llama-v3");
@@ -107,7 +91,8 @@ public final class GgufVocabulary {
         endOfTurn(types),
         id("tokenizer.ggml.unknown_token_id"),
         addBos && bos.isPresent(),
-        metadata.findFlag("tokenizer.ggml.add_space_prefix").orElse(!bytePairs));
+        metadata.findFlag("tokenizer.ggml.add_space_prefix").orElse(!bytePairs),
+        Optional.empty());
   }
 
   private Kind kind() {
@@ -193,13 +178,8 @@ public final class GgufVocabulary {
   }
 
   private List<Integer> endOfTurn(List<TokenType> types) {
-    Set<Integer> ids = new TreeSet<>();
-    END_KEYS.forEach(key -> id(key).ifPresent(ids::add));
-    for (int id = 0; id < tokens.size(); id++) {
-      if (types.get(id) == TokenType.CONTROL && END_SPELLINGS.contains(tokens.get(id))) {
-        ids.add(id);
-      }
-    }
-    return new ArrayList<>(ids);
+    List<Integer> named = new ArrayList<>();
+    END_KEYS.forEach(key -> id(key).ifPresent(named::add));
+    return Vocabulary.endsOfTurn(named, tokens, types);
   }
 }

@@ -26,7 +26,7 @@ import java.util.OptionalLong;
  * they are open: the mapping then has nothing behind it. Safe for use by any thread; {@link #close}
  * ends the life of all tensor data and must not run while another thread reads it.
  */
-public abstract sealed class ModelFile implements AutoCloseable permits GgufFile {
+public abstract sealed class ModelFile implements AutoCloseable permits GgufFile, Checkpoint {
 
   private final Path path;
   private final Arena arena;
@@ -46,10 +46,12 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
   /**
    * Opens a model of any format.
    *
+   * @param path a GGUF file, the directory of a checkpoint, or one of its safetensors files
    * @throws ModelFileException if it cannot be read, is of no known format, or is damaged
    */
   public static ModelFile open(Path path) {
-    return GgufFile.open(path);
+    boolean checkpoint = Files.isDirectory(path) || path.toString().endsWith(".safetensors");
+    return checkpoint ? Checkpoint.open(path) : GgufFile.open(path);
   }
 
   /** Maps a whole file, read-only. */
@@ -81,6 +83,9 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
 
   /** Returns the model's vocabulary. */
   public abstract Vocabulary vocabulary();
+
+  /** Returns the name of what splits text into tokens, for a person, if the model says so. */
+  public abstract Optional<String> tokenizer();
 
   /** Returns the model's chat template, in Jinja, if it has one. */
   public abstract Optional<String> chatTemplate();
@@ -116,7 +121,7 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
         .orElseThrow(() ->
             new ModelFileException.Malformed(
                 path,
-                "tensor \"" + name + "\" with dimensions " + Arrays.toString(dimensions),
+                quoted(name) + " with dimensions " + Arrays.toString(dimensions),
                 "no such tensor"));
   }
 
@@ -129,25 +134,44 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
     List<Long> expected = Arrays.stream(dimensions).boxed().toList();
     if (!tensor.dimensions().equals(expected)) {
       throw new ModelFileException.Malformed(
-          path,
+          place(tensor),
           tensor.offset(),
-          "tensor \"" + name + "\" with dimensions " + expected,
+          quoted(name) + " with dimensions " + expected,
           tensor.dimensions().toString());
     }
     if (!tensor.type().supported()) {
       throw new ModelFileException.Unsupported(
-          path,
+          place(tensor),
           OptionalLong.of(tensor.offset()),
-          "tensor \"" + name + "\" of a supported type (" + TensorType.supportedNames() + ")",
+          quoted(name) + " of a supported type (" + TensorType.supportedNames() + ")",
           "type " + tensor.type());
     }
-    return Optional.of(tensor);
+    return Optional.of(restored(tensor));
   }
 
   /** Returns what to throw where the numbers of a tensor make no sense. */
   public final ModelFileException wrong(ModelTensor tensor, String expected, String found) {
     return new ModelFileException.Malformed(
-        path, tensor.offset(), "tensor \"" + tensor.name() + "\" to have " + expected, found);
+        place(tensor), tensor.offset(), quoted(tensor.name()) + " to have " + expected, found);
+  }
+
+  private String quoted(String name) {
+    return "tensor \"" + ownName(name) + '"';
+  }
+
+  /** Returns the file that holds a tensor. */
+  Path place(ModelTensor tensor) {
+    return path;
+  }
+
+  /** Returns what the files call a tensor. */
+  String ownName(String name) {
+    return name;
+  }
+
+  /** Returns a tensor with its numbers as GGUF has them. */
+  ModelTensor restored(ModelTensor tensor) {
+    return tensor;
   }
 
   /** Unmaps the files. Tensor data may not be touched after; metadata may. */

@@ -55,16 +55,16 @@ public abstract sealed class ModelFileException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     Unreadable(Path file, String found) {
-      super(file, OptionalLong.empty(), "a readable GGUF file", found);
+      super(file, OptionalLong.empty(), "a readable model file", found);
     }
   }
 
-  /** The file is something else than GGUF. */
+  /** The file is of another format. */
   public static final class Foreign extends ModelFileException {
     private static final long serialVersionUID = 1L;
 
-    Foreign(Path file, String found) {
-      super(file, OptionalLong.of(0), "a GGUF file, which begins with \"GGUF\"", found);
+    Foreign(Path file, String expected, String found) {
+      super(file, OptionalLong.of(0), expected, found);
     }
   }
 
@@ -81,16 +81,20 @@ public abstract sealed class ModelFileException extends RuntimeException {
     }
   }
 
-  /** The file is GGUF, but damaged, or contradicts itself. */
+  /** The file is damaged, or contradicts itself or another file of its model. */
   public static final class Malformed extends ModelFileException {
     private static final long serialVersionUID = 1L;
 
+    Malformed(Path file, OptionalLong offset, String expected, String found) {
+      super(file, offset, expected, found);
+    }
+
     Malformed(Path file, long offset, String expected, String found) {
-      super(file, OptionalLong.of(offset), expected, found);
+      this(file, OptionalLong.of(offset), expected, found);
     }
 
     Malformed(Path file, String expected, String found) {
-      super(file, OptionalLong.empty(), expected, found);
+      this(file, OptionalLong.empty(), expected, found);
     }
   }
 

@@ -6,8 +6,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * What a model file holds, for a person who asks before loading it. Also files that cannot be
@@ -94,12 +92,10 @@ public record ModelInfo(
         orElse(count(metadata, key + "attention.head_count_kv"), heads),
         orElse(count(metadata, key + "attention.key_length"), quotient(dimension, heads)),
         count(metadata, key + "context_length"),
-        size(metadata.findStrings("tokenizer.ggml.tokens").map(List::size)),
-        metadata
-            .findString("tokenizer.ggml.model")
-            .map(model ->
-                Stream.concat(Stream.of(model), metadata.findString("tokenizer.ggml.pre").stream())
-                    .collect(Collectors.joining("/"))),
+        orElse(
+            size(metadata.findStrings("tokenizer.ggml.tokens").map(List::size)),
+            count(metadata, key + "vocab_size")),
+        file.tokenizer(),
         size(file.chatTemplate().map(String::length)),
         types.keySet().stream().filter(type -> !type.supported()).toList());
   }

@@ -26,8 +26,10 @@ public final class ModelMetadata {
    * @param value a {@code String}, {@code Long} (or {@code BigInteger} beyond 2^63), {@code
    *     Double}, {@code Boolean}, {@code List<String>}, {@code long[]}, {@code double[]} or {@code
    *     boolean[]}
+   * @param name the key as the file spells it
+   * @param offset in bytes, if the file has any
    */
-  record Entry(Object value, long offset) {}
+  record Entry(Object value, String name, OptionalLong offset) {}
 
   private final Path file;
   private final Map<String, Entry> entries;
@@ -45,6 +47,12 @@ public final class ModelMetadata {
   /** Returns whether the file has this key. */
   public boolean has(String key) {
     return entries.containsKey(key);
+  }
+
+  /** Returns whether the value is a list of whole numbers. */
+  boolean isIntegers(String key) {
+    Entry entry = entries.get(key);
+    return entry != null && entry.value() instanceof long[];
   }
 
   /** Returns a value in a few words, for listings and messages. */
@@ -144,7 +152,7 @@ public final class ModelMetadata {
       return missing(key, expected);
     }
     return new ModelFileException.Malformed(
-        file, entry.offset(), quoted(key) + " to be " + expected, found);
+        file, entry.offset(), quoted(entry.name()) + " to be " + expected, found);
   }
 
   /** Returns what to throw where the value of a key is sound but not supported yet. */
@@ -154,7 +162,7 @@ public final class ModelMetadata {
       return missing(key, supported);
     }
     return new ModelFileException.Unsupported(
-        file, OptionalLong.of(entry.offset()), quoted(key) + " to be " + supported, describe(key));
+        file, entry.offset(), quoted(entry.name()) + " to be " + supported, describe(key));
   }
 
   private <T> @Nullable T as(String key, String expected, Class<T> type) {
@@ -168,7 +176,13 @@ public final class ModelMetadata {
     return type.cast(entry.value());
   }
 
-  private ModelFileException missing(String key, String expected) {
+  /** Returns a value under another key, with its name and place in the file as they are. */
+  @Nullable Entry entry(String key) {
+    return entries.get(key);
+  }
+
+  /** Returns what to throw where a key is missing. */
+  ModelFileException missing(String key, String expected) {
     return new ModelFileException.Malformed(
         file, quoted(key) + " in the metadata (" + expected + ")", "no such key");
   }

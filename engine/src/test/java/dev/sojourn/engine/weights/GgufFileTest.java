@@ -193,7 +193,7 @@ class GgufFileTest {
   void open_missingFileOrDirectory_isUnreadable() {
     assertThatThrownBy(() -> GgufFile.open(directory.resolve("absent")))
         .isInstanceOf(ModelFileException.Unreadable.class)
-        .hasMessageEndingWith("expected a readable GGUF file, found no such file");
+        .hasMessageEndingWith("expected a readable model file, found no such file");
     assertThatThrownBy(() -> GgufFile.open(directory))
         .isInstanceOf(ModelFileException.Unreadable.class)
         .hasMessageEndingWith("found a directory");

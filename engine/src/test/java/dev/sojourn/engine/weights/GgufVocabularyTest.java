@@ -7,6 +7,7 @@ import dev.sojourn.text.Vocabulary;
 import dev.sojourn.text.Vocabulary.TokenType;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -44,7 +45,8 @@ class GgufVocabularyTest {
                 List.of(3, 4),
                 OptionalInt.empty(),
                 true,
-                false));
+                false,
+                Optional.empty()));
   }
 
   @Test

@@ -240,6 +240,7 @@ final class Fixture {
         List.of(eos, tokens.indexOf("<|im_end|>")),
         OptionalInt.empty(),
         false,
-        false);
+        false,
+        Optional.empty());
   }
 }

@@ -1,0 +1,241 @@
+package dev.sojourn.engine.weights;
+
+import dev.sojourn.text.HuggingFaceVocabulary;
+import dev.sojourn.text.Vocabulary;
+import dev.sojourn.text.VocabularyException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * An open checkpoint in Hugging Face's form: a directory with {@code config.json}, {@code
+ * tokenizer.json}, and one {@code model.safetensors} or several with an index.
+ *
+ * <p>It presents itself as the GGUF file that a converter would make of it, bit by bit: the same
+ * names, keys and numbers. Where the numbers differ from those on the disk, they are made when they
+ * are asked for.
+ */
+public final class Checkpoint extends ModelFile {
+
+  private static final long MAX_TOKENIZER_BYTES = 128 << 20;
+  private static final int MAX_VOCABULARY = 1 << 20;
+
+  private final CheckpointFamily family;
+  private final Shards shards;
+  private final long size;
+
+  private Checkpoint(
+      Path directory,
+      Arena arena,
+      ModelMetadata metadata,
+      CheckpointFamily family,
+      Shards shards,
+      List<ModelTensor> tensors) {
+    super(directory, arena, metadata, tensors);
+    this.family = family;
+    this.shards = shards;
+    this.size = shards.size();
+  }
+
+  /**
+   * Maps a checkpoint and reads its headers.
+   *
+   * @param path the directory, or one of its {@code .safetensors} files
+   * @throws ModelFileException if a file is missing, damaged, or contradicts another
+   */
+  public static Checkpoint open(Path path) {
+    if (!Files.exists(path)) {
+      throw new ModelFileException.Unreadable(path, "no such file");
+    }
+    Path whole = path.toAbsolutePath().normalize();
+    Path directory = Files.isDirectory(whole) ? whole : whole.resolveSibling("");
+    Path configFile = directory.resolve("config.json");
+    ModelMetadata config = JsonMetadata.read(configFile);
+    CheckpointFamily family = CheckpointFamily.of(config);
+    CheckpointConfig translated =
+        CheckpointConfig.of(config, family, String.valueOf(directory.getFileName()));
+    Arena arena = Arena.ofShared();
+    boolean opened = false;
+    try {
+      Shards shards = Shards.open(directory, family, arena);
+      List<ModelTensor> tensors = new ArrayList<>(shards.tensors());
+      tie(directory, config, tensors);
+      float[] factors = translated.ropeFactors();
+      if (factors.length > 0) {
+        tensors.add(made("rope_freqs.weight", factors));
+      }
+      Checkpoint checkpoint =
+          new Checkpoint(
+              directory, arena, translated.metadata(configFile), family, shards, tensors);
+      opened = true;
+      return checkpoint;
+    } finally {
+      if (!opened) {
+        arena.close();
+      }
+    }
+  }
+
+  /** A model whose output is its embeddings once more may still hold a copy of them. */
+  private static void tie(Path directory, ModelMetadata config, List<ModelTensor> tensors) {
+    boolean output = tensors.stream().anyMatch(tensor -> tensor.name().equals("output.weight"));
+    if (config.findFlag("tie_word_embeddings").orElse(!output)) {
+      tensors.removeIf(tensor -> tensor.name().equals("output.weight"));
+    } else if (!output) {
+      throw new ModelFileException.Malformed(
+          directory,
+          "tensor \"lm_head.weight\", as tie_word_embeddings is false",
+          "no such tensor");
+    }
+  }
+
+  @Override
+  public long size() {
+    return size;
+  }
+
+  @Override
+  public String format() {
+    return "safetensors";
+  }
+
+  @Override
+  public Optional<String> tokenizer() {
+    return Optional.of("tokenizer.json");
+  }
+
+  @Override
+  public Vocabulary vocabulary() {
+    ModelTensor embeddings =
+        tensors().stream()
+            .filter(tensor -> tensor.name().equals("token_embd.weight"))
+            .findFirst()
+            .orElseThrow(() ->
+                new ModelFileException.Malformed(
+                    path(), "tensor \"model.embed_tokens.weight\"", "no such tensor"));
+    if (embeddings.rows() > MAX_VOCABULARY) {
+      throw wrong(embeddings, "at most " + MAX_VOCABULARY + " rows", "" + embeddings.rows());
+    }
+    Path file = path().resolve("tokenizer.json");
+    String json = new String(JsonMetadata.bytes(file, MAX_TOKENIZER_BYTES), StandardCharsets.UTF_8);
+    ModelMetadata settings = settings();
+    try {
+      return HuggingFaceVocabulary.read(
+          json,
+          (int) embeddings.rows(),
+          special(settings, "bos_token"),
+          special(settings, "eos_token"),
+          ends());
+    } catch (VocabularyException e) {
+      throw new ModelFileException.Malformed(
+          file, "a vocabulary for this model", String.valueOf(e.getMessage()));
+    }
+  }
+
+  private ModelMetadata settings() {
+    return JsonMetadata.readIfThere(path().resolve("tokenizer_config.json"));
+  }
+
+  private static Optional<String> special(ModelMetadata settings, String key) {
+    return settings.findString(settings.has(key) ? key : key + ".content");
+  }
+
+  /** Returns the ids that end a turn: one or several, in either of two files. */
+  private Set<Integer> ends() {
+    Set<Integer> ends = new TreeSet<>();
+    for (String name : List.of("config.json", "generation_config.json")) {
+      ModelMetadata file = JsonMetadata.readIfThere(path().resolve(name));
+      for (String key : List.of("eos_token_id", "text_config.eos_token_id")) {
+        if (file.isIntegers(key)) {
+          Arrays.stream(file.findIntegers(key).orElseThrow())
+              .forEach(id -> ends.add(Math.clamp(id, -1, Integer.MAX_VALUE)));
+        } else {
+          file.findInteger(key, 0, Integer.MAX_VALUE).ifPresent(ends::add);
+        }
+      }
+    }
+    return ends;
+  }
+
+  @Override
+  public Optional<String> chatTemplate() {
+    Path file = path().resolve("chat_template.jinja");
+    if (Files.exists(file)) {
+      return Optional.of(
+          new String(JsonMetadata.bytes(file, MAX_TOKENIZER_BYTES), StandardCharsets.UTF_8));
+    }
+    ModelMetadata settings = settings();
+    for (int i = 0; settings.has("chat_template." + i + ".name"); i++) {
+      if (settings.string("chat_template." + i + ".name").equals("default")) {
+        return settings.findString("chat_template." + i + ".template");
+      }
+    }
+    return settings
+        .findString("chat_template")
+        .or(() ->
+            JsonMetadata.readIfThere(path().resolve("chat_template.json"))
+                .findString("chat_template"));
+  }
+
+  @Override
+  Path place(ModelTensor tensor) {
+    return shards.file(tensor.name()).orElse(path());
+  }
+
+  @Override
+  String ownName(String name) {
+    return family.ownName(name);
+  }
+
+  @Override
+  ModelTensor restored(ModelTensor tensor) {
+    if (family.neighbours() && tensor.name().contains(".attn_q.")) {
+      return interleaved(tensor, "attention.head_count");
+    }
+    if (family.neighbours() && tensor.name().contains(".attn_k.")) {
+      String key = "attention.head_count_kv";
+      return interleaved(
+          tensor, metadata().has(architecture() + "." + key) ? key : "attention.head_count");
+    }
+    if (family.normsFromOne() && tensor.name().endsWith("norm.weight")) {
+      float[] factors = tensor.toFloats();
+      for (int i = 0; i < factors.length; i++) {
+        factors[i] += 1;
+      }
+      return made(tensor.name(), factors);
+    }
+    return tensor;
+  }
+
+  /** Brings the numbers that are rotated together, half a head apart, side by side. */
+  private ModelTensor interleaved(ModelTensor tensor, String headsKey) {
+    boolean vector = tensor.dimensions().size() == 1;
+    long rows = vector ? tensor.columns() : tensor.rows();
+    long rowBytes = tensor.data().byteSize() / rows;
+    long half =
+        rows / metadata().integer(architecture() + "." + headsKey, 1, Integer.MAX_VALUE) / 2;
+    MemorySegment rearranged =
+        MemorySegment.ofArray(new byte[Math.toIntExact(tensor.data().byteSize())]);
+    for (long row = 0; row < rows; row++) {
+      long pair = row % (2 * half) / 2;
+      long from = row - row % (2 * half) + pair + (row % 2) * half;
+      MemorySegment.copy(tensor.data(), from * rowBytes, rearranged, row * rowBytes, rowBytes);
+    }
+    return new ModelTensor(
+        tensor.name(), tensor.type(), tensor.dimensions(), tensor.offset(), rearranged);
+  }
+
+  private static ModelTensor made(String name, float[] numbers) {
+    MemorySegment data = MemorySegment.ofArray(new byte[numbers.length * Float.BYTES]);
+    TensorCodec.encode(TensorType.F32, numbers, data);
+    return new ModelTensor(name, TensorType.F32, List.of((long) numbers.length), 0, data);
+  }
+}

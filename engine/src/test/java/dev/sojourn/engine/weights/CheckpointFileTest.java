@@ -1,0 +1,255 @@
+package dev.sojourn.engine.weights;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.fail;
+
+import dev.sojourn.engine.model.LoadOptions;
+import dev.sojourn.engine.model.LoadedModel;
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.Random;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What is said of checkpoints that are damaged, incomplete, or more than we can run. */
+class CheckpointFileTest {
+
+  private static final String INDEX = "model.safetensors.index.json";
+  private static final String FIRST = "model-00001-of-00005.safetensors";
+  private static final int RUNS = 3000;
+
+  @TempDir Path directory;
+
+  @BeforeEach
+  void copyASoundOne() throws IOException, URISyntaxException {
+    Path sound =
+        Path.of(Objects.requireNonNull(getClass().getResource("transformers/qwen3")).toURI());
+    try (Stream<Path> files = Files.list(sound)) {
+      for (Path file : files.toList()) {
+        Files.copy(file, directory.resolve(file.getFileName()));
+      }
+    }
+  }
+
+  @Test
+  void open_anyPathOfTheCheckpoint_findsAllOfIt() {
+    for (Path path : List.of(directory, directory.resolve(FIRST))) {
+      try (ModelFile file = ModelFile.open(path)) {
+        assertThat(file.format()).isEqualTo("safetensors");
+        assertThat(file.architecture()).isEqualTo("qwen3");
+        assertThat(file.has("blk.1.ffn_down.weight")).isTrue();
+        assertThat(file.tensor("token_embd.weight", 32, 416).type()).isEqualTo(TensorType.BF16);
+        assertThat(file.chatTemplate().orElseThrow()).startsWith("{{ bos_token }}");
+        assertThat(file.vocabulary().tokens()).hasSize(416);
+        assertThat(file.vocabulary().endOfTurn()).containsExactly(341);
+        ModelInfo info = ModelInfo.of(file);
+        assertThat(info.vocabulary()).hasValue(416);
+        assertThat(info.layers()).hasValue(2);
+        assertThat(info.unsupported()).isEmpty();
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "\"model_type\": \"qwen3\" | \"model_type\": \"gpt2\" | expected \"model_type\" to be one of",
+        "\"hidden_size\": 32 | \"hidden_size\": 48 | \"model.embed_tokens.weight\" with dimensions [48, 416]",
+        "\"hidden_size\": 32 | \"hidden_size\": -1 | expected \"hidden_size\" to be a whole number from 1",
+        "\"hidden_size\": 32 | \"hidden\": 32 | expected \"hidden_size\" in the metadata",
+        "\"num_hidden_layers\": 2 | \"num_hidden_layers\": 3 | tensor \"model.layers.2.",
+        "\"hidden_act\": \"silu\" | \"hidden_act\": \"relu\" | expected \"hidden_act\" to be \"silu\"",
+        "\"use_sliding_window\": false | \"use_sliding_window\": true, \"sliding_window\": 16 | \"sliding_window\"",
+        "\"rope_type\": \"default\" | \"rope_type\": \"dynamic\" | expected \"rope_parameters.rope_type\"",
+        "\"tie_word_embeddings\": false | \"quantization_config\": {\"quant_method\": \"fp8\"} | \"fp8\"",
+      })
+  void load_ofAnotherConfiguration_namesItsKey(String old, String text, String message)
+      throws IOException {
+    edit(
+        "config.json",
+        json -> {
+          assertThat(json).contains(old);
+          return json.replace(old, text);
+        });
+    refused(message);
+  }
+
+  @Test
+  void open_indexThatLeadsElsewhere_isRefused() throws IOException {
+    for (String elsewhere : List.of("../" + FIRST, "/etc/passwd", "a/b.safetensors", "", "..")) {
+      edit(INDEX, json -> json.replaceFirst("model-00005-of-00005\\.safetensors", elsewhere));
+      refused("the name of a .safetensors file in the same directory");
+      edit(
+          INDEX,
+          json -> json.replace('"' + elsewhere + '"', "\"model-00005-of-00005.safetensors\""));
+    }
+  }
+
+  @Test
+  void open_indexAndFilesThatDisagree_namesTheTensor() throws IOException {
+    edit(INDEX, json -> json.replace("model.norm.weight", "model.morn.weight"));
+    refused("tensor \"model.norm.weight\" where " + INDEX + " has it");
+    edit(
+        INDEX,
+        json ->
+            json.replace("model.morn.weight\"", "model.norm.weight\": \"" + FIRST + "\", \"a\""));
+    refused("\"model.norm.weight\"");
+  }
+
+  @Test
+  void open_missingFile_isNamed() throws IOException {
+    Files.delete(directory.resolve(FIRST));
+    refused(FIRST + ": expected a readable model file, found no such file");
+    Files.delete(directory.resolve(INDEX));
+    refused("model.safetensors: expected a readable model file, found no such file");
+    Files.delete(directory.resolve("config.json"));
+    refused("config.json: expected a readable model file, found no such file");
+  }
+
+  @Test
+  void open_headersThatContradict_areRefusedWithWhatWasWrong() throws IOException {
+    single("{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[4],\"data_offsets\":[0,4]}}", 4);
+    refused("expected tensor \"a\" to be F32, F16 or BF16, found \"F8_E4M3\"");
+    single("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4);
+    refused("expected tensor \"a\" to have 8 bytes, for its shape and type, found 4");
+    single("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 3);
+    refused("the file seems cut short");
+    single("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 5);
+    refused("expected the tensors to end where the file does");
+    single(
+        "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+            + "\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[2,6]}}",
+        6);
+    refused("expected tensor \"b\" to begin where the one before it ends, at 4, found 2");
+    single(
+        "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
+            + "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,8]}}",
+        8);
+    refused("expected each tensor once, found \"a\" again");
+    single(
+        "{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,4]}}", 4);
+    refused("expected tensor \"a\" to fit into memory");
+    single("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4);
+    refused("up to 4 whole numbers");
+    single("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4);
+    refused("expected tensors of a qwen3 model, found \"a\"");
+    single("{\"a\":", 0);
+    refused("expected a header in JSON");
+    Files.writeString(
+        directory.resolve("model.safetensors"), "version https://git-lfs.github.com/");
+    refused("a Git LFS pointer");
+  }
+
+  @Test
+  void vocabulary_thatDoesNotFit_namesTheFile() throws IOException {
+    edit("tokenizer.json", json -> json.replaceFirst("\"type\": \"BPE\"", "\"type\": \"Unigram\""));
+    try (ModelFile file = ModelFile.open(directory)) {
+      assertThatThrownBy(file::vocabulary)
+          .isInstanceOf(ModelFileException.Malformed.class)
+          .hasMessageContaining("tokenizer.json")
+          .hasMessageContaining("Unigram");
+    }
+  }
+
+  @Test
+  void open_damagedCheckpoint_isRefusedOrReadable() throws IOException {
+    long seed = Long.getLong("sojourn.seed", System.nanoTime());
+    List<String> names = List.of("config.json", "tokenizer.json", INDEX, FIRST);
+    int refused = 0;
+    for (int run = 0; run < RUNS; run++) {
+      Random random = new Random(seed + run);
+      Path path = directory.resolve(names.get(random.nextInt(names.size())));
+      byte[] sound = Files.readAllBytes(path);
+      Files.write(path, damaged(sound, random));
+      try {
+        readAll();
+      } catch (ModelFileException e) {
+        refused++;
+      } catch (RuntimeException | Error e) {
+        fail("run with -Dsojourn.seed=" + (seed + run), e);
+      }
+      Files.write(path, sound);
+    }
+    assertThat(refused).as("refused, seed %d", seed).isGreaterThan(RUNS / 4);
+  }
+
+  private void readAll() {
+    try (ModelFile file = ModelFile.open(directory)) {
+      ModelInfo.of(file);
+      file.tensors().forEach(ModelTensor::toFloats);
+      file.vocabulary();
+      file.chatTemplate();
+    }
+  }
+
+  /** Damages the first kilobytes, where headers are: cuts, swaps words, repeats, flips. */
+  private static byte[] damaged(byte[] sound, Random random) {
+    byte[] bytes = sound.clone();
+    int near = Math.min(bytes.length, 2000);
+    switch (random.nextInt(4)) {
+      case 0 -> bytes = Arrays.copyOf(bytes, random.nextInt(bytes.length));
+      case 1 -> {
+        int length = 1 + random.nextInt(40);
+        System.arraycopy(
+            sound, random.nextInt(near - length), bytes, random.nextInt(near - length), length);
+      }
+      case 2 -> {
+        byte[] numbers = String.valueOf(random.nextLong() >> random.nextInt(64)).getBytes(UTF_8);
+        int at = random.nextInt(near - 20);
+        while (at < near - 20 && !Character.isDigit(bytes[at])) {
+          at++;
+        }
+        System.arraycopy(numbers, 0, bytes, at, numbers.length);
+      }
+      default -> {
+        for (int i = 1 + random.nextInt(4); i > 0; i--) {
+          bytes[random.nextInt(near)] = (byte) random.nextInt(256);
+        }
+      }
+    }
+    return bytes;
+  }
+
+  private void edit(String name, UnaryOperator<String> change) throws IOException {
+    Path file = directory.resolve(name);
+    Files.writeString(file, change.apply(Files.readString(file)));
+  }
+
+  /** Puts one file in place of the shards. */
+  private void single(String header, int dataBytes) throws IOException {
+    byte[] json = header.getBytes(UTF_8);
+    Files.write(
+        directory.resolve("model.safetensors"),
+        ByteBuffer.allocate(Long.BYTES + json.length + dataBytes)
+            .order(ByteOrder.LITTLE_ENDIAN)
+            .putLong(json.length)
+            .put(json)
+            .array());
+  }
+
+  private void refused(String message) {
+    assertThatThrownBy(
+            () -> {
+              try (ModelFile file = ModelFile.open(directory)) {
+                LoadedModel.load(file, LoadOptions.defaults(), Progress.NONE).close();
+              }
+            })
+        .isInstanceOf(ModelFileException.class)
+        .hasMessageContaining(message);
+  }
+}
