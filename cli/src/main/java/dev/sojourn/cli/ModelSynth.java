@@ -1,11 +1,14 @@
 package dev.sojourn.cli;
 
+import static java.util.Objects.requireNonNullElse;
+
 import dev.sojourn.core.Clock;
 import dev.sojourn.engine.weights.SyntheticModel;
 import dev.sojourn.engine.weights.SyntheticModel.Architecture;
 import dev.sojourn.engine.weights.SyntheticModel.Spec;
 import dev.sojourn.engine.weights.TensorType;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -22,12 +25,37 @@ import picocli.CommandLine.Parameters;
     },
     footer = {
       "",
-      "Example:",
-      "  sojourn model synth tiny.gguf --arch qwen2 --dimension 64 --heads 2 --kv-heads 1 --type f32"
+      "Examples:",
+      "  sojourn model synth tiny.gguf --arch qwen2 --dimension 64 --heads 2 --kv-heads 1 --type f32",
+      "  sojourn model synth m.gguf --shape 0.6b --type f16"
     })
 final class ModelSynth extends HelpOption implements Runnable {
 
-  private static final Spec SMALL = Spec.small();
+  /** Where the numbers come from that are not said. */
+  private enum Shape {
+    SMALL("small"),
+    HALF_BILLION("0.6b"),
+    ONE_BILLION("1.2b");
+
+    private final String word;
+
+    Shape(String word) {
+      this.word = word;
+    }
+
+    Spec spec() {
+      return switch (this) {
+        case SMALL -> Spec.small();
+        case HALF_BILLION -> Spec.halfBillion();
+        case ONE_BILLION -> Spec.oneBillion();
+      };
+    }
+
+    @Override
+    public String toString() {
+      return word; // as it is typed
+    }
+  }
 
   @picocli.CommandLine.Spec private CommandSpec spec = CommandSpec.create();
 
@@ -35,66 +63,52 @@ final class ModelSynth extends HelpOption implements Runnable {
   private Path out = Path.of("model.gguf");
 
   @Option(
-      names = "--arch",
+      names = "--shape",
       paramLabel = "NAME",
-      defaultValue = "qwen3",
-      description = "llama, qwen2 or qwen3 (default: ${DEFAULT-VALUE}).")
-  private Architecture arch = SMALL.architecture();
+      defaultValue = "small",
+      description = {
+        "What the options below start from (default: ${DEFAULT-VALUE}):",
+        "small  qwen3, 4 layers of 256, 4 million parameters",
+        "0.6b   qwen3, 28 layers of 1024, vocabulary 151936",
+        "1.2b   llama, 16 layers of 2048, vocabulary 128256"
+      })
+  private Shape shape = Shape.SMALL;
 
-  @Option(
-      names = "--layers",
-      paramLabel = "N",
-      description = "Transformer blocks (default: ${DEFAULT-VALUE}).")
-  private int layers = SMALL.layers();
+  @Option(names = "--arch", paramLabel = "NAME", description = "llama, qwen2 or qwen3.")
+  private @Nullable Architecture arch;
 
-  @Option(
-      names = "--dimension",
-      paramLabel = "N",
-      description = "Of the residual stream (default: ${DEFAULT-VALUE}).")
-  private int dimension = SMALL.dimension();
+  @Option(names = "--layers", paramLabel = "N", description = "Transformer blocks.")
+  private @Nullable Integer layers;
 
-  @Option(
-      names = "--hidden",
-      paramLabel = "N",
-      description = "Of the feed-forward part (default: ${DEFAULT-VALUE}).")
-  private int hidden = SMALL.hidden();
+  @Option(names = "--dimension", paramLabel = "N", description = "Of the residual stream.")
+  private @Nullable Integer dimension;
 
-  @Option(
-      names = "--heads",
-      paramLabel = "N",
-      description = "Heads of queries (default: ${DEFAULT-VALUE}).")
-  private int heads = SMALL.heads();
+  @Option(names = "--hidden", paramLabel = "N", description = "Of the feed-forward part.")
+  private @Nullable Integer hidden;
 
-  @Option(
-      names = "--kv-heads",
-      paramLabel = "N",
-      description = "Of keys and values (default: ${DEFAULT-VALUE}).")
-  private int kvHeads = SMALL.kvHeads();
+  @Option(names = "--heads", paramLabel = "N", description = "Heads of queries.")
+  private @Nullable Integer heads;
 
-  @Option(
-      names = "--head-dimension",
-      paramLabel = "N",
-      description = "Of one head (default: ${DEFAULT-VALUE}).")
-  private int headDimension = SMALL.headDimension();
+  @Option(names = "--kv-heads", paramLabel = "N", description = "Of keys and values.")
+  private @Nullable Integer kvHeads;
 
-  @Option(
-      names = "--vocabulary",
-      paramLabel = "N",
-      description = "Tokens (default: ${DEFAULT-VALUE}).")
-  private int vocabulary = SMALL.vocabulary();
+  @Option(names = "--head-dimension", paramLabel = "N", description = "Of one head.")
+  private @Nullable Integer headDimension;
+
+  @Option(names = "--vocabulary", paramLabel = "N", description = "Tokens.")
+  private @Nullable Integer vocabulary;
 
   @Option(
       names = "--type",
       paramLabel = "TYPE",
-      defaultValue = "q8_0",
-      description = "f32, f16, bf16, q8_0 or q4_0 (default: ${DEFAULT-VALUE}).")
-  private TensorType type = SMALL.type();
+      description = "f32, f16, bf16, q8_0 or q4_0 (default: q8_0).")
+  private @Nullable TensorType type;
 
   @Option(
       names = "--context",
       paramLabel = "N",
-      description = "Longest context, tokens (default: ${DEFAULT-VALUE}).")
-  private int context = SMALL.context();
+      description = "Longest context, tokens (default: 32768).")
+  private @Nullable Integer context;
 
   @Option(
       names = "--seed",
@@ -104,26 +118,27 @@ final class ModelSynth extends HelpOption implements Runnable {
 
   @Override
   public void run() {
-    Spec shape;
+    Spec from = shape.spec();
+    Spec made;
     try {
-      shape =
+      made =
           new Spec(
-              arch,
-              layers,
-              dimension,
-              hidden,
-              heads,
-              kvHeads,
-              headDimension,
-              vocabulary,
-              type,
-              context);
+              requireNonNullElse(arch, from.architecture()),
+              requireNonNullElse(layers, from.layers()),
+              requireNonNullElse(dimension, from.dimension()),
+              requireNonNullElse(hidden, from.hidden()),
+              requireNonNullElse(heads, from.heads()),
+              requireNonNullElse(kvHeads, from.kvHeads()),
+              requireNonNullElse(headDimension, from.headDimension()),
+              requireNonNullElse(vocabulary, from.vocabulary()),
+              requireNonNullElse(type, from.type()),
+              requireNonNullElse(context, from.context()));
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()));
     }
     ProgressLine progress =
         new ProgressLine(spec.commandLine().getErr(), ProgressLine.onTerminal(), Clock.system());
-    SyntheticModel.write(out, shape, seed, progress);
+    SyntheticModel.write(out, made, seed, progress);
     new Output(spec.commandLine().getOut()).line("wrote " + out);
   }
 }

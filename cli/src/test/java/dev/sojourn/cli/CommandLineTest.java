@@ -109,6 +109,12 @@ class CommandLineTest {
         Typed.sojourn("model", "synth", "x", "--arch", "gpt"),
         "--arch is one of llama, qwen2, qwen3, not 'gpt'");
     assertUsage(
+        Typed.sojourn("model", "synth", "x", "--shape", "7b"),
+        "--shape is one of small, 0.6b, 1.2b, not '7b'");
+    assertUsage(
+        Typed.sojourn("model", "synth", "x", "--shape", "0.6b", "--type", "iq3_s"),
+        "type is one of f32, ");
+    assertUsage(
         Typed.sojourn("model", "synth", "x", "--type", "q4_K"),
         "type is one of f32, f16, q4_0, q8_0, bf16, not q4_k");
     assertUsage(
@@ -152,7 +158,7 @@ class CommandLineTest {
   @Test
   void help_showsNamesInLowerCaseAndPlaceholdersInUpper() {
     assertThat(Typed.sojourn("model", "synth", "--help").out())
-        .contains("llama, qwen2 or qwen3 (default: qwen3)", "(default: q8_0)", "--kv-heads=N")
+        .contains("llama, qwen2 or qwen3.", "(default: small)", "(default: q8_0)", "--kv-heads=N")
         .doesNotContain("<", "QWEN", "Q8");
     assertThat(Typed.sojourn("serve", "--help").out())
         .containsPattern("lru or priority \\(default:\\s+lru\\)")

@@ -19,10 +19,12 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.IntStream;
 
 /**
  * Writes a GGUF file (version 3): collect key-values and tensors, then {@link #write}. Tensors are
- * asked for row by row while they are written, so a model of any size needs little memory.
+ * asked for row by row while they are written, by all processors, so a model of any size needs
+ * little memory.
  *
  * <p>Not thread-safe. The same calls give the same bytes on every machine.
  */
@@ -32,7 +34,10 @@ public final class GgufWriter {
   @FunctionalInterface
   public interface Rows {
 
-    /** Fills {@code into}, one row long, with row {@code index}; called in ascending order. */
+    /**
+     * Fills {@code into}, one row long and zero, with row {@code index}. Called by several threads
+     * at a time, in any order.
+     */
     void fill(long index, float[] into);
   }
 
@@ -44,7 +49,7 @@ public final class GgufWriter {
     }
   }
 
-  private static final int BUFFER_BYTES = 1 << 20;
+  private static final int BUFFER_BYTES = 1 << 20; // rows that are made at a time
 
   private final ByteArrayOutputStream entries = new ByteArrayOutputStream();
   private final Set<String> keys = new LinkedHashSet<>();
@@ -227,31 +232,34 @@ public final class GgufWriter {
     byte[] header = header();
     long total = header.length + dataBytes;
     writeAll(channel, ByteBuffer.wrap(header));
-    ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES);
+    ByteBuffer buffer = ByteBuffer.allocate(0);
     for (Planned tensor : tensors) {
-      float[] row = new float[tensor.columns()];
-      int rowBytes = Math.toIntExact(tensor.type().bytes(row.length));
-      if (rowBytes > buffer.capacity()) {
-        buffer = ByteBuffer.allocate(rowBytes);
+      int rowBytes = Math.toIntExact(tensor.type().bytes(tensor.columns()));
+      int most = Math.max(1, BUFFER_BYTES / rowBytes);
+      if (buffer.capacity() < most * rowBytes) {
+        buffer = ByteBuffer.allocate(most * rowBytes);
       }
-      for (long i = 0; i < tensor.bytes() / rowBytes; i++) {
-        if (buffer.remaining() < rowBytes) {
-          flush(channel, buffer);
-          progress.at(what, channel.position(), total);
-        }
-        tensor.rows().fill(i, row);
-        TensorCodec.encode(tensor.type(), row, MemorySegment.ofBuffer(buffer));
-        buffer.position(buffer.position() + rowBytes);
+      long rows = tensor.bytes() / rowBytes;
+      for (long first = 0; first < rows; first += most) {
+        int count = (int) Math.min(most, rows - first);
+        fill(tensor, first, count, MemorySegment.ofBuffer(buffer.clear().limit(count * rowBytes)));
+        writeAll(channel, buffer);
+        progress.at(what, channel.position(), total);
       }
-      flush(channel, buffer);
       writeAll(channel, ByteBuffer.allocate((int) (aligned(tensor.bytes()) - tensor.bytes())));
     }
     progress.at(what, total, total);
   }
 
-  private static void flush(FileChannel channel, ByteBuffer buffer) throws IOException {
-    writeAll(channel, buffer.flip());
-    buffer.clear();
+  private static void fill(Planned tensor, long first, int count, MemorySegment into) {
+    long rowBytes = into.byteSize() / count;
+    IntStream.range(0, count)
+        .parallel()
+        .forEach(i -> {
+          float[] row = new float[tensor.columns()];
+          tensor.rows().fill(first + i, row);
+          TensorCodec.encode(tensor.type(), row, into.asSlice(i * rowBytes, rowBytes));
+        });
   }
 
   private static void writeAll(FileChannel channel, ByteBuffer buffer) throws IOException {

@@ -95,6 +95,21 @@ public final class SyntheticModel {
       return new Spec(Architecture.QWEN3, 4, 256, 768, 4, 2, 64, 2048, TensorType.Q8_0, 32_768);
     }
 
+    /**
+     * Returns the shape of the smallest models that people use, 0.6 billion parameters as Qwen 3
+     * counts them: for measurements.
+     */
+    public static Spec halfBillion() {
+      return new Spec(
+          Architecture.QWEN3, 28, 1024, 3072, 16, 8, 128, 151_936, TensorType.Q8_0, 32_768);
+    }
+
+    /** Returns the shape of Llama 3.2's 1.2 billion parameters: for measurements. */
+    public static Spec oneBillion() {
+      return new Spec(
+          Architecture.LLAMA, 16, 2048, 8192, 32, 8, 64, 128_256, TensorType.Q8_0, 32_768);
+    }
+
     private static void within(String what, int value, int min, int max) {
       if (value < min || value > max) {
         throw new IllegalArgumentException(

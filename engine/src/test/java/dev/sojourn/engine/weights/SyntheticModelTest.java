@@ -106,6 +106,13 @@ class SyntheticModelTest {
   }
 
   @Test
+  void shapesForMeasurements_haveTheSizesOfTheirNames() {
+    // Twice the vocabulary: input and output are matrices of their own.
+    assertThat(SyntheticModel.bytes(Spec.halfBillion()) / 34.0 * 32 / 1e6).isBetween(740.0, 770.0);
+    assertThat(SyntheticModel.bytes(Spec.oneBillion()) / 34.0 * 32 / 1e6).isBetween(1490.0, 1520.0);
+  }
+
+  @Test
   void spec_outOfBounds_saysWhich() {
     assertThatThrownBy(
             () -> new Spec(Architecture.LLAMA, 1, 33, 32, 1, 1, 32, 300, TensorType.Q8_0, 16))
