@@ -1,9 +1,11 @@
-/** Whole-system workloads behind {@code sojourn bench}, and the client that drives them. */
+/** Workloads behind {@code sojourn bench}, and the client that drives them. */
 module dev.sojourn.bench {
   requires transitive dev.sojourn.server;
   requires transitive tools.jackson.databind;
   requires java.management;
+  requires jdk.incubator.vector;
   requires static org.jspecify;
 
   exports dev.sojourn.bench;
+  exports dev.sojourn.bench.engine;
 }

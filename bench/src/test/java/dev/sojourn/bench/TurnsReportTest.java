@@ -74,6 +74,6 @@ class TurnsReportTest {
   @ParameterizedTest
   @CsvSource({"0.9, 1", "1, 1", "1.1, 2", "3, 5", "7, 10", "0.03, 0.05", "120, 200"})
   void step_isTheNextRoundNumber(double least, double step) {
-    assertThat(TurnsPlot.step(least)).isCloseTo(step, offset(1e-9));
+    assertThat(Chart.step(least)).isCloseTo(step, offset(1e-9));
   }
 }

@@ -8,15 +8,20 @@ import picocli.CommandLine.Spec;
 /** Workloads that measure. */
 @Command(
     name = "bench",
-    description = "Measure a gateway under the workloads of agents.",
-    subcommands = BenchTurns.class,
-    footer = {"", "Example:", "  sojourn bench turns --turns 100"})
+    description = "Measure the engine, or a gateway under the workloads of agents.",
+    subcommands = {BenchEngine.class, BenchTurns.class},
+    footer = {
+      "",
+      "Examples:",
+      "  sojourn bench engine --quick",
+      "  sojourn bench turns --turns 100"
+    })
 final class BenchCommand extends HelpOption implements Runnable {
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
   @Override
   public void run() {
-    throw new ParameterException(spec.commandLine(), "Missing a workload: turns");
+    throw new ParameterException(spec.commandLine(), "Missing a workload: engine or turns");
   }
 }

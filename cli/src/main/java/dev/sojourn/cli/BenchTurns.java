@@ -11,7 +11,6 @@ import dev.sojourn.server.Gateway;
 import dev.sojourn.server.GatewayConfig;
 import java.io.IOException;
 import java.net.URI;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -101,7 +100,7 @@ final class BenchTurns extends HelpOption implements Callable<Integer> {
     bounds.between("--turns", turns, 2, 100_000);
     bounds.between("--sessions", sessions, 1, 1024);
     bounds.between("--warmup", warmup, 0, 100_000);
-    checkPlot();
+    PlotFile drawing = PlotFile.at(plot);
     TurnsReport report = url == null ? inProcess() : measure(url, false);
     Output output = new Output(spec.commandLine().getOut());
     if (json) {
@@ -109,34 +108,11 @@ final class BenchTurns extends HelpOption implements Callable<Integer> {
     } else {
       print(report, output);
     }
-    try {
-      Files.writeString(plot, TurnsPlot.svg(report));
-    } catch (IOException e) {
-      throw unwritable(UserError.reason(e));
-    }
+    drawing.write(TurnsPlot.svg(report));
     if (!json) {
       output.line("plot: " + plot);
     }
     return ExitCode.OK;
-  }
-
-  /** Fails at once where the plot could not be written: measuring takes minutes. */
-  private void checkPlot() {
-    Path folder = plot.toAbsolutePath().getParent();
-    if (Files.isDirectory(plot)) {
-      throw unwritable("it is a directory");
-    }
-    if (folder == null || !Files.isDirectory(folder)) {
-      throw unwritable("there is no directory " + folder);
-    }
-    if (!Files.isWritable(Files.exists(plot) ? plot : folder)) {
-      throw unwritable("permission denied");
-    }
-  }
-
-  private UserError unwritable(String why) {
-    return UserError.failed(
-        "the plot cannot be written to " + plot + " (" + why + "); choose another --plot");
   }
 
   private TurnsReport inProcess() throws IOException, InterruptedException {

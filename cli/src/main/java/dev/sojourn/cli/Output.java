@@ -61,7 +61,7 @@ final class Output {
     int columns = headings.size();
     List<Integer> widths =
         IntStream.range(0, columns)
-            .map(i -> cells.stream().mapToInt(row -> row.get(i).length()).max().orElse(0))
+            .map(i -> cells.stream().mapToInt(row -> width(row.get(i))).max().orElse(0))
             .boxed()
             .toList();
     List<Boolean> right =
@@ -72,7 +72,7 @@ final class Output {
       out.println(
           IntStream.range(0, columns)
               .mapToObj(i -> {
-                String pad = " ".repeat(widths.get(i) - row.get(i).length());
+                String pad = " ".repeat(widths.get(i) - width(row.get(i)));
                 return right.get(i) ? pad + row.get(i) : row.get(i) + pad;
               })
               .collect(Collectors.joining("  "))
@@ -81,6 +81,17 @@ final class Output {
   }
 
   private static boolean isNumber(Object cell) {
-    return cell instanceof Number || String.valueOf(cell).matches("[0-9][0-9.,]*( .?s)?|–");
+    return cell instanceof Number
+        || plain(String.valueOf(cell)).matches("[0-9][0-9.,]*( (.?s|%|×|\\([0-9.–]+\\)))?|–");
+  }
+
+  /** Returns how many columns of a terminal a cell takes. */
+  private static int width(String cell) {
+    return plain(cell).length();
+  }
+
+  /** Returns a cell without its colours. */
+  private static String plain(String cell) {
+    return cell.replaceAll("\u001b\\[[0-9;]*m", "");
   }
 }

@@ -120,6 +120,12 @@ class CommandLineTest {
     assertUsage(
         Typed.sojourn("model", "synth", "x", "--head-dimension", "3"),
         "head-dimension must be a multiple of 2");
+    assertUsage(
+        Typed.sojourn("bench", "engine", "--model", "m", "--vs", "vllm"),
+        "--vs is llama.cpp, jinfer=JAR or llama3.java=FILE, not vllm");
+    assertUsage(
+        Typed.sojourn("bench", "engine", "--model", "m", "--vs", "jinfer"), "--vs is jinfer=JAR");
+    assertUsage(Typed.sojourn("bench", "engine", "--batch", "1,0"), "--batch is 1 to 64, not 0");
     assertUsage(Typed.sojourn("serve", "--model", "a\0b"), "--model is a file's path, not ");
     assertUsage(
         Typed.sojourn("sessions", "list", "--url", "a b"),

@@ -1,0 +1,50 @@
+package dev.sojourn.bench.engine;
+
+import java.lang.reflect.Constructor;
+import java.lang.reflect.Method;
+import java.lang.reflect.Modifier;
+import java.util.Arrays;
+import java.util.stream.Stream;
+
+/**
+ * Calls classes of a peer, whose code is the user's and not there when ours is compiled. What is
+ * called is found by its name and number of arguments: peers add types of arguments more often than
+ * they rename.
+ */
+final class Foreign {
+
+  private Foreign() {}
+
+  /** Calls a method of an object, or, if it is a class, a static one. */
+  static Object call(Object target, String name, Object... arguments)
+      throws ReflectiveOperationException {
+    boolean ofClass = target instanceof Class<?>;
+    Class<?> type = target instanceof Class<?> itself ? itself : target.getClass();
+    Method method =
+        Stream.concat(Arrays.stream(type.getMethods()), Arrays.stream(type.getDeclaredMethods()))
+            .filter(it -> it.getName().equals(name) && it.getParameterCount() == arguments.length)
+            .filter(it -> !it.isBridge() && ofClass == Modifier.isStatic(it.getModifiers()))
+            .findFirst()
+            .orElseThrow(() ->
+                new NoSuchMethodException(
+                    type.getName()
+                        + " has no method "
+                        + name
+                        + " of "
+                        + arguments.length
+                        + " arguments: not a version that we know"));
+    method.setAccessible(true);
+    Object result = method.invoke(ofClass ? null : target, arguments);
+    return result == null ? "" : result;
+  }
+
+  /** Returns the constructor of a class with the fewest arguments. */
+  static Constructor<?> constructor(Class<?> type) {
+    Constructor<?> fewest =
+        Arrays.stream(type.getDeclaredConstructors())
+            .min((a, b) -> Integer.compare(a.getParameterCount(), b.getParameterCount()))
+            .orElseThrow();
+    fewest.setAccessible(true);
+    return fewest;
+  }
+}

@@ -1,0 +1,116 @@
+package dev.sojourn.bench.engine;
+
+import dev.sojourn.core.Clock;
+import java.io.IOException;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.Field;
+import java.lang.reflect.Method;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
+
+/**
+ * llama3.java as a side: its loader and its loop that generates. It computes a context from where
+ * it is told to, so contexts that are decoded from have KV of zeros. One sequence at a time.
+ */
+final class Llama3Side implements Answers {
+
+  private static final int CONTEXT = 8192 + 256; // for which it keeps KV, in the heap
+  private static final int BATCH = 16; // tokens of a prompt at a time, in versions that have it
+
+  private final Clock clock = Clock.system();
+  private final Class<?> llama = Class.forName("Llama");
+  private final Object model;
+  private final Object state;
+  private final Object greedy;
+  private final int vocabulary;
+
+  private Llama3Side(Path path) throws ReflectiveOperationException {
+    Method load =
+        Arrays.stream(Class.forName("ModelLoader").getDeclaredMethods())
+            .filter(it -> it.getName().equals("loadModel") && it.getParameterCount() < 4)
+            .filter(it -> it.getParameterTypes()[0] == Path.class)
+            .findFirst()
+            .orElseThrow(() -> new NoSuchMethodException("ModelLoader.loadModel(Path, …)"));
+    load.setAccessible(true);
+    Object[] all = {path, CONTEXT, true}; // later versions: with the weights
+    model = load.invoke(null, Arrays.copyOf(all, load.getParameterCount()));
+    Object configuration = Foreign.call(model, "configuration");
+    vocabulary = (int) field(configuration.getClass(), "vocabularySize").get(configuration);
+    // Not by Llama.createNewState: it wants Llama 3's special tokens in the vocabulary.
+    Constructor<?> states = Foreign.constructor(Class.forName("Llama$State"));
+    state =
+        states.newInstance(
+            Arrays.copyOf(new Object[] {configuration, BATCH}, states.getParameterCount()));
+    greedy = field(Class.forName("Sampler"), "ARGMAX").get(null);
+  }
+
+  private static Field field(Class<?> type, String name) throws NoSuchFieldException {
+    Field field = type.getDeclaredField(name);
+    field.setAccessible(true);
+    return field;
+  }
+
+  /** Answers for the model that the first argument names. */
+  public static void main(String[] args) throws IOException {
+    Answers.run(() -> new Llama3Side(Path.of(args[0])));
+    System.exit(0);
+  }
+
+  @Override
+  public String setup() {
+    return "KV F32";
+  }
+
+  @Override
+  public double prefill(int tokens) throws ReflectiveOperationException {
+    // The state's latest token is the first of the prompt.
+    return generate(0, tokens - 1, 1)[0];
+  }
+
+  @Override
+  public double decode(int batch, int context, int steps) throws ReflectiveOperationException {
+    if (batch > 1) {
+      throw new UnsupportedOperationException("one sequence at a time");
+    }
+    double[] millis = generate(context, 0, steps + 1);
+    return millis[steps] - millis[0];
+  }
+
+  /** Returns the milliseconds after which each of {@code most} tokens came. */
+  private double[] generate(int from, int prompt, int most) throws ReflectiveOperationException {
+    if (from + prompt + most > CONTEXT) {
+      throw new UnsupportedOperationException("contexts of up to " + CONTEXT + " tokens here");
+    }
+    double[] millis = new double[most];
+    int[] count = {0};
+    long start = clock.nanos();
+    IntConsumer heard =
+        token -> {
+          if (count[0] < most) {
+            millis[count[0]++] = (clock.nanos() - start) / 1e6;
+          }
+        };
+    List<Integer> tokens =
+        IntStream.range(0, prompt).mapToObj(i -> (i * 7919 + 300) % vocabulary).toList();
+    Foreign.call(
+        llama,
+        "generateTokens",
+        model,
+        state,
+        from,
+        tokens,
+        Set.of(),
+        from + prompt + most,
+        greedy,
+        false,
+        heard);
+    if (count[0] < most) {
+      throw new IllegalStateException("it generated " + count[0] + " tokens instead of " + most);
+    }
+    return millis;
+  }
+}

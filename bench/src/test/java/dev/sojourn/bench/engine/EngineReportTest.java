@@ -1,0 +1,88 @@
+package dev.sojourn.bench.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.data.Offset.offset;
+
+import dev.sojourn.bench.engine.EngineReport.Machine;
+import dev.sojourn.bench.engine.EngineReport.Measured;
+import dev.sojourn.bench.engine.EngineReport.Missing;
+import dev.sojourn.bench.engine.EngineReport.Row;
+import dev.sojourn.bench.engine.EngineReport.Start;
+import java.io.StringReader;
+import java.util.List;
+import java.util.OptionalLong;
+import javax.xml.parsers.DocumentBuilderFactory;
+import org.junit.jupiter.api.Test;
+import org.w3c.dom.Document;
+import org.xml.sax.InputSource;
+import tools.jackson.databind.JsonNode;
+
+class EngineReportTest {
+
+  private static final Measured FAST = new Measured(List.of(30.0, 10.0, 20.0));
+  private static final Measured SLOW = new Measured(List.of(4.0, 6.0));
+  private static final Missing NONE = new Missing("one sequence <at> a time");
+
+  private static final EngineReport REPORT =
+      new EngineReport(
+          "m.gguf",
+          2,
+          new Machine(1e10, 1e11),
+          List.of(start("sojourn", FAST), start("peer", NONE)),
+          List.of(
+              new Row(new Point.Prefill(32), 40, List.of(FAST, SLOW)),
+              new Row(new Point.Prefill(128), 40, List.of(FAST, NONE)),
+              new Row(new Point.Decode(2, 16), 40, List.of(NONE, SLOW))));
+
+  private static Start start(String side, EngineReport.Result millis) {
+    return new Start(side, "set up", millis, millis, OptionalLong.of(7), OptionalLong.empty());
+  }
+
+  @Test
+  void median_isTheMiddle_orTheMeanOfTwo() {
+    assertThat(FAST.median()).isEqualTo(20);
+    assertThat(FAST.least()).isEqualTo(10);
+    assertThat(FAST.most()).isEqualTo(30);
+    assertThat(SLOW.median()).isEqualTo(5);
+  }
+
+  @Test
+  void json_hasEveryRoundAndReason() {
+    JsonNode json = REPORT.json();
+    JsonNode point = json.path("points").path(0);
+    assertThat(point.path("kind").asString()).isEqualTo("prefill");
+    assertThat(point.path("tokens").asInt()).isEqualTo(32);
+    assertThat(point.path("tokens_per_second").path("sojourn").path("rounds").size()).isEqualTo(3);
+    assertThat(point.path("ratio").path("peer").asDouble()).isEqualTo(4);
+    assertThat(point.path("share_of_limit").asDouble()).isEqualTo(0.5);
+    JsonNode missing = json.path("points").path(1);
+    assertThat(missing.path("tokens_per_second").path("peer").path("missing").asString())
+        .isEqualTo(NONE.why());
+    assertThat(missing.path("ratio").has("peer")).isFalse();
+    assertThat(json.path("points").path(2).path("batch").asInt()).isEqualTo(2);
+    assertThat(json.path("points").path(2).has("share_of_limit")).isFalse();
+    assertThat(json.path("sides").path(0).path("load_ms").path("median").asDouble()).isEqualTo(20);
+    assertThat(json.path("sides").path(0).path("loaded_peak_bytes").asInt()).isEqualTo(7);
+    assertThat(json.path("sides").path(0).has("peak_bytes")).isFalse();
+  }
+
+  @Test
+  void plot_hasAPanelForPromptsAndForEachContext_andMarksWhatWasMeasured() throws Exception {
+    Document svg =
+        DocumentBuilderFactory.newInstance()
+            .newDocumentBuilder()
+            .parse(new InputSource(new StringReader(EnginePlot.svg(REPORT))));
+    assertThat(svg.getElementsByTagName("circle").getLength()).isEqualTo(4);
+    assertThat(svg.getDocumentElement().getTextContent())
+        .contains("Prompts", "Decoding at 16 tokens", "sojourn", "peer");
+  }
+
+  @Test
+  void limit_isWhatTheMachineAllows() {
+    ModelWork work = new ModelWork(100, 10, 5, 2, 1);
+    // 4 tokens of 10 operations, 5 for the logits, 10 pairs of 2
+    assertThat(work.limit(new Point.Prefill(4), 1, 650)).isEqualTo(40, offset(1e-9));
+    // 100 bytes of weights once, and KV of 3 contexts of 50 tokens
+    assertThat(work.limit(new Point.Decode(3, 50), 1000, 1)).isEqualTo(12, offset(1e-9));
+  }
+}
