@@ -34,6 +34,8 @@ final class VectorKernels implements Kernels {
       ProductScratch scratch) {
     if (tokens == 1) {
       OneToken.multiply(w, firstPanel, panels, x, out, scratch);
+    } else if (FewTokens.takes(w.type(), tokens)) {
+      FewTokens.multiply(w, firstPanel, panels, x, tokens, out, stride, scratch);
     } else {
       ManyTokens.multiply(w, firstPanel, panels, x, tokens, out, stride, scratch);
     }
