@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Records what llama.cpp computes on tiny models, for LlamaCppGoldensTest.
 
-Makes a model of each architecture and tensor type with make_gguf.py (given as an argument), feeds it a fixed
+Makes a model of each architecture and tensor type with make_gguf.py (given as an argument), or with gguf's writer
+for those that it does not know, feeds it a fixed
 sequence of tokens, and writes beside each model what came out: the best logits after every token, all logits at
 the edges of pages, and a greedy continuation with the distance between the two best tokens.
 
@@ -35,6 +36,17 @@ SHAPES = {
     "qwen3": ["--ffn", "64", "--heads", "4", "--kv", "2", "--head_dim", "32"],
 }
 TYPES = ["f32", "f16", "q8_0", "q4_0"]
+# Made here: whatever the type, the comparison with the weights as F32 is what proves the architecture.
+OTHERS = {
+    # Seven layers: with a pattern of six the sixth sees all positions; the others see fewer than there are tokens.
+    "gemma3": {"layers": 7, "dim": 32, "ffn": 64, "heads": 4, "kv": 2, "head_dim": 16, "window": 20},
+    # llama.cpp looks GELU up in a table of halves; without a feed-forward all else can be compared exactly.
+    "gemma3-mute": {"layers": 7, "dim": 32, "ffn": 32, "heads": 4, "kv": 2, "head_dim": 16, "window": 20, "mute": 1},
+    "qwen3moe": {"layers": 2, "dim": 32, "ffn": 32, "heads": 4, "kv": 2, "head_dim": 16, "experts": 8, "used": 3},
+    # The context that the script asks of llama.cpp, 128, is beyond this one: long factors.
+    "phi3": {"layers": 2, "dim": 32, "ffn": 64, "heads": 2, "kv": 1, "head_dim": 16, "original": 64},
+    "phi3-short": {"layers": 2, "dim": 32, "ffn": 64, "heads": 2, "kv": 1, "head_dim": 16, "original": 256},
+}
 
 
 def versions() -> str:
@@ -68,6 +80,91 @@ def expand(path: str, copy: str) -> None:
         data += bytes(-len(data) % 32)
     with open(copy, "wb") as out:
         out.write(header + bytes(-len(header) % 32) + data)
+
+
+def other(path: str, name: str, shape: dict) -> None:
+    """Writes a model of random weights, F16 but for vectors and the router."""
+    arch = name.split("-")[0]
+    random = np.random.default_rng(20261121)
+    writer = gguf.GGUFWriter(path, arch)
+    width, head, heads, kv = shape["dim"], shape["head_dim"], shape["heads"], shape["kv"]
+    writer.add_context_length(256)
+    writer.add_embedding_length(width)
+    writer.add_block_count(shape["layers"])
+    writer.add_feed_forward_length(shape["ffn"])
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(kv)
+    writer.add_key_length(head)
+    writer.add_value_length(head)
+    writer.add_rope_dimension_count(head)
+    writer.add_layer_norm_rms_eps(1e-6)
+    writer.add_rope_freq_base(1_000_000.0)
+    if arch == "gemma3":
+        writer.add_sliding_window(shape["window"])
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(8.0)
+    if arch == "qwen3moe":
+        writer.add_expert_count(shape["experts"])
+        writer.add_expert_used_count(shape["used"])
+        writer.add_expert_feed_forward_length(shape["ffn"])
+    if arch == "phi3":
+        writer.add_rope_scaling_orig_ctx_len(shape["original"])
+        writer.add_rope_scaling_attn_factors(1.19)
+    writer.add_tokenizer_model("llama")
+    writer.add_tokenizer_pre("default")
+    texts = ["<unk>", "<s>", "</s>"] + [f"<0x{i:02X}>" for i in range(256)]
+    texts += [f"t{i}" for i in range(len(texts), VOCABULARY)]
+    writer.add_token_list(texts)
+    writer.add_token_scores([-float(i) for i in range(VOCABULARY)])
+    writer.add_token_types([2, 3, 3] + [6] * 256 + [1] * (VOCABULARY - 259))
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+
+    def vector(tensor: str, length: int, around: float) -> None:
+        writer.add_tensor(tensor + ".weight", (around + 0.2 * random.standard_normal(length)).astype(np.float32))
+
+    def matrix(tensor: str, *shape_of: int, spread: float = 1.0) -> None:
+        data = (spread * random.standard_normal(shape_of) / np.sqrt(shape_of[-1])).astype(np.float32)
+        kind = gguf.GGMLQuantizationType.F32 if "gate_inp" in tensor else gguf.GGMLQuantizationType.F16
+        writer.add_tensor(tensor + ".weight", gguf.quantize(data, kind), raw_dtype=kind)
+
+    matrix("token_embd", VOCABULARY, width)
+    vector("output_norm", width, 1)
+    if arch == "phi3":
+        vector("rope_factors_long", head // 2, 3)
+        vector("rope_factors_short", head // 2, 2)
+    if arch != "gemma3":
+        matrix("output", VOCABULARY, width)
+    for i in range(shape["layers"]):
+        block = f"blk.{i}."
+        vector(block + "attn_norm", width, 1)
+        vector(block + "ffn_norm", width, 1)
+        matrix(block + "attn_output", width, heads * head)
+        if arch == "phi3":
+            matrix(block + "attn_qkv", (heads + 2 * kv) * head, width)
+            matrix(block + "ffn_up", 2 * shape["ffn"], width)
+            matrix(block + "ffn_down", width, shape["ffn"])
+            continue
+        matrix(block + "attn_q", heads * head, width)
+        matrix(block + "attn_k", kv * head, width)
+        matrix(block + "attn_v", kv * head, width)
+        vector(block + "attn_q_norm", head, 1.5)
+        vector(block + "attn_k_norm", head, 1.5)
+        if arch == "gemma3":
+            vector(block + "post_attention_norm", width, 1)
+            vector(block + "post_ffw_norm", width, 1)
+            matrix(block + "ffn_gate", shape["ffn"], width)
+            matrix(block + "ffn_up", shape["ffn"], width)
+            matrix(block + "ffn_down", width, shape["ffn"], spread=0.0 if "mute" in shape else 1.0)
+        else:
+            matrix(block + "ffn_gate_inp", shape["experts"], width)
+            matrix(block + "ffn_gate_exps", shape["experts"], shape["ffn"], width)
+            matrix(block + "ffn_up_exps", shape["experts"], shape["ffn"], width)
+            matrix(block + "ffn_down_exps", shape["experts"], width, shape["ffn"])
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
 
 
 def numbers(values) -> str:
@@ -125,6 +222,11 @@ def main() -> None:
             )
             with open(path.removesuffix(".gguf") + ".golden", "w", encoding="ascii") as out:
                 record(path, out)
+    for name, shape in OTHERS.items():
+        path = os.path.join(directory, f"{name}-f16.gguf")
+        other(path, name, shape)
+        with open(path.removesuffix(".gguf") + ".golden", "w", encoding="ascii") as out:
+            record(path, out)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,11 @@ package dev.sojourn.engine.model;
 
 import dev.sojourn.engine.kernel.ComputePool;
 import dev.sojourn.engine.kernel.Kernels;
+import dev.sojourn.engine.model.Layer.Dense;
+import dev.sojourn.engine.model.Layer.Mixture;
 import java.lang.foreign.Arena;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The forward pass of a Llama-like model over a step's tokens; all of them in one pass over the
@@ -14,7 +18,8 @@ import java.lang.foreign.Arena;
  * layer writes the keys and values of all rows before any query reads them, and a query reads no
  * position after its own, so slices of one step may read pages that others of it fill.
  *
- * <p>One for a model, shared by its ranks: they take turns on the pool, a step each.
+ * <p>One for a model, shared by its ranks: they take turns on the pool, a step each. A step
+ * allocates nothing, but when it is larger than any before.
  */
 final class ForwardPass {
 
@@ -26,9 +31,26 @@ final class ForwardPass {
   private final Workspace.Strides strides;
   private final Scratch[] scratch; // by compute thread
   private final Rows rows = new Rows();
-  private final float queryScale;
   private Workspace w;
   private float[] logits = new float[0];
+
+  // Jobs are made once, so that a step allocates nothing; these fields say what they work on.
+  private final ComputePool.Job embed = this::embed;
+  private final ComputePool.Job place = this::place;
+  private final ComputePool.Job attend = this::attend;
+  private final ComputePool.Job collect = this::collect;
+  private final ComputePool.Job activate = this::activate;
+  private final ComputePool.Job absorb = this::absorb;
+  private final Products products;
+  private final ExpertStep experts;
+  private final StepBatch noBatch;
+  private StepBatch batch;
+  private @Nullable KvCache kv;
+  private int n;
+  private int index;
+  private Layer layer;
+  private Norm postNorm = Norm.NONE;
+  private Norm nextNorm;
 
   ForwardPass(Weights weights, Kernels kernels, ComputePool pool, Arena arena) {
     this.weights = weights;
@@ -37,187 +59,216 @@ final class ForwardPass {
     this.pool = pool;
     int group = h.heads() / h.kvHeads();
     this.attention = new Attention(kernels, group, h.headDim());
-    this.strides = Workspace.Strides.of(h, weights.vocabulary());
+    this.strides = Workspace.Strides.of(weights);
     this.scratch = new Scratch[pool.threads()];
     for (int i = 0; i < scratch.length; i++) {
       scratch[i] = new Scratch(Rows.BLOCK * group, h.headDim(), arena);
     }
-    this.queryScale = (float) (1 / Math.sqrt(h.headDim()));
+    this.products = new Products(kernels, scratch);
+    this.experts = new ExpertStep(weights, kernels, pool, scratch);
     this.w = workspace(1);
+    this.noBatch = new StepBatch(weights.vocabulary());
+    this.batch = noBatch;
+    this.layer = weights.layers().getFirst();
+    this.nextNorm = weights.outputNorm();
   }
 
   private Workspace workspace(int count) {
-    int widest = Math.max(h.feedForward(), Math.max(h.width(), h.heads() * h.headDim()));
-    return new Workspace(count, strides, h.width(), widest, weights.rope().angles());
+    int widest = Math.max(strides.feedForward(), Math.max(strides.width(), strides.query()));
+    return new Workspace(count, strides, widest, weights.angles());
   }
 
   /** Runs a step over the pages of a rank. */
-  void run(StepBatch batch, KvCache kv) {
+  void run(StepBatch step, KvCache pages) {
     pool.acquire();
     try {
+      batch = step;
+      kv = pages;
       rows.clear();
-      for (int slice = 0; slice < batch.slices(); slice++) {
-        for (int i = 0; i < batch.length(slice); i++) {
+      for (int slice = 0; slice < step.slices(); slice++) {
+        for (int i = 0; i < step.length(slice); i++) {
           if (rows.full()) {
-            compute(batch, kv);
+            compute();
             rows.clear();
           }
-          rows.add(batch.id(slice, i), batch.position(slice) + i, slice);
+          rows.add(step.id(slice, i), step.position(slice) + i, slice);
         }
       }
       if (rows.count() > 0) {
-        compute(batch, kv);
+        compute();
       }
     } finally {
+      batch = noBatch;
+      kv = null;
       pool.release();
     }
   }
 
-  private void compute(StepBatch batch, KvCache kv) {
-    int n = rows.count();
+  private void compute() {
+    n = rows.count();
     if (w.rows < n) {
       w = workspace(Math.min(Rows.MOST, Math.max(n, 2 * w.rows)));
     }
-    embed(n);
-    for (int index = 0; index < weights.layers().size(); index++) {
-      Layer layer = weights.layers().get(index);
-      normalise(n, layer.attentionNorm());
-      multiply(
-          n,
-          new Product(layer.query(), w.query),
-          new Product(layer.key(), w.key),
-          new Product(layer.value(), w.value));
-      place(n, batch, kv, layer, index);
-      attend(batch, kv, index);
-      interleave(n, w.attended, strides.query(), h.heads() * h.headDim());
-      multiply(n, new Product(layer.output(), w.delta));
-      addDelta(n);
-      normalise(n, layer.feedForwardNorm());
-      multiply(n, new Product(layer.gate(), w.gate), new Product(layer.up(), w.up));
-      activate(n);
-      multiply(n, new Product(layer.down(), w.delta));
-      addDelta(n);
+    nextNorm = weights.layers().getFirst().attentionNorm();
+    pool.run(groups(n), embed);
+    for (index = 0; index < weights.layers().size(); index++) {
+      layer = weights.layers().get(index);
+      products.add(layer.projections().query(), w.query);
+      products.add(layer.projections().key(), w.key);
+      products.add(layer.projections().value(), w.value);
+      multiply(n);
+      pool.run(n, place);
+      pool.run(rows.blocks() * h.kvHeads(), attend);
+      pool.run(groups(n), collect);
+      products.add(layer.output(), w.delta);
+      multiply(n);
+      add(layer.attentionPostNorm(), layer.feedForwardNorm());
+      switch (layer.feedForward()) {
+        case Dense dense -> feed(dense);
+        case Mixture mixture -> {
+          products.add(mixture.router(), experts.scores(n));
+          multiply(n);
+          experts.run(mixture, w.normalised, n, w.delta);
+        }
+      }
+      add(layer.feedForwardPostNorm(), normAfter(index));
     }
-    answer(batch);
+    answer();
+  }
+
+  private void feed(Dense dense) {
+    products.add(dense.gate(), w.gate);
+    products.add(dense.up(), w.up);
+    multiply(n);
+    pool.run(groups(n), activate);
+    products.add(dense.down(), w.delta);
+    multiply(n);
+  }
+
+  /** Adds what the last product gave to the state, and normalises that for the next. */
+  private void add(Norm post, Norm next) {
+    postNorm = post;
+    nextNorm = next;
+    pool.run(groups(n), absorb);
+  }
+
+  private Norm normAfter(int layerIndex) {
+    return layerIndex + 1 < weights.layers().size()
+        ? weights.layers().get(layerIndex + 1).attentionNorm()
+        : weights.outputNorm();
   }
 
   /** Starts each row with its token's embedding and its position's angles. */
-  private void embed(int n) {
-    pool.run(
-        n,
-        (_, row) -> {
-          weights.embeddings().row(rows.id[row], w.state, row * h.width());
-          int angles = weights.rope().angles();
-          weights.rope().angles(rows.position[row], w.cosines, w.sines, row * angles);
-        });
+  private void embed(int worker, int group) {
+    float scale = weights.embeddingScale();
+    float[] state = w.state;
+    for (int row = group * Kernels.GROUP; row < end(group, n); row++) {
+      int at = row * strides.width();
+      weights.embeddings().row(rows.id[row], state, at);
+      for (int i = at; i < at + h.width(); i++) {
+        state[i] *= scale;
+      }
+      for (int i = 0; i < weights.ropes().size(); i++) {
+        Rope rope = weights.ropes().get(i);
+        rope.angles(rows.position[row], w.cosines, w.sines, anglesAt(row, i));
+      }
+    }
+    normalise(worker, group);
+  }
+
+  private int anglesAt(int row, int rope) {
+    return row * weights.angles() + rope * weights.ropes().getFirst().angles();
+  }
+
+  private void absorb(int worker, int group) {
+    int width = h.width();
+    float[] state = w.state;
+    float[] delta = w.delta;
+    for (int row = group * Kernels.GROUP; row < end(group, n); row++) {
+      int at = row * strides.width();
+      postNorm.apply(kernels, delta, at, delta, scratch[worker].sums);
+      for (int i = 0; i < width; i++) {
+        state[at + i] += delta[at + i];
+      }
+    }
+    normalise(worker, group);
   }
 
   /** Makes the normalised state the input of the next product. */
-  private void normalise(int n, Norm norm) {
-    pool.run(
-        groups(n),
-        (worker, group) -> {
-          for (int row = group * Kernels.GROUP; row < end(group, n); row++) {
-            norm.apply(kernels, w.state, row * h.width(), w.normalised, scratch[worker].sums);
-          }
-          Kernels.interleave(w.normalised, h.width(), h.width(), n, group, w.input);
-        });
+  private void normalise(int worker, int group) {
+    for (int row = group * Kernels.GROUP; row < end(group, n); row++) {
+      nextNorm.apply(kernels, w.state, row * strides.width(), w.normalised, scratch[worker].sums);
+    }
+    Kernels.interleave(w.normalised, strides.width(), h.width(), n, group, w.input);
   }
 
-  /** Rotates queries and keys and puts keys and values into their pages. */
-  private void place(int n, StepBatch batch, KvCache kv, Layer layer, int index) {
-    pool.run(
-        n,
-        (worker, row) -> {
-          int position = rows.position[row];
-          int page = batch.page(rows.slice[row], position);
-          for (int head = 0; head < h.heads(); head++) {
-            int at = row * strides.query() + head * h.headDim();
-            rotate(w.query, at, layer.queryNorm(), row, scratch[worker]);
-            for (int i = at; i < at + h.headDim(); i++) {
-              w.query[i] *= queryScale;
-            }
-          }
-          for (int head = 0; head < h.kvHeads(); head++) {
-            int at = row * strides.keyValue() + head * h.headDim();
-            rotate(w.key, at, layer.keyNorm(), row, scratch[worker]);
-            kv.write(page, index, head, position % Rows.BLOCK, w.key, at, w.value, at);
-          }
-        });
+  /** Rotates a row's queries and keys and puts keys and values into their page. */
+  private void place(int worker, int row) {
+    KvCache pages = Objects.requireNonNull(kv);
+    int position = rows.position[row];
+    int page = batch.page(rows.slice[row], position);
+    float[] query = w.query;
+    float scale = weights.queryScale();
+    for (int head = 0; head < h.heads(); head++) {
+      int at = row * strides.query() + head * h.headDim();
+      rotate(query, at, layer.queryNorm(), row, scratch[worker]);
+      for (int i = at; i < at + h.headDim(); i++) {
+        query[i] *= scale;
+      }
+    }
+    for (int head = 0; head < h.kvHeads(); head++) {
+      int at = row * strides.keyValue() + head * h.headDim();
+      rotate(w.key, at, layer.keyNorm(), row, scratch[worker]);
+      pages.write(page, index, head, position % Rows.BLOCK, w.key, at, w.value, at);
+    }
   }
 
   private void rotate(float[] head, int at, Norm norm, int row, Scratch s) {
     norm.apply(kernels, head, at, head, s.sums);
-    weights.rope().rotate(head, at, w.cosines, w.sines, row * weights.rope().angles());
+    Rope rope = weights.ropes().get(layer.rope());
+    rope.rotate(head, at, w.cosines, w.sines, anglesAt(row, layer.rope()));
   }
 
-  private void attend(StepBatch batch, KvCache kv, int layer) {
-    pool.run(
-        rows.blocks() * h.kvHeads(),
-        (worker, unit) -> {
-          int block = unit / h.kvHeads();
-          attention.run(
-              batch,
-              rows,
-              rows.block[block],
-              rows.block[block + 1],
-              kv,
-              layer,
-              unit % h.kvHeads(),
-              0,
-              w.query,
-              w.attended,
-              strides.query(),
-              scratch[worker]);
-        });
+  private void attend(int worker, int unit) {
+    int block = unit / h.kvHeads();
+    attention.run(
+        batch,
+        rows,
+        rows.block[block],
+        rows.block[block + 1],
+        Objects.requireNonNull(kv),
+        index,
+        unit % h.kvHeads(),
+        layer.window(),
+        w.query,
+        w.attended,
+        strides.query(),
+        scratch[worker]);
   }
 
-  private void interleave(int n, float[] from, int stride, int columns) {
-    pool.run(groups(n), (_, group) -> Kernels.interleave(from, stride, columns, n, group, w.input));
+  /** Makes what attention gave the input of the next product. */
+  private void collect(int worker, int group) {
+    Kernels.interleave(w.attended, strides.query(), h.heads() * h.headDim(), n, group, w.input);
   }
 
-  /** Makes {@code silu(gate) * up} the input of the next product. */
-  private void activate(int n) {
+  /** Makes {@code activation(gate) * up} the input of the next product. */
+  private void activate(int worker, int group) {
     int stride = strides.feedForward();
-    pool.run(
-        groups(n),
-        (worker, group) -> {
-          for (int row = group * Kernels.GROUP; row < end(group, n); row++) {
-            siluTimesUp(row * stride, scratch[worker].floats);
-          }
-          Kernels.interleave(w.gate, stride, h.feedForward(), n, group, w.input);
-        });
-  }
-
-  /** {@code gate / (1 + exp(-gate)) * up}, as much at a time as the scratch holds. */
-  private void siluTimesUp(int row, float[] exp) {
-    for (int first = 0; first < h.feedForward(); first += exp.length) {
-      int count = Math.min(exp.length, h.feedForward() - first);
-      int at = row + first;
-      kernels.exp(w.gate, at, 0, -1, exp, 0, count);
-      for (int i = 0; i < count; i++) {
-        w.gate[at + i] = w.gate[at + i] / (1 + exp[i]) * w.up[at + i];
-      }
+    for (int row = group * Kernels.GROUP; row < end(group, n); row++) {
+      float[] room = scratch[worker].floats;
+      weights.activation().apply(kernels, w.gate, w.up, row * stride, h.feedForward(), room);
     }
-  }
-
-  private void addDelta(int n) {
-    pool.run(
-        n,
-        (_, row) -> {
-          for (int i = 0; i < h.width(); i++) {
-            w.state[row * h.width() + i] += w.delta[row * strides.width() + i];
-          }
-        });
+    Kernels.interleave(w.gate, stride, h.feedForward(), n, group, w.input);
   }
 
   /** Computes the logits of the last token of each slice that wants them. */
-  private void answer(StepBatch batch) {
+  private void answer() {
+    int stride = strides.width();
     int wanted = 0;
-    for (int row = 0; row < rows.count(); row++) {
-      if (wantsLogits(batch, row)) {
+    for (int row = 0; row < n; row++) {
+      if (wantsLogits(row)) {
         // Moves down over rows that are not needed any more.
-        System.arraycopy(w.state, row * h.width(), w.state, wanted++ * h.width(), h.width());
+        System.arraycopy(w.normalised, row * stride, w.normalised, wanted++ * stride, h.width());
       }
     }
     if (wanted == 0) {
@@ -227,56 +278,31 @@ final class ForwardPass {
     if (logits.length < room) {
       logits = new float[room];
     }
-    normalise(wanted, weights.outputNorm());
-    multiply(wanted, new Product(weights.output(), logits));
+    for (int group = 0; group < groups(wanted); group++) {
+      Kernels.interleave(w.normalised, stride, h.width(), wanted, group, w.input);
+    }
+    products.add(weights.output(), logits);
+    multiply(wanted);
     int answered = 0;
-    for (int row = 0; row < rows.count(); row++) {
-      if (wantsLogits(batch, row)) {
+    for (int row = 0; row < n; row++) {
+      if (wantsLogits(row)) {
         float[] target = batch.logits(rows.slice[row]);
         System.arraycopy(logits, answered++ * strides.vocabulary(), target, 0, target.length);
       }
     }
   }
 
-  private boolean wantsLogits(StepBatch batch, int row) {
+  private boolean wantsLogits(int row) {
     int slice = rows.slice[row];
     int last = batch.position(slice) + batch.length(slice) - 1;
     return batch.wantsLogits(slice) && rows.position[row] == last;
   }
 
-  /** A product of the present input and where its results go. */
-  private static final class Product {
-
-    final Linear linear;
-    final float[] out;
-    final int panels;
-
-    Product(Linear linear, float[] out) {
-      this.linear = linear;
-      this.out = out;
-      this.panels = linear.weights().panels();
-    }
-  }
-
-  /** Computes products of the same input, runs of their panels shared out among the threads. */
-  private void multiply(int n, Product... products) {
-    int runs = 0;
-    for (Product product : products) {
-      runs += Math.ceilDiv(product.panels, Kernels.RUN);
-    }
-    pool.run(
-        runs,
-        (worker, unit) -> {
-          int first = unit * Kernels.RUN;
-          int i = 0;
-          while (first >= Math.ceilDiv(products[i].panels, Kernels.RUN) * Kernels.RUN) {
-            first -= Math.ceilDiv(products[i++].panels, Kernels.RUN) * Kernels.RUN;
-          }
-          Product product = products[i];
-          int panels = Math.min(Kernels.RUN, product.panels - first);
-          product.linear.multiply(
-              kernels, first, panels, w.input, n, product.out, scratch[worker].product);
-        });
+  /** Computes the products that were added, of the present input with {@code count} rows. */
+  private void multiply(int count) {
+    products.of(w.input, count);
+    pool.run(products.units(), products);
+    products.clear();
   }
 
   private static int groups(int n) {

@@ -76,9 +76,6 @@ record Hyperparameters(
     if (epsilon < 0) {
       throw metadata.wrong(epsilonKey, "at least 0");
     }
-    if (metadata.findInteger(prefix + "expert_count", 0, MOST).orElse(0) > 0) {
-      throw metadata.unsupported(prefix + "expert_count", "0 (no mixture of experts)");
-    }
     int own = metadata.integer(prefix + "context_length", 1, Integer.MAX_VALUE);
     int context = wanted.orElse(own);
     return new Hyperparameters(

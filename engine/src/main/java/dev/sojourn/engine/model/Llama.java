@@ -1,27 +1,19 @@
 package dev.sojourn.engine.model;
 
-/** Llama and Mistral: the plain form. */
+import java.util.List;
+
+/** Llama and Mistral: the plain form, but for GGUF's order of a head's numbers. */
 record Llama() implements Architecture {
 
   @Override
-  public Rope.Pairs pairs() {
-    return Rope.Pairs.NEIGHBOURS;
+  public Layer layer(LayerTensors tensors) {
+    return Layer.of(tensors, tensors.projections(), tensors.dense());
   }
 
   @Override
-  public Layer layer(Tensors tensors, int index, Hyperparameters h) {
-    String p = "blk." + index + ".";
-    return new Layer(
-        tensors.norm(p + "attn_norm", h.width()),
-        tensors.linear(p + "attn_q", h.heads() * h.headDim(), h.width()),
-        tensors.linear(p + "attn_k", h.kvHeads() * h.headDim(), h.width()),
-        tensors.linear(p + "attn_v", h.kvHeads() * h.headDim(), h.width()),
-        Norm.NONE,
-        Norm.NONE,
-        tensors.linear(p + "attn_output", h.width(), h.heads() * h.headDim()),
-        tensors.norm(p + "ffn_norm", h.width()),
-        tensors.linear(p + "ffn_gate", h.feedForward(), h.width()),
-        tensors.linear(p + "ffn_up", h.feedForward(), h.width()),
-        tensors.linear(p + "ffn_down", h.width(), h.feedForward()));
+  public List<Rope> ropes(Tensors tensors, Hyperparameters h) {
+    float[] factors = tensors.optional("rope_freqs.weight", h.ropeDim() / 2);
+    return List.of(
+        new Rope(h.ropeDim(), h.ropeBase(), h.scaling(), factors, Rope.Pairs.NEIGHBOURS));
   }
 }

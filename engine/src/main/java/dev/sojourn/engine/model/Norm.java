@@ -28,10 +28,11 @@ final class Norm {
     if (factors.length == 0) {
       return;
     }
-    float mean = kernels.squares(x, at, factors.length, sums) / factors.length;
+    float[] f = factors;
+    float mean = kernels.squares(x, at, f.length, sums) / f.length;
     float scale = 1 / (float) Math.sqrt(mean + epsilon);
-    for (int i = 0; i < factors.length; i++) {
-      out[at + i] = x[at + i] * scale * factors[i];
+    for (int i = 0; i < f.length; i++) {
+      out[at + i] = x[at + i] * scale * f[i];
     }
   }
 }

@@ -4,24 +4,7 @@ package dev.sojourn.engine.model;
 record Qwen3() implements Architecture {
 
   @Override
-  public Rope.Pairs pairs() {
-    return Rope.Pairs.HALVES;
-  }
-
-  @Override
-  public Layer layer(Tensors tensors, int index, Hyperparameters h) {
-    String p = "blk." + index + ".";
-    return new Layer(
-        tensors.norm(p + "attn_norm", h.width()),
-        tensors.linear(p + "attn_q", h.heads() * h.headDim(), h.width()),
-        tensors.linear(p + "attn_k", h.kvHeads() * h.headDim(), h.width()),
-        tensors.linear(p + "attn_v", h.kvHeads() * h.headDim(), h.width()),
-        tensors.norm(p + "attn_q_norm", h.headDim()),
-        tensors.norm(p + "attn_k_norm", h.headDim()),
-        tensors.linear(p + "attn_output", h.width(), h.heads() * h.headDim()),
-        tensors.norm(p + "ffn_norm", h.width()),
-        tensors.linear(p + "ffn_gate", h.feedForward(), h.width()),
-        tensors.linear(p + "ffn_up", h.feedForward(), h.width()),
-        tensors.linear(p + "ffn_down", h.width(), h.feedForward()));
+  public Layer layer(LayerTensors tensors) {
+    return Layer.of(tensors, tensors.projections(), tensors.dense()).withHeadNorms(tensors);
   }
 }

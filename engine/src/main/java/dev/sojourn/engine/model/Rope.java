@@ -18,27 +18,37 @@ final class Rope {
     HALVES
   }
 
+  /** A quarter of a turn, and what is missing to it. */
+  private static final double QUARTER = Math.PI / 2;
+
+  private static final double QUARTER_LOW = 6.123233995736766e-17;
+
   private final double[] frequencies;
   private final float magnitude;
   private final Pairs pairs;
 
   /**
-   * Creates the rotations of a model.
+   * Creates rotations.
    *
-   * @param factors divide the frequencies, one each; empty for none (Llama 3's {@code rope_freqs})
+   * @param dimensions how many numbers of a head are rotated
+   * @param factors divide the frequencies, one each; empty for none
    */
-  Rope(Hyperparameters parameters, float[] factors, Pairs pairs) {
-    int dimensions = parameters.ropeDim();
+  Rope(int dimensions, float base, RopeScaling scaling, float[] factors, Pairs pairs) {
     this.frequencies = new double[dimensions / 2];
-    this.magnitude = parameters.scaling().magnitude();
+    this.magnitude = scaling.magnitude();
     this.pairs = pairs;
     for (int i = 0; i < frequencies.length; i++) {
-      double frequency = StrictMath.pow(parameters.ropeBase(), -2.0 * i / dimensions);
+      double frequency = StrictMath.pow(base, -2.0 * i / dimensions);
       if (factors.length > 0) {
         frequency /= factors[i];
       }
-      frequencies[i] = parameters.scaling().scale(frequency, i, dimensions, parameters.ropeBase());
+      frequencies[i] = scaling.scale(frequency, i, dimensions, base);
     }
+  }
+
+  /** Creates the rotations that a file states, of halves. */
+  static Rope of(Hyperparameters h, float[] factors) {
+    return new Rope(h.ropeDim(), h.ropeBase(), h.scaling(), factors, Pairs.HALVES);
   }
 
   /** Returns how many cosines, and how many sines, a position has. */
@@ -46,12 +56,22 @@ final class Rope {
     return frequencies.length;
   }
 
-  /** Computes the cosines and sines of a position. */
+  /**
+   * Computes the cosines and sines of a position. Angles are first brought within an eighth of a
+   * turn, in two parts (Cody and Waite, 1980): StrictMath would allocate for larger ones.
+   */
   void angles(int position, float[] cosines, float[] sines, int at) {
     for (int i = 0; i < frequencies.length; i++) {
       double angle = position * frequencies[i];
-      cosines[at + i] = (float) StrictMath.cos(angle) * magnitude;
-      sines[at + i] = (float) StrictMath.sin(angle) * magnitude;
+      double quarters = Math.rint(angle / QUARTER);
+      double rest = Math.fma(-quarters, QUARTER_LOW, Math.fma(-quarters, QUARTER, angle));
+      float cosine = (float) StrictMath.cos(rest) * magnitude;
+      float sine = (float) StrictMath.sin(rest) * magnitude;
+      int quarter = (int) (long) quarters & 3;
+      float x = (quarter & 1) == 0 ? cosine : -sine;
+      float y = (quarter & 1) == 0 ? sine : cosine;
+      cosines[at + i] = quarter < 2 ? x : -x;
+      sines[at + i] = quarter < 2 ? y : -y;
     }
   }
 

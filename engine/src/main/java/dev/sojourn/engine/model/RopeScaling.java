@@ -13,6 +13,9 @@ import dev.sojourn.engine.weights.ModelMetadata;
  */
 record RopeScaling(float factor, boolean yarn, int originalContext, float attentionFactor) {
 
+  /** Positions as they are. */
+  static final RopeScaling NONE = new RopeScaling(1, false, 1, 1);
+
   /** YaRN keeps rotations that turn more often than this within the original context. */
   private static final double FAST_TURNS = 32;
 

@@ -7,6 +7,7 @@ import dev.sojourn.engine.weights.ModelFile;
 import dev.sojourn.engine.weights.ModelTensor;
 import dev.sojourn.engine.weights.Progress;
 import java.lang.foreign.Arena;
+import java.util.Arrays;
 
 /**
  * Takes a model's tensors out of its file: matrices packed, vectors as floats; counts what it took.
@@ -69,8 +70,38 @@ final class Tensors {
     return new Linear(matrix(name + ".weight", rows, columns), vector(name + ".bias", rows));
   }
 
+  /** Packs the parts of {@code name.weight}, which stand one after the other in its rows. */
+  Linear[] split(String name, int columns, int... rows) {
+    ModelTensor tensor = file.tensor(name + ".weight", columns, Arrays.stream(rows).sum());
+    Linear[] parts = new Linear[rows.length];
+    int first = 0;
+    for (int i = 0; i < rows.length; i++) {
+      parts[i] = new Linear(pack(tensor, first, rows[i], columns), NONE);
+      first += rows[i];
+    }
+    count(tensor);
+    return parts;
+  }
+
+  /** Packs the matrices of one shape that {@code name.weight} consists of. */
+  Linear[] stack(String name, int depth, int rows, int columns) {
+    ModelTensor tensor = file.tensor(name + ".weight", columns, rows, depth);
+    Linear[] matrices = new Linear[depth];
+    for (int i = 0; i < depth; i++) {
+      matrices[i] = new Linear(pack(tensor, (long) i * rows, rows, columns), NONE);
+    }
+    count(tensor);
+    return matrices;
+  }
+
   private PackedMatrix matrix(String name, int rows, int columns) {
     ModelTensor tensor = file.tensor(name, columns, rows);
+    PackedMatrix packed = pack(tensor, 0, rows, columns);
+    count(tensor);
+    return packed;
+  }
+
+  private PackedMatrix pack(ModelTensor tensor, long firstRow, int rows, int columns) {
     WeightType type =
         switch (tensor.type()) {
           case F32 -> WeightType.F32;
@@ -80,15 +111,21 @@ final class Tensors {
           case Q4_0 -> WeightType.Q4_0;
           default -> throw new AssertionError(tensor.type() + " is not supported");
         };
-    PackedMatrix packed;
+    long rowBytes = tensor.type().bytes(columns);
     try {
-      packed = PackedMatrix.pack(type, tensor.data(), rows, columns, arena, pool);
+      PackedMatrix packed =
+          PackedMatrix.pack(
+              type,
+              tensor.data().asSlice(firstRow * rowBytes, rows * rowBytes),
+              rows,
+              columns,
+              arena,
+              pool);
+      packedBytes += packed.bytes();
+      return packed;
     } catch (ArithmeticException e) {
       throw file.wrong(tensor, "finite numbers", String.valueOf(e.getMessage()));
     }
-    packedBytes += packed.bytes();
-    count(tensor);
-    return packed;
   }
 
   /** Takes the factors of {@code name.weight}. */

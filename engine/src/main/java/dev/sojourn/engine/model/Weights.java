@@ -7,13 +7,19 @@ import java.util.List;
  * All weights of a model.
  *
  * @param embeddings a row for each token
+ * @param embeddingScale what embeddings are multiplied with
+ * @param queryScale what queries are multiplied with
+ * @param ropes the rotations that layers choose from; all of as many angles
  * @param outputNorm normalises the state after the last layer
  * @param output makes logits; often the embeddings once more
  */
 record Weights(
     Hyperparameters parameters,
     PackedMatrix embeddings,
-    Rope rope,
+    float embeddingScale,
+    float queryScale,
+    Activation activation,
+    List<Rope> ropes,
     List<Layer> layers,
     Norm outputNorm,
     Linear output) {
@@ -23,10 +29,10 @@ record Weights(
     int width = parameters.width();
     int vocabulary = tensors.rows("token_embd.weight");
     Linear embeddings = tensors.linear("token_embd", vocabulary, width);
-    float[] factors = tensors.optional("rope_freqs.weight", parameters.ropeDim() / 2);
+    List<Rope> ropes = architecture.ropes(tensors, parameters);
     Layer[] layers = new Layer[parameters.layers()];
     for (int i = 0; i < layers.length; i++) {
-      layers[i] = architecture.layer(tensors, i, parameters);
+      layers[i] = architecture.layer(new LayerTensors(tensors, i, parameters));
     }
     Norm outputNorm = tensors.norm("output_norm", width);
     Linear output =
@@ -34,7 +40,10 @@ record Weights(
     return new Weights(
         parameters,
         embeddings.weights(),
-        new Rope(parameters, factors, architecture.pairs()),
+        architecture.embeddingScale(parameters),
+        architecture.queryScale(parameters),
+        architecture.activation(),
+        ropes,
         List.of(layers),
         outputNorm,
         output);
@@ -43,5 +52,10 @@ record Weights(
   /** Returns how many logits a token has. */
   int vocabulary() {
     return embeddings.rows();
+  }
+
+  /** Returns how many angles a position has in all rotations. */
+  int angles() {
+    return ropes.size() * ropes.getFirst().angles();
   }
 }

@@ -2,10 +2,11 @@ package dev.sojourn.engine.model;
 
 import dev.sojourn.engine.kernel.Kernels;
 import dev.sojourn.engine.kernel.PackedMatrix;
+import dev.sojourn.engine.model.Layer.Dense;
 
 /**
- * What a step computes on its way through the layers, for a number of rows. Results of products
- * have strides of whole panels.
+ * What a step computes on its way through the layers, for a number of rows. All have strides of
+ * whole panels.
  */
 final class Workspace {
 
@@ -33,10 +34,10 @@ final class Workspace {
   final float[] cosines;
   final float[] sines;
 
-  Workspace(int rows, Strides strides, int width, int widestInput, int angles) {
+  Workspace(int rows, Strides strides, int widestInput, int angles) {
     this.rows = Math.ceilDiv(rows, Kernels.GROUP) * Kernels.GROUP;
-    state = new float[this.rows * width];
-    normalised = new float[this.rows * width];
+    state = new float[this.rows * strides.width()];
+    normalised = new float[this.rows * strides.width()];
     input = new float[this.rows * widestInput];
     query = new float[this.rows * strides.query()];
     key = new float[this.rows * strides.keyValue()];
@@ -52,16 +53,20 @@ final class Workspace {
   /** Floats from one row's products to the next's: matrices' rows, up to whole panels. */
   record Strides(int query, int keyValue, int feedForward, int width, int vocabulary) {
 
-    static Strides of(Hyperparameters parameters, int vocabulary) {
+    /** Those of a model; without a dense feed-forward that of its numbers is 0. */
+    static Strides of(Weights weights) {
+      Hyperparameters parameters = weights.parameters();
+      boolean dense =
+          weights.layers().stream().anyMatch(layer -> layer.feedForward() instanceof Dense);
       return new Strides(
           padded(parameters.heads() * parameters.headDim()),
           padded(parameters.kvHeads() * parameters.headDim()),
-          padded(parameters.feedForward()),
+          dense ? padded(parameters.feedForward()) : 0,
           padded(parameters.width()),
-          padded(vocabulary));
+          padded(weights.vocabulary()));
     }
 
-    private static int padded(int rows) {
+    static int padded(int rows) {
       int panel = PackedMatrix.PANEL;
       return Math.ceilDiv(rows, panel) * panel;
     }

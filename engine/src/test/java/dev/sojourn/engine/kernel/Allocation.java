@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
+import java.util.Arrays;
 
 /**
  * Asserts that work allocates nothing once it is compiled. (Until then each vector is an object.)
@@ -22,14 +23,29 @@ public final class Allocation {
 
   /** Repeats the work until a hundred repetitions allocate nothing; fails if they never do. */
   public static void assertCeases(String what, Runnable work) {
+    assertCeases(what, WINDOW, work);
+  }
+
+  /**
+   * Repeats the work until so many repetitions allocate nothing, on this thread and on those of
+   * compute pools; fails if they never do.
+   */
+  public static void assertCeases(String what, int repetitions, Runnable work) {
+    long[] computing =
+        Thread.getAllStackTraces().keySet().stream()
+            .filter(thread -> thread.getName().startsWith("sojourn-compute-"))
+            .mapToLong(Thread::threadId)
+            .toArray();
     long allocated = Long.MAX_VALUE;
     for (int window = 0; window < WINDOWS && allocated > 0; window++) {
+      long others = Arrays.stream(THREADS.getThreadAllocatedBytes(computing)).sum();
       long before = THREADS.getCurrentThreadAllocatedBytes();
-      for (int i = 0; i < WINDOW; i++) {
+      for (int i = 0; i < repetitions; i++) {
         work.run();
       }
       allocated = THREADS.getCurrentThreadAllocatedBytes() - before;
+      allocated += Arrays.stream(THREADS.getThreadAllocatedBytes(computing)).sum() - others;
     }
-    assertThat(allocated).as("bytes that %d times %s allocate", WINDOW, what).isZero();
+    assertThat(allocated).as("bytes that %d times %s allocate", repetitions, what).isZero();
   }
 }

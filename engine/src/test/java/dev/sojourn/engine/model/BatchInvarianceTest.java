@@ -32,6 +32,9 @@ class BatchInvarianceTest {
         TinyModel.of("llama", TensorType.Q8_0),
         TinyModel.of("qwen2", TensorType.Q4_0),
         TinyModel.of("qwen3", TensorType.BF16),
+        TinyModel.of("qwen3moe", TensorType.Q8_0),
+        TinyModel.of("gemma3", TensorType.F16),
+        TinyModel.of("phi3", TensorType.Q4_0),
         new TinyModel("qwen3", TensorType.F32, 20, false, false, "none"));
   }
 

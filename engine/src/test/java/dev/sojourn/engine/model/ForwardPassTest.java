@@ -23,7 +23,7 @@ class ForwardPassTest {
 
   static Stream<TinyModel> models() {
     Stream<TinyModel> everyPair =
-        Stream.of("llama", "qwen2", "qwen3")
+        Stream.of("llama", "qwen2", "qwen3", "qwen3moe", "gemma3", "phi3")
             .flatMap(architecture ->
                 Arrays.stream(TensorType.values())
                     .filter(TensorType::supported)
@@ -34,6 +34,7 @@ class ForwardPassTest {
             new TinyModel("llama", TensorType.F32, 32, false, false, "none"),
             new TinyModel("llama", TensorType.F32, 20, true, true, "none"),
             new TinyModel("llama", TensorType.F16, 32, true, false, "linear"),
+            new TinyModel("gemma3", TensorType.F32, 48, true, false, "linear"),
             new TinyModel("qwen3", TensorType.F32, 6, true, false, "none"),
             new TinyModel("qwen2", TensorType.BF16, 48, false, false, "linear")));
   }

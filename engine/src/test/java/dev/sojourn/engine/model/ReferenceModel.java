@@ -3,6 +3,9 @@ package dev.sojourn.engine.model;
 import dev.sojourn.engine.weights.GgufFile;
 import dev.sojourn.engine.weights.ModelTensor;
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * The forward pass written from the papers in double, without cache, pages, tiles or threads: what
@@ -26,45 +29,105 @@ final class ReferenceModel {
       float[] embeddings = tensor("token_embd.weight");
       for (int i = 0; i < TinyModel.WIDTH; i++) {
         state[t][i] = embeddings[ids[t] * TinyModel.WIDTH + i];
+        state[t][i] *= gemma() ? Math.sqrt(TinyModel.WIDTH) : 1;
       }
     }
     for (int layer = 0; layer < TinyModel.LAYERS; layer++) {
       String p = "blk." + layer + ".";
-      attention(state, p);
+      attention(state, p, layer);
       for (double[] x : state) {
         double[] n = norm(x, tensor(p + "ffn_norm.weight"));
-        double[] gate = times(p + "ffn_gate", n);
-        double[] up = times(p + "ffn_up", n);
-        for (int i = 0; i < gate.length; i++) {
-          gate[i] = gate[i] / (1 + Math.exp(-gate[i])) * up[i];
-        }
-        add(x, times(p + "ffn_down", gate));
+        add(x, post(feedForward(n, p), p + "post_ffw_norm.weight"));
       }
     }
     double[] last = norm(state[ids.length - 1], tensor("output_norm.weight"));
     return times(model.tied() ? "token_embd" : "output", last);
   }
 
-  private void attention(double[][] state, String p) {
+  private boolean gemma() {
+    return model.architecture().equals("gemma3");
+  }
+
+  private double[] feedForward(double[] n, String p) {
+    if (!model.architecture().equals("qwen3moe")) {
+      boolean fused = model.architecture().equals("phi3");
+      double[] up = times(p + "ffn_up", n);
+      double[] gate = fused ? up : times(p + "ffn_gate", n);
+      int length = TinyModel.FEED_FORWARD;
+      return times(
+          p + "ffn_down",
+          gated(
+              Arrays.copyOf(gate, length), Arrays.copyOfRange(up, up.length - length, up.length)));
+    }
+    double[] scores = times(p + "ffn_gate_inp", n);
+    List<Integer> chosen =
+        IntStream.range(0, scores.length)
+            .boxed()
+            .sorted(Comparator.comparingDouble(id -> -scores[id]))
+            .limit(TinyModel.USED_EXPERTS)
+            .toList();
+    double sum = chosen.stream().mapToDouble(id -> Math.exp(scores[id])).sum();
+    double[] result = new double[TinyModel.WIDTH];
+    for (int id : chosen) {
+      double[] gate = times(expert(p + "ffn_gate_exps", id), n);
+      double[] up = times(expert(p + "ffn_up_exps", id), n);
+      double[] down = times(expert(p + "ffn_down_exps", id), gated(gate, up));
+      for (int i = 0; i < down.length; i++) {
+        result[i] += Math.exp(scores[id]) / sum * down[i];
+      }
+    }
+    return result;
+  }
+
+  private float[] expert(String name, int id) {
+    float[] all = tensor(name + ".weight");
+    int size = all.length / TinyModel.EXPERTS;
+    return Arrays.copyOfRange(all, id * size, (id + 1) * size);
+  }
+
+  private double[] gated(double[] gate, double[] up) {
+    double[] result = new double[gate.length];
+    for (int i = 0; i < gate.length; i++) {
+      double x = gate[i];
+      double cubic = Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x);
+      double active = gemma() ? 0.5 * x * (1 + Math.tanh(cubic)) : x / (1 + Math.exp(-x));
+      result[i] = active * up[i];
+    }
+    return result;
+  }
+
+  private double[] post(double[] delta, String normName) {
+    return file.has(normName) ? norm(delta, tensor(normName)) : delta;
+  }
+
+  private void attention(double[][] state, String p, int layer) {
     int length = state.length;
     int size = model.headDim();
+    int queries = TinyModel.HEADS * size;
+    int keys = TinyModel.KV_HEADS * size;
     int group = TinyModel.HEADS / TinyModel.KV_HEADS;
+    boolean phi = model.architecture().equals("phi3");
+    int window = phi || (gemma() && layer == 0) ? TinyModel.WINDOW : length;
     double[][] q = new double[length][];
     double[][] k = new double[length][];
     double[][] v = new double[length][];
     for (int t = 0; t < length; t++) {
       double[] n = norm(state[t], tensor(p + "attn_norm.weight"));
-      q[t] = rotated(times(p + "attn_q", n), t, p + "attn_q_norm.weight");
-      k[t] = rotated(times(p + "attn_k", n), t, p + "attn_k_norm.weight");
-      v[t] = times(p + "attn_v", n);
+      double[] all = phi ? times(p + "attn_qkv", n) : new double[0];
+      q[t] = phi ? Arrays.copyOf(all, queries) : times(p + "attn_q", n);
+      k[t] = phi ? Arrays.copyOfRange(all, queries, queries + keys) : times(p + "attn_k", n);
+      v[t] = phi ? Arrays.copyOfRange(all, queries + keys, all.length) : times(p + "attn_v", n);
+      rotate(q[t], t, p + "attn_q_norm.weight", layer);
+      rotate(k[t], t, p + "attn_k_norm.weight", layer);
     }
     for (int t = 0; t < length; t++) {
-      double[] result = new double[TinyModel.HEADS * size];
+      double[] result = new double[queries];
+      int first = Math.max(0, t - window + 1);
       for (int head = 0; head < TinyModel.HEADS; head++) {
         int kv = head / group * size;
         double[] weight = new double[t + 1];
         double sum = 0;
-        for (int s = 0; s <= t; s++) {
+        for (int s = first; s <= t; s++) {
           double score = 0;
           for (int d = 0; d < size; d++) {
             score += q[t][head * size + d] * k[s][kv + d];
@@ -72,42 +135,47 @@ final class ReferenceModel {
           weight[s] = Math.exp(score / Math.sqrt(size));
           sum += weight[s];
         }
-        for (int s = 0; s <= t; s++) {
+        for (int s = first; s <= t; s++) {
           for (int d = 0; d < size; d++) {
             result[head * size + d] += weight[s] / sum * v[s][kv + d];
           }
         }
       }
-      add(state[t], times(p + "attn_output", result));
+      add(state[t], post(times(p + "attn_output", result), p + "post_attention_norm.weight"));
     }
   }
 
-  private double[] rotated(double[] heads, int position, String normName) {
+  private void rotate(double[] heads, int position, String normName, int layer) {
     int size = model.headDim();
+    boolean local = gemma() && layer == 0;
+    boolean phi = model.architecture().equals("phi3");
     for (int at = 0; at < heads.length; at += size) {
       if (file.has(normName)) {
         double[] head = Arrays.copyOfRange(heads, at, at + size);
         System.arraycopy(norm(head, tensor(normName)), 0, heads, at, size);
       }
       for (int i = 0; i < size / 2; i++) {
-        double frequency = Math.pow(10_000, -2.0 * i / size);
+        double frequency = Math.pow(local ? 10_000 : model.ropeBase(), -2.0 * i / size);
         if (model.ropeFactors()) {
           frequency /= tensor("rope_freqs.weight")[i];
         }
-        if (model.scaling().equals("linear")) {
+        if (phi) {
+          frequency /= tensor("rope_factors_long.weight")[i];
+        }
+        if (model.scaling().equals("linear") && !local) {
           frequency /= 4;
         }
         double angle = position * frequency;
+        double magnitude = phi ? 1.25 : 1;
         boolean neighbours = model.architecture().equals("llama");
         int first = at + (neighbours ? 2 * i : i);
         int second = first + (neighbours ? 1 : size / 2);
-        double x = heads[first];
-        double y = heads[second];
+        double x = heads[first] * magnitude;
+        double y = heads[second] * magnitude;
         heads[first] = x * Math.cos(angle) - y * Math.sin(angle);
         heads[second] = x * Math.sin(angle) + y * Math.cos(angle);
       }
     }
-    return heads;
   }
 
   private static double[] norm(double[] x, float[] factors) {
@@ -123,13 +191,22 @@ final class ReferenceModel {
   }
 
   private double[] times(String name, double[] x) {
-    float[] weights = tensor(name + ".weight");
+    double[] result = times(tensor(name + ".weight"), x);
+    if (file.has(name + ".bias")) {
+      float[] bias = tensor(name + ".bias");
+      for (int row = 0; row < result.length; row++) {
+        result[row] += bias[row];
+      }
+    }
+    return result;
+  }
+
+  private static double[] times(float[] weights, double[] x) {
     double[] result = new double[weights.length / x.length];
     for (int row = 0; row < result.length; row++) {
       for (int i = 0; i < x.length; i++) {
         result[row] += weights[row * x.length + i] * x[i];
       }
-      result[row] += file.has(name + ".bias") ? tensor(name + ".bias")[row] : 0;
     }
     return result;
   }

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.OptionalInt;
 import java.util.Random;
+import java.util.stream.IntStream;
 
 /** A random model small enough to compute by hand, in a file. */
 record TinyModel(
@@ -25,6 +26,12 @@ record TinyModel(
   static final int FEED_FORWARD = 160;
   static final int VOCABULARY = 77; // no multiple of anything
   static final int CONTEXT = 320;
+  static final int EXPERTS = 5;
+  static final int USED_EXPERTS = 2;
+  static final int EXPERT_FEED_FORWARD = 96;
+
+  /** Of gemma3's first layer and phi3's both; within the contexts that tests compare. */
+  static final int WINDOW = 21;
 
   /** A token whose KV is NaN, in untied models of F32. */
   static final int POISON = VOCABULARY - 1;
@@ -47,32 +54,37 @@ record TinyModel(
             .whole(a + "attention.key_length", headDim)
             .whole(a + "attention.value_length", headDim)
             .real(a + "attention.layer_norm_rms_epsilon", 1e-5f)
-            .real(a + "rope.freq_base", 10_000);
+            .real(a + "rope.freq_base", ropeBase());
     if (!scaling.equals("none")) {
       writer.text(a + "rope.scaling.type", scaling).real(a + "rope.scaling.factor", 4);
+    }
+    switch (architecture) {
+      case "qwen3moe" ->
+          writer
+              .whole(a + "expert_count", EXPERTS)
+              .whole(a + "expert_used_count", USED_EXPERTS)
+              .whole(a + "expert_feed_forward_length", EXPERT_FEED_FORWARD);
+      case "gemma3" ->
+          writer
+              .whole(a + "attention.sliding_window", WINDOW)
+              .whole(a + "attention.sliding_window_pattern", 2);
+      case "phi3" ->
+          writer
+              .whole(a + "attention.sliding_window", WINDOW)
+              .whole(a + "rope.scaling.original_context_length", CONTEXT / 2)
+              .real(a + "rope.scaling.attn_factor", 1.25f);
+      default -> {}
     }
     Random random = new Random(20261121);
     matrix(writer, random, "token_embd.weight", VOCABULARY, WIDTH);
     for (int layer = 0; layer < LAYERS; layer++) {
       String p = "blk." + layer + ".";
-      vector(writer, random, p + "attn_norm.weight", WIDTH, 1);
-      matrix(writer, random, p + "attn_q.weight", HEADS * headDim, WIDTH);
-      matrix(writer, random, p + "attn_k.weight", KV_HEADS * headDim, WIDTH);
-      matrix(writer, random, p + "attn_v.weight", KV_HEADS * headDim, WIDTH);
-      if (architecture.equals("qwen2")) {
-        vector(writer, random, p + "attn_q.bias", HEADS * headDim, 0);
-        vector(writer, random, p + "attn_k.bias", KV_HEADS * headDim, 0);
-        vector(writer, random, p + "attn_v.bias", KV_HEADS * headDim, 0);
-      }
-      if (architecture.equals("qwen3")) {
-        vector(writer, random, p + "attn_q_norm.weight", headDim, 1);
-        vector(writer, random, p + "attn_k_norm.weight", headDim, 1);
-      }
-      matrix(writer, random, p + "attn_output.weight", WIDTH, HEADS * headDim);
-      vector(writer, random, p + "ffn_norm.weight", WIDTH, 1);
-      matrix(writer, random, p + "ffn_gate.weight", FEED_FORWARD, WIDTH);
-      matrix(writer, random, p + "ffn_up.weight", FEED_FORWARD, WIDTH);
-      matrix(writer, random, p + "ffn_down.weight", WIDTH, FEED_FORWARD);
+      attention(writer, random, p);
+      feedForward(writer, random, p);
+    }
+    if (architecture.equals("phi3")) {
+      vector(writer, random, "rope_factors_long.weight", headDim / 2, 3);
+      vector(writer, random, "rope_factors_short.weight", headDim / 2, 2);
     }
     vector(writer, random, "output_norm.weight", WIDTH, 1);
     if (!tied) {
@@ -82,6 +94,59 @@ record TinyModel(
       vector(writer, random, "rope_freqs.weight", headDim / 2, 3);
     }
     return writer;
+  }
+
+  private void attention(GgufWriter writer, Random random, String p) {
+    int queries = HEADS * headDim;
+    int keys = KV_HEADS * headDim;
+    vector(writer, random, p + "attn_norm.weight", WIDTH, 1);
+    if (architecture.equals("phi3")) {
+      matrix(writer, random, p + "attn_qkv.weight", queries + 2 * keys, WIDTH);
+    } else {
+      matrix(writer, random, p + "attn_q.weight", queries, WIDTH);
+      matrix(writer, random, p + "attn_k.weight", keys, WIDTH);
+      matrix(writer, random, p + "attn_v.weight", keys, WIDTH);
+    }
+    if (architecture.equals("qwen2")) {
+      vector(writer, random, p + "attn_q.bias", queries, 0);
+      vector(writer, random, p + "attn_k.bias", keys, 0);
+      vector(writer, random, p + "attn_v.bias", keys, 0);
+    }
+    if (architecture.startsWith("qwen3") || architecture.equals("gemma3")) {
+      vector(writer, random, p + "attn_q_norm.weight", headDim, 1);
+      vector(writer, random, p + "attn_k_norm.weight", headDim, 1);
+    }
+    matrix(writer, random, p + "attn_output.weight", WIDTH, queries);
+    if (architecture.equals("gemma3")) {
+      vector(writer, random, p + "post_attention_norm.weight", WIDTH, 1);
+      vector(writer, random, p + "post_ffw_norm.weight", WIDTH, 1);
+    }
+  }
+
+  private void feedForward(GgufWriter writer, Random random, String p) {
+    vector(writer, random, p + "ffn_norm.weight", WIDTH, 1);
+    switch (architecture) {
+      case "qwen3moe" -> {
+        matrix(writer, random, p + "ffn_gate_inp.weight", EXPERTS, WIDTH);
+        matrices(writer, random, p + "ffn_gate_exps.weight", EXPERT_FEED_FORWARD, WIDTH);
+        matrices(writer, random, p + "ffn_up_exps.weight", EXPERT_FEED_FORWARD, WIDTH);
+        matrices(writer, random, p + "ffn_down_exps.weight", WIDTH, EXPERT_FEED_FORWARD);
+      }
+      case "phi3" -> {
+        matrix(writer, random, p + "ffn_up.weight", 2 * FEED_FORWARD, WIDTH);
+        matrix(writer, random, p + "ffn_down.weight", WIDTH, FEED_FORWARD);
+      }
+      default -> {
+        matrix(writer, random, p + "ffn_gate.weight", FEED_FORWARD, WIDTH);
+        matrix(writer, random, p + "ffn_up.weight", FEED_FORWARD, WIDTH);
+        matrix(writer, random, p + "ffn_down.weight", WIDTH, FEED_FORWARD);
+      }
+    }
+  }
+
+  /** The base that the file states: not that of gemma3's local layers. */
+  float ropeBase() {
+    return architecture.equals("gemma3") ? 1_000_000 : 10_000;
   }
 
   Path path(Path directory) {
@@ -101,6 +166,15 @@ record TinyModel(
   }
 
   private void matrix(GgufWriter writer, Random random, String name, int rows, int columns) {
+    tensor(writer, random, name, columns, rows);
+  }
+
+  /** A matrix for each expert. */
+  private void matrices(GgufWriter writer, Random random, String name, int rows, int columns) {
+    tensor(writer, random, name, columns, rows, EXPERTS);
+  }
+
+  private void tensor(GgufWriter writer, Random random, String name, int columns, int... rows) {
     long seed = random.nextLong();
     double scale = 2 / Math.sqrt(columns);
     writer.tensor(
@@ -115,8 +189,11 @@ record TinyModel(
             Arrays.fill(row, Float.NaN);
           }
         },
-        columns,
-        rows);
+        dimensions(columns, rows));
+  }
+
+  private static long[] dimensions(int columns, int... rows) {
+    return IntStream.concat(IntStream.of(columns), IntStream.of(rows)).asLongStream().toArray();
   }
 
   private static void vector(

@@ -34,6 +34,13 @@ class LlamaCppGoldensTest {
   /** Measured: at most 7e-6, most of it the last digit of what was recorded. */
   private static final float EXACT = 2e-5f;
 
+  /**
+   * Of Gemma: llama.cpp looks GELU up in a table of halves, which moves logits by up to 0.0044 (by
+   * 0.0008 where ours is rounded likewise). What else there is of Gemma is compared exactly, with a
+   * model whose feed-forward is mute.
+   */
+  private static final float EXACT_BUT_FOR_GELU = 0.008f;
+
   private static final int[] PAGES = {4, 0, 3, 1, 2}; // not in order, as a busy pool gives them
 
   @ParameterizedTest(name = "{0}-{1}")
@@ -51,10 +58,16 @@ class LlamaCppGoldensTest {
     "qwen3, f16, 0.01",
     "qwen3, q8_0, 0.15",
     "qwen3, q4_0, 0.15",
+    "gemma3, f16, 0.01",
+    "gemma3-mute, f16, 0.01",
+    "qwen3moe, f16, 0.01",
+    "phi3, f16, 0.01",
+    "phi3-short, f16, 0.01",
   })
   void logits_ofARecordedModel_areLlamaCpps(String architecture, String type, float tolerance)
       throws IOException, URISyntaxException {
     String name = architecture + '-' + type;
+    float exact = architecture.equals("gemma3") ? EXACT_BUT_FOR_GELU : EXACT;
     Golden golden = Golden.read(name);
     try (GgufFile file = GgufFile.open(resource(name + ".gguf"));
         LoadedModel model =
@@ -63,7 +76,7 @@ class LlamaCppGoldensTest {
         ModelRunner runner = model.newRunner(PAGES.length)) {
       StepBatch batch = afterEachToken(runner, golden.context());
       assertThat(golden.exact()).hasSizeGreaterThan(3000);
-      assertThat(worst(batch, golden.exact())).as("weights as F32").isLessThan(EXACT);
+      assertThat(worst(batch, golden.exact())).as("weights as F32").isLessThan(exact);
       assertThat(golden.asIs()).hasSameSizeAs(golden.exact());
       assertThat(worst(batch, golden.asIs())).as("the file as it is").isLessThan(tolerance);
       int decided = 0;

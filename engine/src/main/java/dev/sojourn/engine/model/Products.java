@@ -1,0 +1,68 @@
+package dev.sojourn.engine.model;
+
+import dev.sojourn.engine.kernel.ComputePool;
+import dev.sojourn.engine.kernel.Kernels;
+
+/**
+ * Products of one input with several matrices, as one job: a unit is a run of panels of one of
+ * them.
+ *
+ * <p>Made once and filled for each job, by the thread that runs the pool.
+ */
+final class Products implements ComputePool.Job {
+
+  private static final int MOST = 3;
+
+  private final Kernels kernels;
+  private final Scratch[] scratch; // by compute thread
+  private final Linear[] linears = new Linear[MOST];
+  private final float[][] outs = new float[MOST][];
+  private float[] input = new float[0];
+  private int tokens;
+  private int count;
+  private int units;
+
+  Products(Kernels kernels, Scratch[] scratch) {
+    this.kernels = kernels;
+    this.scratch = scratch;
+  }
+
+  /** Adds a matrix, and where its products go. */
+  void add(Linear linear, float[] out) {
+    linears[count] = linear;
+    outs[count++] = out;
+    units += runs(linear);
+  }
+
+  /** Sets the input, laid out as {@link Kernels#product} wants it. */
+  void of(float[] interleaved, int rows) {
+    input = interleaved;
+    tokens = rows;
+  }
+
+  void clear() {
+    count = 0;
+    units = 0;
+  }
+
+  /** Returns the number of units. */
+  int units() {
+    return units;
+  }
+
+  private static int runs(Linear linear) {
+    return Math.ceilDiv(linear.weights().panels(), Kernels.RUN);
+  }
+
+  @Override
+  public void run(int worker, int unit) {
+    int run = unit;
+    int i = 0;
+    while (run >= runs(linears[i])) {
+      run -= runs(linears[i++]);
+    }
+    int first = run * Kernels.RUN;
+    int panels = Math.min(Kernels.RUN, linears[i].weights().panels() - first);
+    linears[i].multiply(kernels, first, panels, input, tokens, outs[i], scratch[worker].product);
+  }
+}

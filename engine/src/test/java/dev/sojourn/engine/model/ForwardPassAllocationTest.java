@@ -1,0 +1,40 @@
+package dev.sojourn.engine.model;
+
+import dev.sojourn.engine.kernel.Allocation;
+import dev.sojourn.engine.weights.TensorType;
+import java.nio.file.Path;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Steps allocate nothing, on whichever thread: no garbage, no pause. */
+class ForwardPassAllocationTest {
+
+  @TempDir Path directory;
+
+  @ParameterizedTest
+  @ValueSource(strings = {"qwen3moe", "gemma3"})
+  void run_onceCompiled_allocatesNothingOnAnyThread(String architecture) {
+    TinyModel model = TinyModel.of(architecture, TensorType.Q8_0);
+    try (LoadedModel loaded = model.load(directory, 2, KvType.F32);
+        ModelRunner runner = loaded.newRunner(8)) {
+      StepBatch batch = new StepBatch(runner.vocabularySize());
+      int[] prompt = Run.prompt(37, 1);
+      int[] one = {1};
+      Run prefill = new Run(runner, 0, 1, 2);
+      Run decode = new Run(runner, 3);
+      Allocation.assertCeases(
+          "a step of " + architecture,
+          10,
+          () -> {
+            batch.clear();
+            prefill.from(0).add(batch, true, prompt);
+            decode.from(0).add(batch, true, one);
+            runner.run(batch);
+            batch.clear();
+            decode.from(1).add(batch, true, one);
+            runner.run(batch);
+          });
+    }
+  }
+}
