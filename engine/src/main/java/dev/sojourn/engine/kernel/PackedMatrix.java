@@ -1,9 +1,10 @@
 package dev.sojourn.engine.kernel;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 
 /**
  * A matrix of weights, laid out for products: panels of 32 rows, columns one after the other within
@@ -13,7 +14,7 @@ import java.nio.ByteOrder;
  * two vectors of 512 bits are enough to hide an FMA's latency behind memory, and 32 rows are few
  * enough to share small matrices out among threads. Rows that a last panel lacks are zeros.
  *
- * <p>Immutable once packed; safe for any thread while its arena is open.
+ * <p>Immutable once packed; safe for any thread while its memory lives.
  */
 public final class PackedMatrix {
 
@@ -43,12 +44,17 @@ public final class PackedMatrix {
    * Packs a matrix, its panels in parallel.
    *
    * @param source the rows one after the other, as in the file, little-endian
-   * @param arena where the packed matrix lives
+   * @param memory where the packed matrix lives
    * @throws IllegalArgumentException if the shape does not fit the type or the source
    * @throws ArithmeticException if a half is not finite
    */
   public static PackedMatrix pack(
-      WeightType type, MemorySegment source, int rows, int columns, Arena arena, ComputePool pool) {
+      WeightType type,
+      MemorySegment source,
+      int rows,
+      int columns,
+      SegmentAllocator memory,
+      ComputePool pool) {
     if (rows < 1 || columns < 1 || columns % type.block() != 0) {
       throw new IllegalArgumentException(
           "a %s matrix has rows of whole blocks of %d weights, not %d rows of %d"
@@ -62,16 +68,20 @@ public final class PackedMatrix {
     }
     int panels = Math.ceilDiv(rows, PANEL);
     long panelBytes = panelBytes(type, columns);
-    MemorySegment data = arena.allocate(panels * panelBytes, 64);
+    MemorySegment data = memory.allocate(panels * panelBytes, 64);
     Halves halves = type == WeightType.F16 ? Halves.of(source, pool) : Halves.PLAIN;
+    byte[][] ins = new byte[pool.threads()][Math.toIntExact(PANEL * rowBytes)];
+    byte[][] outs = new byte[pool.threads()][Math.toIntExact(panelBytes)];
     pool.run(
         panels,
-        (_, panel) -> {
+        (worker, panel) -> {
           int first = panel * PANEL;
           int count = Math.min(PANEL, rows - first);
-          byte[] in =
-              source.asSlice(first * rowBytes, count * rowBytes).toArray(ValueLayout.JAVA_BYTE);
-          byte[] out = new byte[Math.toIntExact(panelBytes)];
+          byte[] in = ins[worker];
+          int bytes = Math.toIntExact(count * rowBytes);
+          MemorySegment.copy(source, ValueLayout.JAVA_BYTE, first * rowBytes, in, 0, bytes);
+          byte[] out = outs[worker];
+          Arrays.fill(out, (byte) 0); // some types pack into bits
           for (int row = 0; row < count; row++) {
             packRow(type, in, Math.toIntExact(row * rowBytes), columns, row, halves, out);
           }

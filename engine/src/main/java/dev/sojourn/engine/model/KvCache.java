@@ -2,6 +2,7 @@ package dev.sojourn.engine.model;
 
 import dev.sojourn.core.BlockHasher;
 import dev.sojourn.engine.kernel.Kernels;
+import dev.sojourn.engine.kernel.LargeMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -32,7 +33,7 @@ final class KvCache implements AutoCloseable {
     this.kvHeads = kvHeads;
     this.headDim = headDim;
     this.headBytes = 2L * SLOTS * headDim * type.bytes();
-    this.data = arena.allocate(pages * pageBytes(), 64);
+    this.data = new LargeMemory(arena).allocate(pages * pageBytes(), 64);
   }
 
   /** Returns the bytes of a page of a model. */

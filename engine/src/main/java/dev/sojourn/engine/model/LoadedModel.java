@@ -3,6 +3,7 @@ package dev.sojourn.engine.model;
 import dev.sojourn.core.BlockHasher;
 import dev.sojourn.engine.kernel.ComputePool;
 import dev.sojourn.engine.kernel.Kernels;
+import dev.sojourn.engine.kernel.LargeMemory;
 import dev.sojourn.engine.weights.ModelFile;
 import dev.sojourn.engine.weights.Progress;
 import java.lang.foreign.Arena;
@@ -18,6 +19,9 @@ public final class LoadedModel implements AutoCloseable {
 
   /** Weights times rounds of warming up: about a second of two cores. */
   private static final double WARM_UP_WORK = 1.5e9;
+
+  /** What a process takes beside weights and KV: the JVM, its heap, a step's numbers. */
+  private static final long REST = 300L << 20;
 
   private final LoadOptions options;
   private final ModelShape shape;
@@ -61,7 +65,7 @@ public final class LoadedModel implements AutoCloseable {
                 (long) pages * BlockHasher.BLOCK,
                 ranks,
                 ranks == 1 ? "rank" : "ranks"),
-        Math.addExact(tensorBytes(file), kv),
+        Math.addExact(Math.addExact(tensorBytes(file), kv), REST),
         "a token's KV takes " + page / BlockHasher.BLOCK + " bytes: ask for fewer");
   }
 
@@ -86,7 +90,7 @@ public final class LoadedModel implements AutoCloseable {
     ComputePool pool = new ComputePool(options.threads());
     boolean loaded = false;
     try {
-      Tensors tensors = new Tensors(file, h, arena, pool, progress);
+      Tensors tensors = new Tensors(file, h, new LargeMemory(arena), pool, progress);
       Weights weights = Weights.read(architecture, h, tensors);
       ModelShape shape =
           new ModelShape(

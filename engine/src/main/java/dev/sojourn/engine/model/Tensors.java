@@ -6,7 +6,7 @@ import dev.sojourn.engine.kernel.WeightType;
 import dev.sojourn.engine.weights.ModelFile;
 import dev.sojourn.engine.weights.ModelTensor;
 import dev.sojourn.engine.weights.Progress;
-import java.lang.foreign.Arena;
+import java.lang.foreign.SegmentAllocator;
 import java.util.Arrays;
 
 /**
@@ -18,7 +18,7 @@ final class Tensors {
   private static final float[] NONE = {};
 
   private final ModelFile file;
-  private final Arena arena;
+  private final SegmentAllocator memory;
   private final ComputePool pool;
   private final Progress progress;
   private final float epsilon;
@@ -30,11 +30,11 @@ final class Tensors {
   Tensors(
       ModelFile file,
       Hyperparameters parameters,
-      Arena arena,
+      SegmentAllocator memory,
       ComputePool pool,
       Progress progress) {
     this.file = file;
-    this.arena = arena;
+    this.memory = memory;
     this.pool = pool;
     this.progress = progress;
     this.epsilon = parameters.epsilon();
@@ -119,7 +119,7 @@ final class Tensors {
               tensor.data().asSlice(firstRow * rowBytes, rows * rowBytes),
               rows,
               columns,
-              arena,
+              memory,
               pool);
       packedBytes += packed.bytes();
       return packed;
@@ -147,6 +147,9 @@ final class Tensors {
   private void count(ModelTensor tensor) {
     parameters += tensor.elements();
     doneBytes += tensor.data().byteSize();
+    if (tensor.data().isMapped()) {
+      tensor.data().unload(); // else file and packed weights would be in memory side by side
+    }
     progress.at("loading " + file.path().getFileName(), doneBytes, totalBytes);
   }
 
