@@ -96,8 +96,7 @@ final class LocalModel implements AutoCloseable {
   }
 
   private static LoadOptions loadOptions(ModelOptions options) {
-    return new LoadOptions(
-        options.threads(), options.contextLength(), LoadOptions.defaults().kvType());
+    return new LoadOptions(options.threads(), options.contextLength(), options.kvType());
   }
 
   private static int pages(ModelOptions options, long bytesPerPage) {

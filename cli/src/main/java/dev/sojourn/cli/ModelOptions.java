@@ -1,6 +1,8 @@
 package dev.sojourn.cli;
 
 import dev.sojourn.core.BlockHasher;
+import dev.sojourn.engine.model.KvType;
+import dev.sojourn.engine.model.LoadOptions;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -48,6 +50,13 @@ final class ModelOptions {
   private @Nullable Integer kvTokens;
 
   @Option(
+      names = "--kv-type",
+      paramLabel = "TYPE",
+      description = "How KV is stored: f32, bf16, f16 or q8_0 (default: ${DEFAULT-VALUE}).",
+      defaultValue = "f32")
+  private KvType kvType = LoadOptions.defaults().kvType();
+
+  @Option(
       names = "--threads",
       paramLabel = "N",
       description = "Threads that compute, shared by all ranks (default: one a processor).")
@@ -88,6 +97,10 @@ final class ModelOptions {
   /** Returns how many tokens' KV a rank holds, if that was said. */
   OptionalInt kvTokens() {
     return optional(kvTokens);
+  }
+
+  KvType kvType() {
+    return kvType;
   }
 
   int threads() {

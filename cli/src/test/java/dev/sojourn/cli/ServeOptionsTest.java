@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sojourn.engine.EngineConfig;
 import dev.sojourn.engine.EvictionPolicy;
+import dev.sojourn.engine.model.KvType;
+import dev.sojourn.engine.model.LoadOptions;
 import dev.sojourn.server.GatewayConfig;
 import dev.sojourn.server.access.IdentityRule;
 import dev.sojourn.server.http.HttpConfig;
@@ -37,6 +39,7 @@ class ServeOptionsTest {
     EVERY_KEY.put("model-name", "org/name");
     EVERY_KEY.put("ranks", "3");
     EVERY_KEY.put("kv-tokens", "1600");
+    EVERY_KEY.put("kv-type", "q8_0");
     EVERY_KEY.put("threads", "5");
     EVERY_KEY.put("context-length", "4096");
     EVERY_KEY.put("host", "0.0.0.0");
@@ -63,6 +66,7 @@ class ServeOptionsTest {
     assertThat(serve.model.modelName()).isEmpty();
     assertThat(serve.model.ranks()).isEqualTo(2);
     assertThat(serve.model.kvTokens()).isEmpty();
+    assertThat(serve.model.kvType()).isEqualTo(LoadOptions.defaults().kvType());
     assertThat(serve.model.threads()).isEqualTo(Runtime.getRuntime().availableProcessors());
     assertThat(serve.model.contextLength()).isEmpty();
     assertThat(serve.serve.config())
@@ -156,6 +160,7 @@ class ServeOptionsTest {
         Typed.sojourn("serve", "--session-kv-fraction", "1.5"),
         "sojourn: --session-kv-fraction is 0 to 1, not 1.5");
     assertUsage(Typed.sojourn("serve", "--eviction", "magic"), "--eviction");
+    assertUsage(Typed.sojourn("serve", "--kv-type", "q2"), "--kv-type");
   }
 
   @ParameterizedTest
@@ -203,6 +208,7 @@ class ServeOptionsTest {
     assertThat(serve.model.modelName()).contains("org/name");
     assertThat(serve.model.ranks()).isEqualTo(3);
     assertThat(serve.model.kvTokens()).hasValue(1600);
+    assertThat(serve.model.kvType()).isEqualTo(KvType.Q8_0);
     assertThat(serve.model.threads()).isEqualTo(5);
     assertThat(serve.model.contextLength()).hasValue(4096);
     List<IdentityRule> identity = new ArrayList<>(IdentityRule.LADDER);

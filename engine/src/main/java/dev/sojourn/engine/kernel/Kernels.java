@@ -1,8 +1,8 @@
 package dev.sojourn.engine.kernel;
 
 import com.sun.management.HotSpotDiagnosticMXBean;
-import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
+import java.util.Arrays;
 
 /**
  * The arithmetic whose order is the law. Two implementations give the same bits for the same
@@ -11,7 +11,12 @@ import java.lang.management.ManagementFactory;
  *
  * <p>What makes the bits equal: a product adds in order of k, one FMA each; a sum over a row is 16
  * running sums, whatever the vector's length, and then {@link #tree}; a page of KV holds 16 tokens,
- * whose scores are 16 lanes; {@code exp} is {@link Exp}.
+ * whose scores are 16 lanes, and softmax goes in steps of {@link #SPAN} positions; {@code exp} is
+ * {@link Exp}.
+ *
+ * <p>Attention reads keys dimension by dimension, so that lanes are tokens and a score needs no sum
+ * across them, and values in panels of 16 dimensions, so that lanes are dimensions and the distance
+ * from a token to the next is a constant, for which C2 makes better code.
  *
  * <p>Stateless and thread-safe; the arrays are the caller's.
  */
@@ -19,6 +24,12 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
 
   /** Tokens of a KV page, and running sums of a reduction. */
   int LANES = 16;
+
+  /** Positions of a step of softmax: eight pages, the first at a multiple of it. */
+  int SPAN = 128;
+
+  /** Queries that {@link #scores} takes side by side. */
+  int QUERIES = 4;
 
   /** Tokens whose activations are interleaved for a product (see {@link #product}). */
   int GROUP = 12;
@@ -76,73 +87,85 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
   float squares(float[] x, int at, int n, float[] sums);
 
   /**
-   * Sets {@code out[outAt + i]} to {@code exp((x[at + i] - minus) / divisor)} for {@code n} floats;
+   * Sets {@code out[outAt + i]} to {@code exp((x[at + i] - minus) * factor)} for {@code n} floats;
    * {@code out} may be {@code x}.
    */
-  void exp(float[] x, int at, float minus, float divisor, float[] out, int outAt, int n);
+  void exp(float[] x, int at, float minus, float factor, float[] out, int outAt, int n);
 
   /**
-   * Multiplies queries with the keys of a page: {@code scores[16 j + lane]} is the sum over d of
-   * {@code q[at[j] + d] * k[16 d + lane]}, for {@code from <= j < to}.
+   * Multiplies queries with keys of a span: {@code scores[128 j + t]} is the sum over d of query j
+   * times d of token t, for {@code from <= j < to} and, as it may be, up to three more.
+   *
+   * @param keys page by page, and in a page dimension by dimension: {@code [t / 16][d][t % 16]}
+   * @param q tiles of four queries: in a tile for each dimension its queries side by side
+   * @param from a multiple of four
+   * @param first the first of the tokens, a multiple of 16; {@code end} after the last, another
    */
   void scores(
-      float[] q,
-      int[] at,
-      int from,
-      int to,
-      int headDim,
-      MemorySegment keys,
-      long keysAt,
-      float[] scores);
+      float[] q, int from, int to, int headDim, float[] keys, int first, int end, float[] scores);
 
   /**
-   * Adds a page's values to one query's result: {@code out[outAt + d] = out[outAt + d] * scale +
-   * sum of weights[weightsAt + t] * v[t * headDim + d]} over the tokens from {@code first} to
-   * before {@code end}, in order.
+   * Takes the scores {@code 128 j ..} of a span into the running softmax of queries {@code from <=
+   * j < to}: replaces them by weights relative to the new maximum, and updates {@code max[j]} and
+   * {@code sum[j]}.
+   *
+   * @param first the first of the span's tokens that the query sees; those before it, like those
+   *     after, weigh 0, whatever their scores are
+   * @param end after the last that it sees; more than {@code first}
+   * @param scale what earlier results must be multiplied with, since the maximum moved
+   * @param sums scratch of {@link #LANES} floats
+   */
+  void weigh(
+      float[] scores,
+      int from,
+      int to,
+      int[] first,
+      int[] end,
+      float[] max,
+      float[] sum,
+      float[] scale,
+      float[] sums);
+
+  /**
+   * Adds a span's values to the results of queries: {@code out[16 panels j + d] += weights[128 j +
+   * t] * value d of token t}, for {@code from <= j < to} over the tokens from {@code first[j]} to
+   * before {@code end[j]}, one FMA each, in order.
+   *
+   * @param first does not fall from a query to the next, nor does {@code end}
+   * @param values panels of 16 dimensions, token by token: {@code [d / 16][t][d % 16]}
    */
   void accumulate(
       float[] weights,
-      int weightsAt,
-      int first,
-      int end,
-      float scale,
-      MemorySegment values,
-      long valuesAt,
-      int headDim,
-      float[] out,
-      int outAt);
+      int from,
+      int to,
+      int[] first,
+      int[] end,
+      float[] values,
+      int panels,
+      float[] out);
 
-  /**
-   * Converts {@code n} halves, a multiple of 16, to floats. Those that are not finite become
-   * finite, see {@link Halves}.
-   */
-  void widenHalves(MemorySegment from, long fromAt, MemorySegment to, int n);
+  /** Converts {@code n} halves, a multiple of 16, to floats. */
+  void widenHalves(short[] from, int at, float[] to, int toAt, int n);
 
   /** Converts {@code n} upper halves of floats, a multiple of 16, to floats. */
-  void widenBfloats(MemorySegment from, long fromAt, MemorySegment to, int n);
+  void widenBfloats(short[] from, int at, float[] to, int toAt, int n);
 
   /**
-   * Takes one query's scores {@code 16 j ..} of a page into its running softmax: replaces them by
-   * weights relative to the new maximum, and updates {@code max[j]} and {@code sum[j]}.
-   *
-   * @param first the first of the page's tokens that the query sees; the others weigh 0
-   * @param end after the last that it sees; more than {@code first}
-   * @return what earlier results must be multiplied with, since the maximum moved
+   * Converts {@code n} bytes, rows of 16, and multiplies each with its column's scale: {@code
+   * to[toAt + i] = from[at + i] * scales[scalesAt + i % 16]}.
    */
-  default float weigh(float[] scores, int j, int first, int end, float[] max, float[] sum) {
-    int at = j * LANES;
-    float greatest = max[j];
-    for (int lane = 0; lane < LANES; lane++) {
-      if (lane < first || lane >= end) {
-        scores[at + lane] = Float.NEGATIVE_INFINITY; // weighs 0; what was there may be NaN
-      }
-      greatest = Math.max(greatest, scores[at + lane]);
-    }
-    exp(scores, at, greatest, 1, scores, at, LANES);
-    float scale = Exp.exp(max[j] - greatest);
-    max[j] = greatest;
-    sum[j] = Math.fma(sum[j], scale, tree(scores, at));
-    return scale;
+  void widenColumns(byte[] from, int at, float[] scales, int scalesAt, float[] to, int toAt, int n);
+
+  /**
+   * Converts {@code n} bytes, rows of 16, and multiplies each with its row's scale: {@code to[toAt
+   * + i] = from[at + i] * scales[scalesAt + i / 16]}.
+   */
+  void widenRows(byte[] from, int at, float[] scales, int scalesAt, float[] to, int toAt, int n);
+
+  /** Weights of tokens that a query does not see are 0: what is in their place may be NaN. */
+  static void hide(float[] scores, int at, int first, int end, int from, int to) {
+    Arrays.fill(scores, at + from, at + first, Float.NEGATIVE_INFINITY);
+    Arrays.fill(scores, at + end, at + to, Float.NEGATIVE_INFINITY);
   }
 
   /** Sums 16 running sums in the one order that every width can do: halves onto halves. */

@@ -1,7 +1,5 @@
 package dev.sojourn.engine.kernel;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
 /** The definition of {@link Kernels} in plain Java: the oracle of the vectors. */
@@ -50,72 +48,106 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
-  public void exp(float[] x, int at, float minus, float divisor, float[] out, int outAt, int n) {
+  public void exp(float[] x, int at, float minus, float factor, float[] out, int outAt, int n) {
     for (int i = 0; i < n; i++) {
-      out[outAt + i] = Exp.exp((x[at + i] - minus) / divisor);
+      out[outAt + i] = Exp.exp((x[at + i] - minus) * factor);
     }
   }
 
   @Override
   public void scores(
-      float[] q,
-      int[] at,
-      int from,
-      int to,
-      int headDim,
-      MemorySegment keys,
-      long keysAt,
-      float[] scores) {
+      float[] q, int from, int to, int headDim, float[] keys, int first, int end, float[] scores) {
     for (int j = from; j < to; j++) {
-      for (int lane = 0; lane < LANES; lane++) {
+      for (int t = first; t < end; t++) {
         float sum = 0;
         for (int d = 0; d < headDim; d++) {
-          sum = Math.fma(floatAt(keys, keysAt, d * LANES + lane), q[at[j] + d], sum);
+          float number = q[j / QUERIES * QUERIES * headDim + d * QUERIES + j % QUERIES];
+          sum = Math.fma(keys[(t / LANES * headDim + d) * LANES + t % LANES], number, sum);
         }
-        scores[j * LANES + lane] = sum;
+        scores[j * SPAN + t] = sum;
       }
+    }
+  }
+
+  @Override
+  public void weigh(
+      float[] scores,
+      int from,
+      int to,
+      int[] first,
+      int[] end,
+      float[] max,
+      float[] sum,
+      float[] scale,
+      float[] sums) {
+    for (int j = from; j < to; j++) {
+      int at = j * SPAN;
+      Kernels.hide(scores, at, first[j], end[j], 0, SPAN);
+      float greatest = max[j];
+      for (int t = 0; t < SPAN; t++) {
+        greatest = scores[at + t] > greatest ? scores[at + t] : greatest;
+      }
+      exp(scores, at, greatest, 1, scores, at, SPAN);
+      Arrays.fill(sums, 0);
+      for (int t = 0; t < SPAN; t++) {
+        sums[t % LANES] += scores[at + t];
+      }
+      scale[j] = Exp.exp(max[j] - greatest);
+      max[j] = greatest;
+      sum[j] = Math.fma(sum[j], scale[j], Kernels.tree(sums, 0));
     }
   }
 
   @Override
   public void accumulate(
       float[] weights,
-      int weightsAt,
-      int first,
-      int end,
-      float scale,
-      MemorySegment values,
-      long valuesAt,
-      int headDim,
-      float[] out,
-      int outAt) {
-    for (int d = 0; d < headDim; d++) {
-      float sum = out[outAt + d] * scale;
-      for (int t = first; t < end; t++) {
-        sum = Math.fma(floatAt(values, valuesAt, t * headDim + d), weights[weightsAt + t], sum);
+      int from,
+      int to,
+      int[] first,
+      int[] end,
+      float[] values,
+      int panels,
+      float[] out) {
+    int dims = panels * LANES;
+    for (int j = from; j < to; j++) {
+      for (int d = 0; d < dims; d++) {
+        float sum = out[j * dims + d];
+        for (int t = first[j]; t < end[j]; t++) {
+          float value = values[(d / LANES * SPAN + t) * LANES + d % LANES];
+          sum = Math.fma(value, weights[j * SPAN + t], sum);
+        }
+        out[j * dims + d] = sum;
       }
-      out[outAt + d] = sum;
     }
   }
 
   @Override
-  public void widenHalves(MemorySegment from, long fromAt, MemorySegment to, int n) {
+  public void widenHalves(short[] from, int at, float[] to, int toAt, int n) {
     for (int i = 0; i < n; i++) {
-      int bits = from.get(ValueLayout.JAVA_SHORT, fromAt + 2L * i) << Halves.SHIFT;
-      float wide = Float.intBitsToFloat(bits & Halves.BITS) * Halves.PLAIN.factor();
-      to.setAtIndex(ValueLayout.JAVA_FLOAT, i, wide);
+      to[toAt + i] = Float.float16ToFloat(from[at + i]);
     }
   }
 
   @Override
-  public void widenBfloats(MemorySegment from, long fromAt, MemorySegment to, int n) {
+  public void widenBfloats(short[] from, int at, float[] to, int toAt, int n) {
     for (int i = 0; i < n; i++) {
-      int high = from.get(ValueLayout.JAVA_SHORT, fromAt + 2L * i) << 16;
-      to.setAtIndex(ValueLayout.JAVA_FLOAT, i, Float.intBitsToFloat(high));
+      to[toAt + i] = Float.intBitsToFloat(from[at + i] << 16);
     }
   }
 
-  static float floatAt(MemorySegment segment, long at, int index) {
-    return segment.get(ValueLayout.JAVA_FLOAT, at + 4L * index);
+  @Override
+  public void widenColumns(
+      byte[] from, int at, float[] scales, int scalesAt, float[] to, int toAt, int n) {
+    for (int i = 0; i < n; i++) {
+      to[toAt + i] = from[at + i] * scales[scalesAt + i % LANES];
+    }
+  }
+
+  @Override
+  public void widenRows(
+      byte[] from, int at, float[] scales, int scalesAt, float[] to, int toAt, int n) {
+    for (int i = 0; i < n; i++) {
+      to[toAt + i] = from[at + i] * scales[scalesAt + i / LANES];
+    }
   }
 }

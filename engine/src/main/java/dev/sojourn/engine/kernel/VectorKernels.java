@@ -1,15 +1,17 @@
 package dev.sojourn.engine.kernel;
 
+import static dev.sojourn.engine.kernel.Vectors.B;
 import static dev.sojourn.engine.kernel.Vectors.F;
 import static dev.sojourn.engine.kernel.Vectors.I;
 import static dev.sojourn.engine.kernel.Vectors.L;
 import static dev.sojourn.engine.kernel.Vectors.S;
-import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static jdk.incubator.vector.VectorOperators.B2F;
+import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.S2I;
 
-import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -60,15 +62,15 @@ final class VectorKernels implements Kernels {
 
   /** {@link Exp#exp}, lane by lane. */
   @Override
-  public void exp(float[] x, int at, float minus, float divisor, float[] out, int outAt, int n) {
+  public void exp(float[] x, int at, float minus, float factor, float[] out, int outAt, int n) {
     FloatVector log2e = FloatVector.broadcast(F, Exp.LOG2_E);
     FloatVector rounder = FloatVector.broadcast(F, Exp.ROUNDER);
     FloatVector high = FloatVector.broadcast(F, Exp.MINUS_LN2_HIGH);
     FloatVector low = FloatVector.broadcast(F, Exp.MINUS_LN2_LOW);
     int i = 0;
     for (; i <= n - L; i += L) {
-      FloatVector v = FloatVector.fromArray(F, x, at + i).sub(minus).div(divisor);
-      FloatVector a = v.min(Exp.HIGHEST);
+      FloatVector v = FloatVector.fromArray(F, x, at + i).sub(minus).mul(factor);
+      FloatVector a = v.blend(Exp.HIGHEST, v.compare(GT, Exp.HIGHEST)); // less work than min
       FloatVector rounded = a.fma(log2e, rounder);
       FloatVector whole = rounded.sub(Exp.ROUNDER);
       FloatVector r = whole.fma(low, whole.fma(high, a));
@@ -83,108 +85,106 @@ final class VectorKernels implements Kernels {
       p.mul(power).blend(0, v.compare(LT, Exp.LOWEST)).intoArray(out, outAt + i);
     }
     for (; i < n; i++) {
-      out[outAt + i] = Exp.exp((x[at + i] - minus) / divisor);
+      out[outAt + i] = Exp.exp((x[at + i] - minus) * factor);
     }
   }
 
-  /** Four queries at a time share the loads of keys and hide each other's latency. */
   @Override
   public void scores(
-      float[] q,
-      int[] at,
+      float[] q, int from, int to, int headDim, float[] keys, int first, int end, float[] scores) {
+    VectorAttention.scores(q, from, to, headDim, keys, first, end, scores);
+  }
+
+  /**
+   * Step by step for all queries, as the steps of one wait for each other. Vectors without a token
+   * that the query sees would add 0 to its sum.
+   */
+  @Override
+  public void weigh(
+      float[] scores,
       int from,
       int to,
-      int headDim,
-      MemorySegment keys,
-      long keysAt,
-      float[] scores) {
-    for (int j = from; j < to; j += 4) {
-      // Of less than four the last is computed again, with the same result.
-      int j1 = Math.min(j + 1, to - 1);
-      int j2 = Math.min(j + 2, to - 1);
-      int j3 = Math.min(j + 3, to - 1);
-      int q0 = at[j];
-      int q1 = at[j1];
-      int q2 = at[j2];
-      int q3 = at[j3];
-      for (int o = 0; o < LANES; o += L) {
-        FloatVector s0 = FloatVector.zero(F);
-        FloatVector s1 = FloatVector.zero(F);
-        FloatVector s2 = FloatVector.zero(F);
-        FloatVector s3 = FloatVector.zero(F);
-        for (int d = 0; d < headDim; d++) {
-          FloatVector k =
-              FloatVector.fromMemorySegment(F, keys, keysAt + (d * LANES + o) * 4L, LITTLE_ENDIAN);
-          s0 = k.fma(FloatVector.broadcast(F, q[q0 + d]), s0);
-          s1 = k.fma(FloatVector.broadcast(F, q[q1 + d]), s1);
-          s2 = k.fma(FloatVector.broadcast(F, q[q2 + d]), s2);
-          s3 = k.fma(FloatVector.broadcast(F, q[q3 + d]), s3);
-        }
-        s0.intoArray(scores, j * LANES + o);
-        s1.intoArray(scores, j1 * LANES + o);
-        s2.intoArray(scores, j2 * LANES + o);
-        s3.intoArray(scores, j3 * LANES + o);
-      }
+      int[] first,
+      int[] end,
+      float[] max,
+      float[] sum,
+      float[] scale,
+      float[] sums) {
+    for (int j = from; j < to; j++) {
+      int start = first[j] - first[j] % LANES;
+      int stop = Math.ceilDiv(end[j], LANES) * LANES;
+      Kernels.hide(scores, j * SPAN, first[j], end[j], start, stop);
+      float greatest = VectorAttention.greatest(scores, j * SPAN + start, stop - start, max[j]);
+      scale[j] = max[j] - greatest;
+      max[j] = greatest;
+    }
+    exp(scale, from, 0, 1, scale, from, to - from);
+    for (int j = from; j < to; j++) {
+      int start = first[j] - first[j] % LANES;
+      int n = Math.ceilDiv(end[j], LANES) * LANES - start;
+      exp(scores, j * SPAN + start, max[j], 1, scores, j * SPAN + start, n);
+      VectorAttention.sum(scores, j * SPAN + start, n, sums);
+      sum[j] = Math.fma(sum[j], scale[j], Kernels.tree(sums, 0));
     }
   }
 
   @Override
   public void accumulate(
       float[] weights,
-      int weightsAt,
-      int first,
-      int end,
-      float scale,
-      MemorySegment values,
-      long valuesAt,
-      int headDim,
-      float[] out,
-      int outAt) {
-    int d = 0;
-    for (; d <= headDim - L; d += L) {
-      FloatVector sum = FloatVector.fromArray(F, out, outAt + d).mul(scale);
-      for (int t = first; t < end; t++) {
-        FloatVector v =
-            FloatVector.fromMemorySegment(
-                F, values, valuesAt + (t * headDim + d) * 4L, LITTLE_ENDIAN);
-        sum = v.fma(FloatVector.broadcast(F, weights[weightsAt + t]), sum);
-      }
-      sum.intoArray(out, outAt + d);
-    }
-    for (; d < headDim; d++) {
-      float sum = out[outAt + d] * scale;
-      for (int t = first; t < end; t++) {
-        sum =
-            Math.fma(
-                ScalarKernels.floatAt(values, valuesAt, t * headDim + d),
-                weights[weightsAt + t],
-                sum);
-      }
-      out[outAt + d] = sum;
+      int from,
+      int to,
+      int[] first,
+      int[] end,
+      float[] values,
+      int panels,
+      float[] out) {
+    VectorAttention.accumulate(weights, from, to, first, end, values, panels, out);
+  }
+
+  /** A plain loop: C2 makes the conversion instruction of it, which vectors cannot say. */
+  @Override
+  public void widenHalves(short[] from, int at, float[] to, int toAt, int n) {
+    for (int i = 0; i < n; i++) {
+      to[toAt + i] = Float.float16ToFloat(from[at + i]);
     }
   }
 
   @Override
-  public void widenHalves(MemorySegment from, long fromAt, MemorySegment to, int n) {
-    widen(from, fromAt, Halves.SHIFT, Halves.BITS, Halves.PLAIN.factor(), to, n);
-  }
-
-  @Override
-  public void widenBfloats(MemorySegment from, long fromAt, MemorySegment to, int n) {
-    widen(from, fromAt, 16, -1, 1, to, n);
-  }
-
-  private static void widen(
-      MemorySegment from, long at, int shift, int bits, float factor, MemorySegment to, int n) {
+  public void widenBfloats(short[] from, int at, float[] to, int toAt, int n) {
     for (int i = 0; i < n; i += L) {
-      ((IntVector)
-              ShortVector.fromMemorySegment(S, from, at + 2L * i, LITTLE_ENDIAN)
-                  .convertShape(S2I, I, 0))
-          .lanewise(LSHL, shift)
-          .and(bits)
+      ((IntVector) ShortVector.fromArray(S, from, at + i).convertShape(S2I, I, 0))
+          .lanewise(LSHL, 16)
           .reinterpretAsFloats()
-          .mul(factor)
-          .intoMemorySegment(to, 4L * i, LITTLE_ENDIAN);
+          .intoArray(to, toAt + i);
+    }
+  }
+
+  @Override
+  public void widenColumns(
+      byte[] from, int at, float[] scales, int scalesAt, float[] to, int toAt, int n) {
+    for (int o = 0; o < LANES; o += L) {
+      FloatVector scale = FloatVector.fromArray(F, scales, scalesAt + o);
+      int part = Vectors.part(o);
+      int bytes = at + o - part * L;
+      for (int i = 0; i < n; i += LANES) {
+        ((FloatVector) ByteVector.fromArray(B, from, bytes + i).convertShape(B2F, F, part))
+            .mul(scale)
+            .intoArray(to, toAt + o + i);
+      }
+    }
+  }
+
+  @Override
+  public void widenRows(
+      byte[] from, int at, float[] scales, int scalesAt, float[] to, int toAt, int n) {
+    for (int o = 0; o < LANES; o += L) {
+      int part = Vectors.part(o);
+      int bytes = at + o - part * L;
+      for (int i = 0; i < n; i += LANES) {
+        ((FloatVector) ByteVector.fromArray(B, from, bytes + i).convertShape(B2F, F, part))
+            .mul(scales[scalesAt + i / LANES])
+            .intoArray(to, toAt + o + i);
+      }
     }
   }
 }

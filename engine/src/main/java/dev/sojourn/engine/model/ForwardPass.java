@@ -4,7 +4,6 @@ import dev.sojourn.engine.kernel.ComputePool;
 import dev.sojourn.engine.kernel.Kernels;
 import dev.sojourn.engine.model.Layer.Dense;
 import dev.sojourn.engine.model.Layer.Mixture;
-import java.lang.foreign.Arena;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -30,14 +29,13 @@ final class ForwardPass {
   private final Attention attention;
   private final Workspace.Strides strides;
   private final Scratch[] scratch; // by compute thread
-  private final Rows rows = new Rows();
+  private final Rows rows;
   private Workspace w;
   private float[] logits = new float[0];
 
   // Jobs are made once, so that a step allocates nothing; these fields say what they work on.
   private final ComputePool.Job embed = this::embed;
   private final ComputePool.Job place = this::place;
-  private final ComputePool.Job attend = this::attend;
   private final ComputePool.Job collect = this::collect;
   private final ComputePool.Job activate = this::activate;
   private final ComputePool.Job absorb = this::absorb;
@@ -52,17 +50,18 @@ final class ForwardPass {
   private Norm postNorm = Norm.NONE;
   private Norm nextNorm;
 
-  ForwardPass(Weights weights, Kernels kernels, ComputePool pool, Arena arena) {
+  ForwardPass(Weights weights, Kernels kernels, ComputePool pool) {
     this.weights = weights;
     this.h = weights.parameters();
     this.kernels = kernels;
     this.pool = pool;
     int group = h.heads() / h.kvHeads();
-    this.attention = new Attention(kernels, group, h.headDim());
+    this.rows = new Rows(Attention.rowsOfBlock(group));
+    this.attention = new Attention(kernels, pool, rows, h.kvHeads(), group, h.headDim());
     this.strides = Workspace.Strides.of(weights);
     this.scratch = new Scratch[pool.threads()];
     for (int i = 0; i < scratch.length; i++) {
-      scratch[i] = new Scratch(Rows.BLOCK * group, h.headDim(), arena);
+      scratch[i] = new Scratch();
     }
     this.products = new Products(kernels, scratch);
     this.experts = new ExpertStep(weights, kernels, pool, scratch);
@@ -118,7 +117,14 @@ final class ForwardPass {
       products.add(layer.projections().value(), w.value);
       multiply(n);
       pool.run(n, place);
-      pool.run(rows.blocks() * h.kvHeads(), attend);
+      attention.run(
+          batch,
+          Objects.requireNonNull(kv),
+          index,
+          layer.window(),
+          w.query,
+          w.attended,
+          strides.query());
       pool.run(groups(n), collect);
       products.add(layer.output(), w.delta);
       multiply(n);
@@ -219,7 +225,7 @@ final class ForwardPass {
     for (int head = 0; head < h.kvHeads(); head++) {
       int at = row * strides.keyValue() + head * h.headDim();
       rotate(w.key, at, layer.keyNorm(), row, scratch[worker]);
-      pages.write(page, index, head, position % Rows.BLOCK, w.key, at, w.value, at);
+      pages.write(page, index, head, position % Kernels.LANES, w.key, at, w.value, at);
     }
   }
 
@@ -227,23 +233,6 @@ final class ForwardPass {
     norm.apply(kernels, head, at, head, s.sums);
     Rope rope = weights.ropes().get(layer.rope());
     rope.rotate(head, at, w.cosines, w.sines, anglesAt(row, layer.rope()));
-  }
-
-  private void attend(int worker, int unit) {
-    int block = unit / h.kvHeads();
-    attention.run(
-        batch,
-        rows,
-        rows.block[block],
-        rows.block[block + 1],
-        Objects.requireNonNull(kv),
-        index,
-        unit % h.kvHeads(),
-        layer.window(),
-        w.query,
-        w.attended,
-        strides.query(),
-        scratch[worker]);
   }
 
   /** Makes what attention gave the input of the next product. */

@@ -107,7 +107,7 @@ public final class LoadedModel implements AutoCloseable {
               tensors.parameters(),
               tensors.packedBytes(),
               KvCache.pageBytes(options.kvType(), h.layers(), h.kvHeads(), h.headDim()));
-      ForwardPass pass = new ForwardPass(weights, kernels, pool, arena);
+      ForwardPass pass = new ForwardPass(weights, kernels, pool);
       loaded = true;
       return new LoadedModel(options, shape, arena, pool, pass);
     } finally {

@@ -1,6 +1,5 @@
 package dev.sojourn.engine.model;
 
-import dev.sojourn.core.BlockHasher;
 import java.util.Arrays;
 
 /**
@@ -15,9 +14,7 @@ final class Rows {
   /** The most rows at a time: bounds the memory of a step. */
   static final int MOST = 512;
 
-  /** The most rows of a slice whose queries share the reading of a KV page. */
-  static final int BLOCK = BlockHasher.BLOCK;
-
+  private final int most;
   private int count;
   private int blocks;
 
@@ -25,8 +22,13 @@ final class Rows {
   int[] position = new int[0];
   int[] slice = new int[0];
 
-  /** First row of each block of up to 16 neighbours of one slice; one more than blocks. */
+  /** First row of each block of up to so many neighbours of one slice; one more than blocks. */
   int[] block = new int[1];
+
+  /** Creates rows in blocks of {@code most}: units of attention. */
+  Rows(int most) {
+    this.most = most;
+  }
 
   void clear() {
     count = 0;
@@ -47,7 +49,7 @@ final class Rows {
       block = Arrays.copyOf(block, more + 1);
     }
     boolean fitsBlock =
-        blocks > 0 && count - block[blocks - 1] < BLOCK && slice[count - 1] == ofSlice;
+        blocks > 0 && count - block[blocks - 1] < most && slice[count - 1] == ofSlice;
     id[count] = tokenId;
     position[count] = tokenPosition;
     slice[count] = ofSlice;

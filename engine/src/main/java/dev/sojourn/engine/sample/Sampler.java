@@ -42,7 +42,8 @@ public final class Sampler {
       return likeliest;
     }
     float greatest = logits[likeliest];
-    kernels.exp(logits, 0, greatest, parameters.temperature(), weights, 0, weights.length);
+    float sharpness = Math.min(1 / parameters.temperature(), Float.MAX_VALUE);
+    kernels.exp(logits, 0, greatest, sharpness, weights, 0, weights.length);
     double share = uniform(parameters.seed(), parameters.choice(), position);
     boolean uncut = parameters.topK() == 0 && parameters.topP() == 1 && parameters.minP() == 0;
     return uncut ? drawFromAll(share) : drawFromLikeliest(logits, parameters, share);

@@ -33,34 +33,39 @@ class KernelsAllocationTest {
   @Test
   void attentionAndElementwise_compiled_allocateNothing() {
     int headDim = 64;
-    try (Arena arena = Arena.ofShared()) {
-      MemorySegment page = arena.allocate(2L * 16 * headDim * 4, 64);
-      MemorySegment wide = arena.allocate(2L * 16 * headDim * 4, 64);
-      float[] q = new float[5 * headDim];
-      int[] at = {0, headDim, 2 * headDim, 3 * headDim, 4 * headDim};
-      float[] scores = new float[5 * 16];
-      float[] max = new float[5];
-      float[] sum = new float[5];
-      float[] out = new float[5 * headDim];
-      Allocation.assertCeases(
-          "attention",
-          () -> {
-            kernels.scores(q, at, 0, 5, headDim, page, 0, scores);
-            float scale = kernels.weigh(scores, 3, 2, 11, max, sum);
-            kernels.accumulate(scores, 48, 2, 11, scale, page, 4L * 16 * headDim, headDim, out, 0);
-          });
-      Allocation.assertCeases(
-          "widening",
-          () -> {
-            kernels.widenHalves(page, 0, wide, 32 * headDim);
-            kernels.widenBfloats(page, 0, wide, 32 * headDim);
-          });
-      Allocation.assertCeases(
-          "the rest",
-          () -> {
-            kernels.squares(q, 0, q.length, scores);
-            kernels.exp(q, 0, 1, 2, out, 0, q.length);
-          });
-    }
+    int panels = headDim / 16;
+    float[] q = new float[8 * headDim];
+    float[] span = new float[Kernels.SPAN * headDim];
+    float[] scores = new float[12 * Kernels.SPAN];
+    float[] max = new float[5];
+    float[] sum = new float[5];
+    float[] scale = new float[5];
+    float[] sums = new float[16];
+    float[] out = new float[12 * headDim];
+    int[] first = {2, 3, 4, 5, 6};
+    int[] end = {90, 90, 91, 91, 92};
+    short[] shorts = new short[span.length];
+    byte[] bytes = new byte[span.length];
+    Allocation.assertCeases(
+        "attention",
+        () -> {
+          kernels.scores(q, 0, 5, headDim, span, 0, 96, scores);
+          kernels.weigh(scores, 0, 5, first, end, max, sum, scale, sums);
+          kernels.accumulate(scores, 0, 5, first, end, span, panels, out);
+        });
+    Allocation.assertCeases(
+        "widening",
+        () -> {
+          kernels.widenHalves(shorts, 0, span, 0, 512);
+          kernels.widenBfloats(shorts, 0, span, 0, 512);
+          kernels.widenColumns(bytes, 0, sums, 0, span, 0, 512);
+          kernels.widenRows(bytes, 0, scores, 0, span, 0, 512);
+        });
+    Allocation.assertCeases(
+        "the rest",
+        () -> {
+          kernels.squares(q, 0, q.length, sums);
+          kernels.exp(q, 0, 1, 2, out, 0, q.length);
+        });
   }
 }

@@ -216,13 +216,18 @@ class KernelsTest {
   }
 
   @Test
-  void attentionOverPages_withPoisonBehindTheLastToken_equalsTheOracleAndNeverSeesIt() {
-    for (int headDim : new int[] {1, 4, 8, 12, 16, 20, 64, 80, 128}) {
-      for (int valid = 1; valid <= Kernels.LANES; valid++) {
-        for (int queries : new int[] {1, 2, 3, 4, 5, 9}) {
-          float[] actual = attend(vectors, headDim, valid, queries);
-          float[] expected = attend(oracle, headDim, valid, queries);
-          String what = headDim + " wide, " + valid + " tokens, " + queries + " queries";
+  void attentionOverSpans_withPoisonOutsideWhatIsSeen_equalsTheOracleAndNeverSeesIt() {
+    for (int headDim : new int[] {1, 4, 12, 16, 20, 64, 80, 96, 128, 256}) {
+      for (int queries : new int[] {1, 2, 3, 4, 5, 9}) {
+        for (int round = 0; round < 12; round++) {
+          int end = 1 + random.nextInt(Kernels.SPAN);
+          int first = random.nextInt(end);
+          int grow = random.nextInt(3); // how much further each query sees
+          String what =
+              "%d wide, tokens %d to %d, %d queries %d apart"
+                  .formatted(headDim, first, end, queries, grow);
+          float[] actual = attend(vectors, headDim, first, end, queries, grow);
+          float[] expected = attend(oracle, headDim, first, end, queries, grow);
           assertSameBits(actual, expected, what);
           for (float value : actual) {
             assertThat(value).as(what).isFinite();
@@ -232,81 +237,86 @@ class KernelsTest {
     }
   }
 
-  /** Three pages, the last with {@code valid} tokens and NaN behind them. */
-  private static float[] attend(Kernels kernels, int headDim, int valid, int queries) {
+  /** Two spans: one that all queries see as a whole, and one with NaN around what they see. */
+  private static float[] attend(
+      Kernels kernels, int headDim, int firstSeen, int endSeen, int queries, int grow) {
     Random random = new Random(SEED + headDim);
-    int pages = 3;
-    int pageFloats = 2 * Kernels.LANES * headDim;
-    float[] kv = new float[pages * pageFloats];
-    for (int page = 0; page < pages; page++) {
-      int tokens = page == pages - 1 ? valid : Kernels.LANES;
-      for (int t = 0; t < Kernels.LANES; t++) {
-        for (int d = 0; d < headDim; d++) {
-          float key = t < tokens ? (float) random.nextGaussian() : Float.NaN;
-          float value = t < tokens ? (float) random.nextGaussian() : Float.NaN;
-          kv[page * pageFloats + d * Kernels.LANES + t] = key;
-          kv[page * pageFloats + pageFloats / 2 + t * headDim + d] = value;
-        }
-      }
-    }
-    int[] at = new int[queries];
-    float[] q = new float[queries * headDim + 1];
+    int panels = Math.ceilDiv(headDim, Kernels.LANES);
+    int dims = panels * Kernels.LANES;
+    int room = queries + Kernels.QUERIES;
+    float[] q = new float[Math.ceilDiv(queries, Kernels.QUERIES) * Kernels.QUERIES * headDim];
     for (int i = 0; i < q.length; i++) {
       q[i] = (float) random.nextGaussian();
     }
-    Arrays.setAll(at, j -> j * headDim + 1);
-    float[] scores = new float[queries * Kernels.LANES];
+    float[] scores = new float[room * Kernels.SPAN];
     float[] max = new float[queries];
     Arrays.fill(max, Float.NEGATIVE_INFINITY);
     float[] sum = new float[queries];
-    float[] out = new float[q.length];
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment memory = arena.allocateFrom(ValueLayout.JAVA_FLOAT, kv);
-      for (int page = 0; page < pages; page++) {
-        long keys = 4L * page * pageFloats;
-        long values = keys + 2L * pageFloats;
-        int tokens = page == pages - 1 ? valid : Kernels.LANES;
-        kernels.scores(q, at, 0, queries, headDim, memory, keys, scores);
-        int first = page == 0 ? valid - 1 : 0; // a window begins where it will
-        for (int j = 0; j < queries; j++) {
-          float scale = kernels.weigh(scores, j, first, tokens, max, sum);
-          kernels.accumulate(
-              scores, j * Kernels.LANES, first, tokens, scale, memory, values, headDim, out, at[j]);
+    float[] scale = new float[queries];
+    float[] out = new float[room * dims];
+    int[] first = new int[queries];
+    int[] end = new int[queries];
+    for (int span = 0; span < 2; span++) {
+      int lastEnd = Kernels.SPAN;
+      for (int j = 0; j < queries; j++) {
+        first[j] = span == 0 ? 0 : Math.min(firstSeen + j * grow, Kernels.SPAN - 1);
+        end[j] = span == 0 ? lastEnd : Math.min(endSeen + j * grow, lastEnd);
+      }
+      float[] keys = new float[Kernels.SPAN * headDim];
+      float[] values = new float[Kernels.SPAN * dims];
+      for (int t = 0; t < Kernels.SPAN; t++) {
+        boolean seen = t >= first[0] && t < end[queries - 1];
+        for (int d = 0; d < headDim; d++) {
+          int key = (t / 16 * headDim + d) * 16 + t % 16;
+          int value = (d / 16 * Kernels.SPAN + t) * 16 + d % 16;
+          keys[key] = seen ? (float) random.nextGaussian() : Float.NaN;
+          values[value] = seen ? (float) random.nextGaussian() : Float.NaN;
         }
       }
+      int from = first[0] - first[0] % Kernels.LANES;
+      int to = Math.ceilDiv(end[queries - 1], Kernels.LANES) * Kernels.LANES;
+      kernels.scores(q, 0, queries, headDim, keys, from, to, scores);
+      kernels.weigh(scores, 0, queries, first, end, max, sum, scale, new float[Kernels.LANES]);
+      for (int i = 0; i < queries * dims; i++) {
+        out[i] *= scale[i / dims];
+      }
+      kernels.accumulate(scores, 0, queries, first, end, values, panels, out);
     }
-    float[] all = Arrays.copyOf(out, out.length + queries);
-    System.arraycopy(sum, 0, all, out.length, queries);
+    float[] all = Arrays.copyOf(out, queries * dims + queries);
+    System.arraycopy(sum, 0, all, queries * dims, queries);
     return all;
   }
 
-  /** A page may hold halves that are no numbers, from a model whose keys are beyond their range. */
   @Test
-  void widen_ofEveryHalf_equalsTheOracle() {
-    try (Arena arena = Arena.ofConfined()) {
-      int n = 1 << 16;
-      MemorySegment halves = arena.allocate(2L * n, 64);
-      for (int i = 0; i < n; i++) {
-        halves.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) i);
-      }
-      MemorySegment actual = arena.allocate(4L * n, 64);
-      MemorySegment expected = arena.allocate(4L * n, 64);
-      vectors.widenHalves(halves, 0, actual, n);
-      oracle.widenHalves(halves, 0, expected, n);
-      assertThat(actual.mismatch(expected)).isEqualTo(-1);
-      for (int i = 0; i < n; i++) {
-        if ((i & 0x7c00) != 0x7c00) {
-          assertThat(expected.getAtIndex(ValueLayout.JAVA_FLOAT, i))
-              .isEqualTo(Float.float16ToFloat((short) i));
-        }
-      }
-      for (int i = 0; i < n; i++) {
-        boolean signals = (i & 0x7fc0) == 0x7f80 && (i & 0x3f) != 0; // never stored
-        halves.setAtIndex(ValueLayout.JAVA_SHORT, i, (short) (signals ? 0 : i));
-      }
-      vectors.widenBfloats(halves, 0, actual, n);
-      oracle.widenBfloats(halves, 0, expected, n);
-      assertThat(actual.mismatch(expected)).isEqualTo(-1);
+  void widen_ofEveryShort_equalsTheOracle() {
+    int n = 1 << 16;
+    short[] shorts = new short[n];
+    for (int i = 0; i < n; i++) {
+      shorts[i] = (short) i;
     }
+    float[] actual = new float[n];
+    float[] expected = new float[n];
+    vectors.widenHalves(shorts, 0, actual, 0, n);
+    oracle.widenHalves(shorts, 0, expected, 0, n);
+    assertSameBits(actual, expected, "halves");
+    vectors.widenBfloats(shorts, 16, actual, 32, n - 32);
+    oracle.widenBfloats(shorts, 16, expected, 32, n - 32);
+    assertSameBits(actual, expected, "upper halves");
+  }
+
+  @Test
+  void widen_ofBytesWithScales_equalsTheOracle() {
+    byte[] bytes = new byte[16 * 33];
+    random.nextBytes(bytes);
+    float[] scales = floats(40);
+    scales[7] = Float.NaN;
+    float[] actual = new float[bytes.length];
+    float[] expected = new float[bytes.length];
+    vectors.widenColumns(bytes, 16, scales, 3, actual, 16, 16 * 31);
+    oracle.widenColumns(bytes, 16, scales, 3, expected, 16, 16 * 31);
+    assertSameBits(actual, expected, "columns");
+    vectors.widenRows(bytes, 16, scales, 3, actual, 16, 16 * 31);
+    oracle.widenRows(bytes, 16, scales, 3, expected, 16, 16 * 31);
+    assertSameBits(actual, expected, "rows");
   }
 }

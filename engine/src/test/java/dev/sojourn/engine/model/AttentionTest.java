@@ -3,8 +3,8 @@ package dev.sojourn.engine.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.sojourn.engine.kernel.ComputePool;
 import dev.sojourn.engine.kernel.Kernels;
-import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -13,7 +13,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Attention over pages in shuffled order, against the formula in double. */
 class AttentionTest {
 
-  private static final int LENGTH = 150;
+  private static final int LENGTH = 300;
   private static final int KV_HEADS = 2;
   private static final int LAYER = 1;
 
@@ -25,7 +25,7 @@ class AttentionTest {
   })
   void run_ofAnyWindow_comesCloseToTheFormula(int group, int headDim, int window) {
     Random random = new Random(20261121);
-    int[] table = new int[Math.ceilDiv(LENGTH, Rows.BLOCK)];
+    int[] table = new int[Math.ceilDiv(LENGTH, Kernels.LANES)];
     Arrays.setAll(table, i -> table.length - i);
     int queryStride = KV_HEADS * group * headDim;
     int stride = KV_HEADS * headDim;
@@ -33,28 +33,20 @@ class AttentionTest {
     float[] k = gaussian(random, LENGTH * stride, 1);
     float[] v = gaussian(random, LENGTH * stride, 1);
     float[] out = gaussian(random, q.length, Float.NaN);
-    try (Arena arena = Arena.ofConfined();
-        KvCache kv = new KvCache(KvType.F32, 2, KV_HEADS, headDim, table.length + 1)) {
+    try (KvCache kv = new KvCache(KvType.F32, 2, KV_HEADS, headDim, table.length + 1);
+        ComputePool pool = new ComputePool(2)) {
+      Rows rows = new Rows(Attention.rowsOfBlock(group));
+      Attention attention = new Attention(Kernels.best(), pool, rows, KV_HEADS, group, headDim);
       StepBatch batch = new StepBatch(1);
       batch.addSlice(0, table, false);
-      Rows rows = new Rows();
       for (int t = 0; t < LENGTH; t++) {
         rows.add(0, t, 0);
         for (int head = 0; head < KV_HEADS; head++) {
           int at = t * stride + head * headDim;
-          kv.write(batch.page(0, t), LAYER, head, t % Rows.BLOCK, k, at, v, at);
+          kv.write(batch.page(0, t), LAYER, head, t % Kernels.LANES, k, at, v, at);
         }
       }
-      Attention attention = new Attention(Kernels.best(), group, headDim);
-      Scratch scratch = new Scratch(Rows.BLOCK * group, headDim, arena);
-      for (int block = 0; block < rows.blocks(); block++) {
-        int first = rows.block[block];
-        int end = rows.block[block + 1];
-        for (int head = 0; head < KV_HEADS; head++) {
-          attention.run(
-              batch, rows, first, end, kv, LAYER, head, window, q, out, queryStride, scratch);
-        }
-      }
+      attention.run(batch, kv, LAYER, window, q, out, queryStride);
     }
     for (int t = 0; t < LENGTH; t++) {
       for (int head = 0; head < KV_HEADS * group; head++) {

@@ -13,6 +13,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -45,7 +46,11 @@ class BatchInvarianceTest {
   }
 
   private float[][] measure(TinyModel model, int... ids) {
-    try (LoadedModel loaded = model.load(directory, 1, KvType.F32);
+    return measure(model, KvType.F32, ids);
+  }
+
+  private float[][] measure(TinyModel model, KvType kvType, int... ids) {
+    try (LoadedModel loaded = model.load(directory, 1, kvType);
         ModelRunner runner = loaded.newRunner(20)) {
       return oneByOne(runner, ids);
     }
@@ -72,6 +77,27 @@ class BatchInvarianceTest {
               .as("seed %d round %d: tokens %d to %d", seed, round, from, to)
               .isEqualTo(expected[to - 1]);
           from = to;
+        }
+      }
+    }
+  }
+
+  /** Some 300 tokens: three spans of softmax. */
+  @ParameterizedTest
+  @EnumSource
+  void run_ofALongContextInChunksWithAnyKvType_givesTheSameLogits(KvType kvType) {
+    TinyModel model = new TinyModel("qwen3", TensorType.F32, 20, true, false, "none");
+    int[] ids = Run.prompt(TinyModel.CONTEXT - 7, 11);
+    float[][] expected = measure(model, kvType, ids);
+    try (LoadedModel loaded = model.load(directory, 3, kvType);
+        ModelRunner runner = loaded.newRunner(20)) {
+      for (int chunk : new int[] {5, 37, 128, 300, ids.length}) {
+        Run run = new Run(runner, Run.pages(ids.length, 0));
+        for (int from = 0; from < ids.length; from += chunk) {
+          int to = Math.min(ids.length, from + chunk);
+          assertThat(run.feed(Arrays.copyOfRange(ids, from, to)))
+              .as("chunks of %d: tokens %d to %d", chunk, from, to)
+              .isEqualTo(expected[to - 1]);
         }
       }
     }
@@ -186,8 +212,8 @@ class BatchInvarianceTest {
   @ValueSource(ints = {1, 7, 15})
   void copySlots_ofAPartlyFilledPage_carriesTheContextOver(int slots) {
     TinyModel model = TinyModel.of("qwen3", TensorType.F32);
-    float[][] expected = measure(model, IDS);
     for (KvType kvType : KvType.values()) {
+      float[][] expected = measure(model, kvType, IDS);
       try (LoadedModel loaded = model.load(directory, 2, kvType);
           ModelRunner runner = loaded.newRunner(8)) {
         int length = 16 + slots;
@@ -199,9 +225,7 @@ class BatchInvarianceTest {
         Run original = new Run(runner, 0, 1, 6, 7).from(length);
         float[] ofCopy = copy.feed(part(length, length + 20));
         assertThat(ofCopy).isEqualTo(original.feed(part(length, length + 20)));
-        if (kvType == KvType.F32) {
-          assertThat(ofCopy).isEqualTo(expected[length + 19]);
-        }
+        assertThat(ofCopy).isEqualTo(expected[length + 19]);
       }
     }
   }
@@ -209,17 +233,15 @@ class BatchInvarianceTest {
   @Test
   void run_onRecycledPagesFullOfNaN_neverSeesThem() {
     TinyModel model = new TinyModel("qwen3", TensorType.F32, 20, false, false, "none");
-    float[][] expected = measure(model, IDS);
     int[] poison = new int[64];
     Arrays.fill(poison, TinyModel.POISON);
     for (KvType kvType : KvType.values()) {
+      float[][] expected = measure(model, kvType, IDS);
       try (LoadedModel loaded = model.load(directory, 2, kvType);
           ModelRunner runner = loaded.newRunner(4)) {
         assertThat(new Run(runner, 0, 1, 2, 3).feed(poison)).containsOnly(Float.NaN);
         float[][] actual = oneByOne(runner, IDS);
-        if (kvType == KvType.F32) {
-          assertThat(actual).isDeepEqualTo(expected);
-        }
+        assertThat(actual).isDeepEqualTo(expected);
         for (float logit : actual[LENGTH - 1]) {
           assertThat(logit).isFinite();
         }

@@ -52,6 +52,7 @@ class ForwardPassTest {
         switch (kvType) {
           case F32 -> 1e-4;
           case F16 -> 2e-2;
+          case Q8_0 -> 1e-1;
           case BF16 -> 2e-1;
         };
     assertCloseToReference(TinyModel.of("qwen3", TensorType.F32), kvType, tolerance);

@@ -24,8 +24,10 @@ final class LogitsProbe {
         lines.append(digest(directory, type, KvType.F32));
       }
     }
-    lines.append(digest(directory, TensorType.F16, KvType.F16));
-    return lines.append(digest(directory, TensorType.F16, KvType.BF16)).toString();
+    for (KvType kvType : KvType.values()) {
+      lines.append(digest(directory, TensorType.F16, kvType));
+    }
+    return lines.toString();
   }
 
   private static String digest(Path directory, TensorType type, KvType kvType) throws IOException {
