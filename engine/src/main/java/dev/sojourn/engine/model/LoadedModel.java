@@ -20,6 +20,12 @@ public final class LoadedModel implements AutoCloseable {
   /** Weights times rounds of warming up: about a second of two cores. */
   private static final double WARM_UP_WORK = 1.5e9;
 
+  /** Whole groups of twelve tokens with seven and three more; a few tokens, many and few; one. */
+  private static final int[] WARM_UP_TOKENS = {31, 27, 7, 3, 1};
+
+  /** More than attention takes at a time. */
+  private static final int WARM_UP_CONTEXT = 272;
+
   /** What a process takes beside weights and KV: the JVM, its heap, a step's numbers. */
   private static final long REST = 300L << 20;
 
@@ -143,22 +149,22 @@ public final class LoadedModel implements AutoCloseable {
   }
 
   /**
-   * Runs every shape of the arithmetic (a long prompt, some tokens, one token) until it is
-   * compiled, so that the first request does not pay for it.
+   * Runs every shape of the arithmetic until it is compiled, so that the first request does not pay
+   * for it.
    */
   public void warmUp() {
-    int prompt = Math.min(72, shape.contextLength());
-    int few = Math.min(3, prompt);
-    int pages = Math.ceilDiv(prompt, BlockHasher.BLOCK);
-    int[] table = new int[pages];
+    int context = Math.min(WARM_UP_CONTEXT, shape.contextLength());
+    int[] table = new int[Math.ceilDiv(context, BlockHasher.BLOCK)];
     Arrays.setAll(table, page -> page);
     StepBatch batch = new StepBatch(shape.vocabularySize());
     int rounds = (int) Math.clamp(WARM_UP_WORK / shape.parameters(), 2, 20);
-    try (ModelRunner runner = newRunner(pages)) {
+    try (ModelRunner runner = newRunner(table.length)) {
       for (int round = 0; round < rounds; round++) {
-        for (int length : new int[] {prompt, few, 1}) {
+        for (int tokens : WARM_UP_TOKENS) {
+          // At the end of a context, whose other pages are zeros: attention has its shapes too.
+          int length = Math.min(tokens, context);
           batch.clear();
-          batch.addSlice(prompt - length, table, true);
+          batch.addSlice(context - length, table, true);
           for (int i = 0; i < length; i++) {
             batch.addToken((round + i) % shape.vocabularySize());
           }
