@@ -177,9 +177,15 @@ def cases() -> dict:
         "phi3": (
             transformers.Phi3Config(
                 **COMMON,
-                rope_parameters=rope(),
+                original_max_position_embeddings=32,  # the text is longer
+                rope_parameters=rope(
+                    rope_type="longrope",
+                    partial_rotary_factor=0.75,
+                    short_factor=[1.0, 1.1, 1.25],
+                    long_factor=[1.5, 3.0, 7.5],
+                ),
                 tie_word_embeddings=False,
-                sliding_window=None,
+                sliding_window=24,
                 pad_token_id=0,
             ),
             torch.bfloat16,
@@ -242,7 +248,9 @@ def write_the_old_way(directory: str) -> None:
     with open(path, encoding="utf-8") as file:
         config = json.load(file)
     scaling = config.pop("rope_parameters")
-    config["rope_theta"] = scaling.pop("rope_theta")
+    for key in ("rope_theta", "partial_rotary_factor"):
+        if key in scaling:
+            config[key] = scaling.pop(key)
     config["rope_scaling"] = None if scaling["rope_type"] == "default" else scaling
     config["torch_dtype"] = config.pop("dtype")
     config["eos_token_id"] = [config["eos_token_id"]]

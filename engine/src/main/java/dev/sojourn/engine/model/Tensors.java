@@ -83,8 +83,18 @@ final class Tensors {
     return parts;
   }
 
-  /** Packs the matrices of one shape that {@code name.weight} consists of. */
+  /**
+   * Packs the matrices of one shape that {@code name.weight} consists of, or that are tensors of
+   * their own, {@code name.0.weight} and on.
+   */
   Linear[] stack(String name, int depth, int rows, int columns) {
+    if (file.has(name + ".0.weight")) {
+      Linear[] numbered = new Linear[depth];
+      for (int i = 0; i < depth; i++) {
+        numbered[i] = new Linear(matrix(name + "." + i + ".weight", rows, columns), NONE);
+      }
+      return numbered;
+    }
     ModelTensor tensor = file.tensor(name + ".weight", columns, rows, depth);
     Linear[] matrices = new Linear[depth];
     for (int i = 0; i < depth; i++) {

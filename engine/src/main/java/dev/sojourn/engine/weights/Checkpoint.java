@@ -68,10 +68,7 @@ public final class Checkpoint extends ModelFile {
       Shards shards = Shards.open(directory, family, arena);
       List<ModelTensor> tensors = new ArrayList<>(shards.tensors());
       tie(directory, config, tensors);
-      float[] factors = translated.ropeFactors();
-      if (factors.length > 0) {
-        tensors.add(made("rope_freqs.weight", factors));
-      }
+      translated.madeTensors().forEach((name, numbers) -> tensors.add(made(name, numbers)));
       Checkpoint checkpoint =
           new Checkpoint(
               directory, arena, translated.metadata(configFile), family, shards, tensors);

@@ -49,6 +49,14 @@ public final class ModelMetadata {
     return entries.containsKey(key);
   }
 
+  /** Returns these key-values, and others for keys that are missing. */
+  ModelMetadata withDefaults(String prefix, Map<String, Object> defaults) {
+    Map<String, Entry> all = new LinkedHashMap<>(entries);
+    defaults.forEach((key, value) ->
+        all.putIfAbsent(prefix + key, new Entry(value, prefix + key, OptionalLong.empty())));
+    return new ModelMetadata(file, all);
+  }
+
   /** Returns whether the value is a list of whole numbers. */
   boolean isIntegers(String key) {
     Entry entry = entries.get(key);

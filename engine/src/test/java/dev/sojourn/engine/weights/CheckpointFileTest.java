@@ -13,6 +13,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -36,11 +37,16 @@ class CheckpointFileTest {
 
   @BeforeEach
   void copyASoundOne() throws IOException, URISyntaxException {
+    copy("qwen3");
+  }
+
+  private void copy(String name) throws IOException, URISyntaxException {
     Path sound =
-        Path.of(Objects.requireNonNull(getClass().getResource("transformers/qwen3")).toURI());
+        Path.of(Objects.requireNonNull(getClass().getResource("transformers/" + name)).toURI());
     try (Stream<Path> files = Files.list(sound)) {
       for (Path file : files.toList()) {
-        Files.copy(file, directory.resolve(file.getFileName()));
+        Files.copy(
+            file, directory.resolve(file.getFileName()), StandardCopyOption.REPLACE_EXISTING);
       }
     }
   }
@@ -80,12 +86,33 @@ class CheckpointFileTest {
       })
   void load_ofAnotherConfiguration_namesItsKey(String old, String text, String message)
       throws IOException {
-    edit(
-        "config.json",
-        json -> {
-          assertThat(json).contains(old);
-          return json.replace(old, text);
-        });
+    editConfig(old, text);
+    refused(message);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "qwen3moe | \"norm_topk_prob\": true | \"norm_topk_prob\": false | \"norm_topk_prob\" to be true",
+        "qwen3moe | \"mlp_only_layers\": [] | \"mlp_only_layers\": [1] | \"mlp_only_layers\" to be empty",
+        "qwen3moe | \"decoder_sparse_step\": 1 | \"decoder_sparse_step\": 2 | \"decoder_sparse_step\" to be 1",
+        "qwen3moe | \"num_local_experts\": 4 | \"num_local_experts\": 5 | tensor \"model.layers.0.mlp.gate.weight\"",
+        "gemma3 | \"query_pre_attn_scalar\": 16 | \"query_pre_attn_scalar\": 24 | \"query_pre_attn_scalar\" to be 16",
+        "gemma3 | \"query_pre_attn_scalar\" | \"other\" | \"query_pre_attn_scalar\" to be 16",
+        "gemma3 | \"final_logit_softcapping\": null | \"final_logit_softcapping\": 30.0 | \"final_logit_softcapping\"",
+        "gemma3 | \"_sliding_window_pattern\": 6 | \"_sliding_window_pattern\": 3 | \"layer_types\" to be full",
+        "gemma3 | \"use_bidirectional_attention\": false | \"use_bidirectional_attention\": true | to be false",
+        "phi3 | \"short_factor\" | \"shorter_factor\" | \"rope_scaling.short_factor\"",
+        "phi3 | 1.25 | -1.25 | \"rope_scaling.short_factor\" to be numbers above 0",
+        "phi3 | 1.25 | 1.25, 2.5 | tensor \"rope_factors_short.weight\" with dimensions [3]",
+      })
+  void load_ofWhatTheFamilyIsNotComputedWith_namesItsKey(
+      String family, String old, String text, String message)
+      throws IOException, URISyntaxException {
+    copy(family);
+    Files.deleteIfExists(directory.resolve(INDEX));
+    editConfig(old, text);
     refused(message);
   }
 
@@ -223,6 +250,15 @@ class CheckpointFileTest {
       }
     }
     return bytes;
+  }
+
+  private void editConfig(String old, String text) throws IOException {
+    edit(
+        "config.json",
+        json -> {
+          assertThat(json).contains(old);
+          return json.replace(old, text);
+        });
   }
 
   private void edit(String name, UnaryOperator<String> change) throws IOException {

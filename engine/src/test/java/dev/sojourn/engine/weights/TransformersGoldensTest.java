@@ -26,11 +26,14 @@ class TransformersGoldensTest {
 
   private static final int PAGES = 8;
 
-  /** Of logits with a deviation of about 1.7. Measured: at most 1.2e-5. */
-  private static final double TOLERANCE = 3e-5;
+  /**
+   * Of logits with a deviation of about 1.7. Measured: at most 1.2e-5, but 3.4e-5 for phi3, whose
+   * LongRoPE sharpens attention. There transformers itself is 2.3e-5 from the same in doubles.
+   */
+  private static final double TOLERANCE = 5e-5;
 
   @ParameterizedTest
-  @ValueSource(strings = {"llama", "mistral", "qwen2", "qwen3"})
+  @ValueSource(strings = {"llama", "mistral", "qwen2", "qwen3", "qwen3moe", "gemma3", "phi3"})
   void idsAndLogits_ofARecordedCheckpoint_areTransformers(String name) throws URISyntaxException {
     ModelMetadata golden = JsonMetadata.read(resource(name).resolve("golden.json"));
     try (ModelFile file = ModelFile.open(resource(name));
