@@ -2,7 +2,7 @@
 """Records what llama.cpp computes on tiny models, for LlamaCppGoldensTest.
 
 Makes a model of each architecture and tensor type with make_gguf.py (given as an argument), or with gguf's writer
-for those that it does not know, feeds it a fixed
+for those that it does not know, or with llama.cpp's quantiser, feeds it a fixed
 sequence of tokens, and writes beside each model what came out: the best logits after every token, all logits at
 the edges of pages, and a greedy continuation with the distance between the two best tokens.
 
@@ -36,6 +36,19 @@ SHAPES = {
     "qwen3": ["--ffn", "64", "--heads", "4", "--kv", "2", "--head_dim", "32"],
 }
 TYPES = ["f32", "f16", "q8_0", "q4_0"]
+# Types that llama.cpp's own quantiser makes of an F32 model, each on one architecture. Rows of the K types are
+# multiples of 256, so those models have one wide layer; Q4_K_M mixes Q4_K with Q6_K, in two.
+NARROW = ["--layers", "2", "--dim", "64"]
+WIDE = ["--dim", "256", "--ffn", "256", "--heads", "4", "--kv", "1", "--head_dim", "64"]
+QUANTIZED = {
+    "llama-q4_1": (llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_1, [*NARROW, *SHAPES["llama"]]),
+    "qwen2-q5_0": (llama_cpp.LLAMA_FTYPE_MOSTLY_Q5_0, [*NARROW, *SHAPES["qwen2"]]),
+    "qwen3-q5_1": (llama_cpp.LLAMA_FTYPE_MOSTLY_Q5_1, [*NARROW, *SHAPES["qwen3"]]),
+    "llama-q4_k": (llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_S, ["--layers", "1", *WIDE]),
+    "qwen2-q5_k": (llama_cpp.LLAMA_FTYPE_MOSTLY_Q5_K_S, ["--layers", "1", *WIDE]),
+    "qwen3-q6_k": (llama_cpp.LLAMA_FTYPE_MOSTLY_Q6_K, ["--layers", "1", *WIDE]),
+    "qwen3-q4_k_m": (llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_M, ["--layers", "2", *WIDE]),
+}
 # Made here: whatever the type, the comparison with the weights as F32 is what proves the architecture.
 OTHERS = {
     # Seven layers: with a pattern of six the sixth sees all positions; the others see fewer than there are tokens.
@@ -58,6 +71,17 @@ def versions() -> str:
         f"llama-cpp-python {llama_cpp.__version__}, ggml {ggml.ggml_version().decode()}, "
         f"commit {ggml.ggml_commit().decode()}; {features}"
     )
+
+
+def without_repacking() -> llama_cpp.llama_model_params:
+    """Keeps weights as they are in the file: for repacked ones AMX is used, which not every kernel permits."""
+    parameters = DEFAULT_PARAMETERS()
+    parameters.use_extra_bufts = False
+    return parameters
+
+
+DEFAULT_PARAMETERS = llama_cpp.llama_model_default_params
+llama_cpp.llama_cpp.llama_model_default_params = without_repacking
 
 
 def model(path: str) -> llama_cpp.Llama:
@@ -208,6 +232,33 @@ def record(path: str, out) -> None:
     llama.close()
 
 
+def make(make_gguf: str, path: str, architecture: str, kind: str, shape: list[str]) -> None:
+    common = ["--vocab", str(VOCABULARY), "--ctx", "256", "--arch", architecture, "--type", kind]
+    subprocess.run([sys.executable, make_gguf, path, *common, *shape], check=True)
+
+
+def quantize(source: str, path: str, ftype: int) -> None:
+    parameters = llama_cpp.llama_model_quantize_default_params()
+    parameters.ftype = ftype
+    parameters.nthread = 1
+    parameters.pure = ftype != llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_M  # all matrices alike, the embedding too
+    failed = llama_cpp.llama_model_quantize(source.encode(), path.encode(), ctypes.byref(parameters))
+    assert not failed, f"cannot quantize {source}"
+
+
+def quantized(make_gguf: str, path: str, name: str) -> None:
+    ftype, shape = QUANTIZED[name]
+    with tempfile.TemporaryDirectory() as scratch:
+        source = os.path.join(scratch, "f32.gguf")
+        make(make_gguf, source, name.split("-")[0], "f32", shape)
+        quantize(source, path, ftype)
+
+
+def record_beside(path: str) -> None:
+    with open(path.removesuffix(".gguf") + ".golden", "w", encoding="ascii") as out:
+        record(path, out)
+
+
 def main() -> None:
     make_gguf, directory = sys.argv[1:]
     os.makedirs(directory, exist_ok=True)
@@ -216,17 +267,16 @@ def main() -> None:
     for architecture, shape in SHAPES.items():
         for kind in TYPES:
             path = os.path.join(directory, f"{architecture}-{kind}.gguf")
-            common = ["--layers", "2", "--dim", "64", "--vocab", str(VOCABULARY), "--ctx", "256"]
-            subprocess.run(
-                [sys.executable, make_gguf, path, "--arch", architecture, "--type", kind, *common, *shape], check=True
-            )
-            with open(path.removesuffix(".gguf") + ".golden", "w", encoding="ascii") as out:
-                record(path, out)
+            make(make_gguf, path, architecture, kind, [*NARROW, *shape])
+            record_beside(path)
     for name, shape in OTHERS.items():
         path = os.path.join(directory, f"{name}-f16.gguf")
         other(path, name, shape)
-        with open(path.removesuffix(".gguf") + ".golden", "w", encoding="ascii") as out:
-            record(path, out)
+        record_beside(path)
+    for name in QUANTIZED:
+        path = os.path.join(directory, f"{name}.gguf")
+        quantized(make_gguf, path, name)
+        record_beside(path)
 
 
 if __name__ == "__main__":

@@ -101,7 +101,8 @@ final class ModelSynth extends HelpOption implements Runnable {
   @Option(
       names = "--type",
       paramLabel = "TYPE",
-      description = "f32, f16, bf16, q8_0 or q4_0 (default: q8_0).")
+      description =
+          "f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k or q6_k (default: q8_0).")
   private @Nullable TensorType type;
 
   @Option(

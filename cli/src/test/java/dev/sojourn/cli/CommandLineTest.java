@@ -115,8 +115,8 @@ class CommandLineTest {
         Typed.sojourn("model", "synth", "x", "--shape", "0.6b", "--type", "iq3_s"),
         "type is one of f32, ");
     assertUsage(
-        Typed.sojourn("model", "synth", "x", "--type", "q4_K"),
-        "type is one of f32, f16, q4_0, q8_0, bf16, not q4_k");
+        Typed.sojourn("model", "synth", "x", "--type", "q3_K"),
+        "type is one of f32, f16, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k, bf16, not q3_k");
     assertUsage(
         Typed.sojourn("model", "synth", "x", "--head-dimension", "3"),
         "head-dimension must be a multiple of 2");

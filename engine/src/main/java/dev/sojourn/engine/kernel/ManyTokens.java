@@ -1,8 +1,8 @@
 package dev.sojourn.engine.kernel;
 
 import static dev.sojourn.engine.kernel.Kernels.GROUP;
+import static dev.sojourn.engine.kernel.PackedMatrix.HALF;
 import static dev.sojourn.engine.kernel.PackedMatrix.PANEL;
-import static dev.sojourn.engine.kernel.VectorUnpack.HALF;
 import static dev.sojourn.engine.kernel.Vectors.F;
 import static dev.sojourn.engine.kernel.Vectors.L;
 

@@ -1,7 +1,7 @@
 package dev.sojourn.engine.kernel;
 
+import static dev.sojourn.engine.kernel.PackedMatrix.HALF;
 import static dev.sojourn.engine.kernel.PackedMatrix.PANEL;
-import static dev.sojourn.engine.kernel.VectorUnpack.HALF;
 import static dev.sojourn.engine.kernel.Vectors.B;
 import static dev.sojourn.engine.kernel.Vectors.F;
 import static dev.sojourn.engine.kernel.Vectors.I;
@@ -9,11 +9,8 @@ import static dev.sojourn.engine.kernel.Vectors.L;
 import static dev.sojourn.engine.kernel.Vectors.S;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.VectorOperators.B2F;
-import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
-import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.S2I;
-import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_B2I;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -40,9 +37,12 @@ final class OneToken {
       PackedMatrix w, int firstPanel, int panels, float[] x, float[] out, ProductScratch scratch) {
     int start = firstPanel * PANEL;
     Arrays.fill(out, start, start + panels * PANEL, 0);
-    for (int i = 0; i < panels; i += 2) {
+    boolean few = w.type().subBlock > 0 && w.type().bits < 8;
+    for (int i = 0; i < panels; i += few ? 1 : 2) {
       int panel = firstPanel + i;
-      if (i + 1 < panels) {
+      if (few) {
+        OneTokenQuants.multiply(w, panel, x, out, scratch);
+      } else if (i + 1 < panels) {
         multiplyTwo(w, panel, panel + 1, x, out, panel * PANEL, (panel + 1) * PANEL, scratch);
       } else {
         multiplyTwo(w, panel, panel, x, out, panel * PANEL, panel * PANEL, scratch);
@@ -89,7 +89,7 @@ final class OneToken {
           case BF16 ->
               shorts(w, at + 2L * o, apart, first, n, x, out, to + o, toOther + o, 16, -1, 1);
           case Q8_0 -> q8(w, at, apart, first, n, x, out, to + o, toOther + o, o, scratch.scales);
-          case Q4_0 -> q4(w, at, apart, first, n, x, out, to + o, toOther + o, o, scratch.scales);
+          default -> throw new AssertionError(w.type());
         }
       }
     }
@@ -203,53 +203,6 @@ final class OneToken {
       b = ((FloatVector) qb.convertShape(B2F, F, part)).mul(sb).fma(factor, b);
       c = ((FloatVector) qc.convertShape(B2F, F, part)).mul(sc).fma(factor, c);
       d = ((FloatVector) qd.convertShape(B2F, F, part)).mul(sd).fma(factor, d);
-    }
-    a.intoArray(out, to);
-    b.intoArray(out, to + HALF);
-    c.intoArray(out, toOther);
-    d.intoArray(out, toOther + HALF);
-  }
-
-  private static void q4(
-      PackedMatrix w,
-      long at,
-      long apart,
-      int first,
-      int n,
-      float[] x,
-      float[] out,
-      int to,
-      int toOther,
-      int o,
-      float[] scales) {
-    MemorySegment m = w.data();
-    FloatVector a = FloatVector.fromArray(F, out, to);
-    FloatVector b = FloatVector.fromArray(F, out, to + HALF);
-    FloatVector c = FloatVector.fromArray(F, out, toOther);
-    FloatVector d = FloatVector.fromArray(F, out, toOther + HALF);
-    long bytes = at + o - o % B.length();
-    int part = Vectors.part(o);
-    for (int k = 0; k < n; k++) {
-      FloatVector factor = FloatVector.broadcast(F, x[first + k]);
-      long row = bytes + k * (long) HALF;
-      ByteVector ofPanel = ByteVector.fromMemorySegment(B, m, row, LITTLE_ENDIAN);
-      ByteVector ofOther = ByteVector.fromMemorySegment(B, m, row + apart, LITTLE_ENDIAN);
-      IntVector ab = (IntVector) ofPanel.convertShape(ZERO_EXTEND_B2I, I, part);
-      IntVector cd = (IntVector) ofOther.convertShape(ZERO_EXTEND_B2I, I, part);
-      IntVector qa = ab.and(15).sub(8);
-      IntVector qb = ab.lanewise(LSHR, 4).sub(8);
-      IntVector qc = cd.and(15).sub(8);
-      IntVector qd = cd.lanewise(LSHR, 4).sub(8);
-      int scale = k / 32 * PANEL + o;
-      FloatVector sa = FloatVector.fromArray(F, scales, scale);
-      FloatVector sb = FloatVector.fromArray(F, scales, scale + HALF);
-      scale += OTHER_SCALES;
-      FloatVector sc = FloatVector.fromArray(F, scales, scale);
-      FloatVector sd = FloatVector.fromArray(F, scales, scale + HALF);
-      a = ((FloatVector) qa.convertShape(I2F, F, 0)).mul(sa).fma(factor, a);
-      b = ((FloatVector) qb.convertShape(I2F, F, 0)).mul(sb).fma(factor, b);
-      c = ((FloatVector) qc.convertShape(I2F, F, 0)).mul(sc).fma(factor, c);
-      d = ((FloatVector) qd.convertShape(I2F, F, 0)).mul(sd).fma(factor, d);
     }
     a.intoArray(out, to);
     b.intoArray(out, to + HALF);

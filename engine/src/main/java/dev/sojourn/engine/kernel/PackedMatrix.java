@@ -1,5 +1,6 @@
 package dev.sojourn.engine.kernel;
 
+import dev.sojourn.engine.weights.QuantBlock;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
@@ -20,6 +21,9 @@ public final class PackedMatrix {
 
   /** Rows of a panel. */
   public static final int PANEL = 32;
+
+  /** From one half of a panel's rows to the other. */
+  static final int HALF = PANEL / 2;
 
   static final ValueLayout.OfFloat FLOAT =
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -92,31 +96,63 @@ public final class PackedMatrix {
 
   private static void packRow(
       WeightType type, byte[] in, int at, int columns, int row, Halves halves, byte[] out) {
-    int blocks = columns / type.block();
-    for (int block = 0; block < blocks; block++) {
-      int from = at + block * type.fileBytes();
-      int to = block * type.block() * type.columnBytes();
-      int scales = columns * type.columnBytes() + block * type.scaleBytes();
-      switch (type) {
-        case F32, BF16 ->
-            System.arraycopy(in, from, out, to + row * type.fileBytes(), type.fileBytes());
-        case F16 -> putShort(out, to + 2 * row, halves.encode(shortAt(in, from)));
-        case Q8_0 -> {
-          putShort(out, scales + 2 * row, Halves.requireFinite(shortAt(in, from)));
-          for (int k = 0; k < 32; k++) {
-            out[to + k * 32 + row] = in[from + 2 + k];
-          }
-        }
-        case Q4_0 -> {
-          putShort(out, scales + 2 * row, Halves.requireFinite(shortAt(in, from)));
-          for (int k = 0; k < 32; k++) {
-            // The file's byte k holds columns k and k + 16 of one row.
-            int quant = in[from + 2 + k % 16] >>> (k < 16 ? 0 : 4) & 15;
-            out[to + k * 16 + row % 16] |= (byte) (quant << (row < 16 ? 0 : 4));
-          }
-        }
+    if (type.subBlock > 0) {
+      packQuants(type, in, at, columns, row, out);
+    } else if (type == WeightType.F16) {
+      for (int k = 0; k < columns; k++) {
+        putShort(out, (k * PANEL + row) * 2, halves.encode(shortAt(in, at + 2 * k)));
+      }
+    } else {
+      int bytes = type.fileBytes();
+      for (int k = 0; k < columns; k++) {
+        System.arraycopy(in, at + k * bytes, out, (k * PANEL + row) * bytes, bytes);
       }
     }
+  }
+
+  private static void packQuants(
+      WeightType type, byte[] in, int at, int columns, int row, byte[] out) {
+    QuantBlock block = new QuantBlock(type.file());
+    for (int first = 0; first < columns; first += type.block()) {
+      block.read(in, at + first / type.block() * type.fileBytes());
+      int scales = (int) scalesAt(type, columns, first);
+      putShort(out, scales + 2 * row, Halves.requireFinite(block.scale()));
+      if (type.halves == 2) {
+        putShort(out, scales + 2 * (PANEL + row), Halves.requireFinite(block.minimum()));
+      }
+      int own = scales + 2 * PANEL * type.halves + row;
+      for (int sub = 0; sub < type.block() / type.subBlock; sub++) {
+        if (type.own > 0) {
+          out[own + sub * type.own * PANEL] = (byte) block.ownScale(sub);
+        }
+        if (type.own == 2) {
+          out[own + (sub * 2 + 1) * PANEL] = (byte) block.ownMinimum(sub);
+        }
+      }
+      for (int k = 0; k < type.block(); k++) {
+        packQuant(type, block.quant(k), columns, first + k, row, out);
+      }
+    }
+  }
+
+  private static void packQuant(
+      WeightType type, int quant, int columns, int column, int row, byte[] out) {
+    if (type.bits == 8) {
+      out[column * PANEL + row] = (byte) quant;
+      return;
+    }
+    int lane = row % HALF;
+    out[column * HALF + lane] |= (byte) ((quant & 15) << (row < HALF ? 0 : 4));
+    if (type.upperBits() > 0) {
+      int at = (int) upperAt(type, columns, column) + (type.bits == 5 ? lane : row);
+      out[at] |= (byte) ((quant >> 4) << upperShift(type, column, row));
+    }
+  }
+
+  /** Returns how far up in its byte a quant's upper bits are. */
+  private static int upperShift(WeightType type, int column, int row) {
+    return column % WeightType.UPPER_COLUMNS * type.upperBits()
+        + (type.bits == 5 && row >= HALF ? 4 : 0);
   }
 
   private static short shortAt(byte[] bytes, int at) {
@@ -167,8 +203,18 @@ public final class PackedMatrix {
   }
 
   private static long panelBytes(WeightType type, int columns) {
+    return scalesAt(type, columns, columns);
+  }
+
+  /** Returns where, in a panel, upper bits begin: those of the column, and of the three after. */
+  private static long upperAt(WeightType type, int columns, int column) {
     return (long) columns * type.columnBytes()
-        + (long) (columns / type.block()) * type.scaleBytes();
+        + (long) (column / WeightType.UPPER_COLUMNS) * type.upperBytes();
+  }
+
+  /** Returns where, in a panel, the scales of a column's block begin. */
+  private static long scalesAt(WeightType type, int columns, int column) {
+    return upperAt(type, columns, columns) + (long) (column / type.block()) * type.scaleBytes();
   }
 
   /** Returns where a panel's column begins. */
@@ -176,9 +222,14 @@ public final class PackedMatrix {
     return panel * panelBytes(type, columns) + (long) column * type.columnBytes();
   }
 
+  /** Returns where a panel's column's upper bits begin; the column is a multiple of four. */
+  long upper(int panel, int column) {
+    return panel * panelBytes(type, columns) + upperAt(type, columns, column);
+  }
+
   /** Returns where the scales of a panel's column begin; the column is the first of its block. */
   long scales(int panel, int column) {
-    return column(panel, columns) + (long) (column / type.block()) * type.scaleBytes();
+    return panel * panelBytes(type, columns) + scalesAt(type, columns, column);
   }
 
   /** Writes a row's weights, as products use them, to {@code out}. */
@@ -188,22 +239,53 @@ public final class PackedMatrix {
     }
   }
 
-  /** Returns a weight as products use it: rounded once. The definition of each type. */
+  /**
+   * Returns a weight as products use it. The definition of each type: a quantised weight is {@code
+   * scale * quant + offset}, scale and offset rounded once each, and the weight once, as an FMA.
+   */
   float weight(int row, int column) {
     int panel = row / PANEL;
     int lane = row % PANEL;
     long at = column(panel, column);
-    long scale = scales(panel, column) + 2L * lane;
     return switch (type) {
       case F32 -> data.get(FLOAT, at + 4L * lane);
       case F16 -> halves.decode(data.get(SHORT, at + 2L * lane));
       case BF16 -> Float.intBitsToFloat(data.get(SHORT, at + 2L * lane) << 16);
-      case Q8_0 -> half(scale) * data.get(ValueLayout.JAVA_BYTE, at + lane);
-      case Q4_0 -> {
-        byte pair = data.get(ValueLayout.JAVA_BYTE, at + lane % 16);
-        yield half(scale) * ((pair >>> (lane < 16 ? 0 : 4) & 15) - 8);
+      case Q8_0 -> half(scales(panel, column) + 2L * lane) * byteAt(at + lane);
+      default -> {
+        long scales = scales(panel, column);
+        float scale = half(scales + 2L * lane);
+        float minimum = type.halves == 2 ? half(scales + 2L * (PANEL + lane)) : 0;
+        long own =
+            scales
+                + (long) PANEL
+                    * (2 * type.halves + column % type.block() / type.subBlock * type.own)
+                + lane;
+        if (type.own > 0) {
+          scale *= byteAt(own);
+        }
+        float offset =
+            switch (type.own) {
+              case 2 -> -(minimum * byteAt(own + PANEL));
+              default -> type.halves == 2 ? minimum : -(scale * type.zero());
+            };
+        yield Math.fma(scale, quant(panel, column, lane), offset);
       }
     };
+  }
+
+  private int quant(int panel, int column, int lane) {
+    int lower = byteAt(column(panel, column) + lane % HALF) >> (lane < HALF ? 0 : 4) & 15;
+    if (type.upperBits() == 0) {
+      return lower;
+    }
+    long at = upper(panel, column) + (type.bits == 5 ? lane % HALF : lane);
+    int upper = byteAt(at) >> upperShift(type, column, lane);
+    return lower | ((upper & ((1 << type.upperBits()) - 1)) << 4);
+  }
+
+  private int byteAt(long at) {
+    return data.get(ValueLayout.JAVA_BYTE, at);
   }
 
   private float half(long at) {

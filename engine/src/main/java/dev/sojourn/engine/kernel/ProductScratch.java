@@ -19,12 +19,17 @@ public final class ProductScratch {
   /** Columns of one token's products whose scales are kept at a time. */
   static final int SCALED_COLUMNS = 2048;
 
+  /**
+   * Floats of scales: of two panels' sub-blocks of 32 columns, or of one's of 16; and a block's.
+   */
+  static final int SCALES = (2 * SCALED_COLUMNS / 32 + 1) * 2 * PANEL;
+
   /** A panel's columns as floats, 32 rows of one column after the other. */
   final float[] tile = new float[TILE_COLUMNS * PANEL];
 
   /** Of each panel and token of a product 32 sums. */
   final float[] sums = new float[Kernels.RUN * TOKENS * PANEL];
 
-  /** Scales as floats: of two panels' blocks, 32 each. */
-  final float[] scales = new float[2 * SCALED_COLUMNS / 32 * PANEL];
+  /** Scales as floats, of one panel or of two; see {@link VectorScales}. */
+  final float[] scales = new float[SCALES];
 }

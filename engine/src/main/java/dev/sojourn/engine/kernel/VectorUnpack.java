@@ -1,5 +1,6 @@
 package dev.sojourn.engine.kernel;
 
+import static dev.sojourn.engine.kernel.PackedMatrix.HALF;
 import static dev.sojourn.engine.kernel.PackedMatrix.PANEL;
 import static dev.sojourn.engine.kernel.Vectors.B;
 import static dev.sojourn.engine.kernel.Vectors.F;
@@ -30,9 +31,6 @@ import jdk.incubator.vector.ShortVector;
  */
 final class VectorUnpack {
 
-  /** From one half of a panel's rows to the other. */
-  static final int HALF = PANEL / 2;
-
   private VectorUnpack() {}
 
   /**
@@ -52,10 +50,15 @@ final class VectorUnpack {
           q8(m, at, o, n, scratch.scales, tile);
         }
       }
-      case Q4_0 -> {
-        halves(m, w.scales(panel, column), n / 32 * PANEL, scratch.scales, 0);
+      default -> {
+        VectorScales.expand(w, panel, column, n, scratch.scales, 0);
+        int shift = Integer.numberOfTrailingZeros(w.type().subBlock);
         for (int o = 0; o < HALF; o += L) {
-          q4(m, at, o, n, scratch.scales, tile);
+          if (w.type().upperBits() == 0) {
+            four(m, at, o, n, shift, scratch.scales, tile);
+          } else {
+            more(m, at, w.upper(panel, column), w.type().bits, o, n, shift, scratch.scales, tile);
+          }
         }
       }
     }
@@ -110,23 +113,145 @@ final class VectorUnpack {
     }
   }
 
-  private static void q4(MemorySegment m, long quants, int o, int n, float[] scales, float[] tile) {
+  /**
+   * Quants of four bits: four columns at a time, which share their scales. {@code shift} makes of a
+   * column its sub-block.
+   */
+  private static void four(
+      MemorySegment m, long quants, int o, int n, int shift, float[] scales, float[] tile) {
     long bytes = quants + o - o % B.length();
     int part = Vectors.part(o);
-    for (int k = 0; k < n; k++) {
+    for (int k = 0; k < n; k += 4) {
       long row = bytes + k * (long) HALF;
-      int scale = k / 32 * PANEL + o;
+      int pair = (k >> shift) * VectorScales.PAIR + o;
       int out = k * PANEL + o;
+      FloatVector lowScale = FloatVector.fromArray(F, scales, pair);
+      FloatVector highScale = FloatVector.fromArray(F, scales, pair + HALF);
+      FloatVector lowOffset = FloatVector.fromArray(F, scales, pair + PANEL);
+      FloatVector highOffset = FloatVector.fromArray(F, scales, pair + PANEL + HALF);
       ByteVector pairs = ByteVector.fromMemorySegment(B, m, row, LITTLE_ENDIAN);
       IntVector both = (IntVector) pairs.convertShape(ZERO_EXTEND_B2I, I, part);
-      IntVector lows = both.and(15).sub(8);
-      IntVector highs = both.lanewise(LSHR, 4).sub(8);
-      ((FloatVector) lows.convertShape(I2F, F, 0))
-          .mul(FloatVector.fromArray(F, scales, scale))
-          .intoArray(tile, out);
+      IntVector lows = both.and(15);
+      IntVector highs = both.lanewise(LSHR, 4);
+      ((FloatVector) lows.convertShape(I2F, F, 0)).fma(lowScale, lowOffset).intoArray(tile, out);
       ((FloatVector) highs.convertShape(I2F, F, 0))
-          .mul(FloatVector.fromArray(F, scales, scale + HALF))
+          .fma(highScale, highOffset)
           .intoArray(tile, out + HALF);
+      pairs = ByteVector.fromMemorySegment(B, m, row + HALF, LITTLE_ENDIAN);
+      both = (IntVector) pairs.convertShape(ZERO_EXTEND_B2I, I, part);
+      lows = both.and(15);
+      highs = both.lanewise(LSHR, 4);
+      ((FloatVector) lows.convertShape(I2F, F, 0))
+          .fma(lowScale, lowOffset)
+          .intoArray(tile, out + PANEL);
+      ((FloatVector) highs.convertShape(I2F, F, 0))
+          .fma(highScale, highOffset)
+          .intoArray(tile, out + PANEL + HALF);
+      pairs = ByteVector.fromMemorySegment(B, m, row + 2 * HALF, LITTLE_ENDIAN);
+      both = (IntVector) pairs.convertShape(ZERO_EXTEND_B2I, I, part);
+      lows = both.and(15);
+      highs = both.lanewise(LSHR, 4);
+      ((FloatVector) lows.convertShape(I2F, F, 0))
+          .fma(lowScale, lowOffset)
+          .intoArray(tile, out + 2 * PANEL);
+      ((FloatVector) highs.convertShape(I2F, F, 0))
+          .fma(highScale, highOffset)
+          .intoArray(tile, out + 2 * PANEL + HALF);
+      pairs = ByteVector.fromMemorySegment(B, m, row + 3 * HALF, LITTLE_ENDIAN);
+      both = (IntVector) pairs.convertShape(ZERO_EXTEND_B2I, I, part);
+      lows = both.and(15);
+      highs = both.lanewise(LSHR, 4);
+      ((FloatVector) lows.convertShape(I2F, F, 0))
+          .fma(lowScale, lowOffset)
+          .intoArray(tile, out + 3 * PANEL);
+      ((FloatVector) highs.convertShape(I2F, F, 0))
+          .fma(highScale, highOffset)
+          .intoArray(tile, out + 3 * PANEL + HALF);
+    }
+  }
+
+  /**
+   * Quants of five or six bits: the same, with upper bits above the lower four. Both rows' upper
+   * bits are first brought to bit 4, those of five bits from one byte and those of six from two;
+   * then, from column to column, a bit or two further.
+   */
+  private static void more(
+      MemorySegment m,
+      long quants,
+      long upper,
+      int bits,
+      int o,
+      int n,
+      int shift,
+      float[] scales,
+      float[] tile) {
+    long bytes = quants + o - o % B.length();
+    long lowBytes = upper + o - o % B.length();
+    long highBytes = lowBytes + (bits == 5 ? 0 : HALF);
+    long stride = bits == 5 ? HALF : PANEL;
+    int part = Vectors.part(o);
+    IntVector highShift = IntVector.broadcast(I, bits == 5 ? 0 : 4);
+    IntVector step = IntVector.broadcast(I, bits - 4);
+    IntVector mask = IntVector.broadcast(I, bits == 5 ? 16 : 48);
+    for (int k = 0; k < n; k += 4) {
+      long row = bytes + k * (long) HALF;
+      long up = (k >> 2) * stride;
+      int pair = (k >> shift) * VectorScales.PAIR + o;
+      int out = k * PANEL + o;
+      FloatVector lowScale = FloatVector.fromArray(F, scales, pair);
+      FloatVector highScale = FloatVector.fromArray(F, scales, pair + HALF);
+      FloatVector lowOffset = FloatVector.fromArray(F, scales, pair + PANEL);
+      FloatVector highOffset = FloatVector.fromArray(F, scales, pair + PANEL + HALF);
+      ByteVector lowUpper = ByteVector.fromMemorySegment(B, m, lowBytes + up, LITTLE_ENDIAN);
+      ByteVector highUpper = ByteVector.fromMemorySegment(B, m, highBytes + up, LITTLE_ENDIAN);
+      IntVector low = (IntVector) lowUpper.convertShape(ZERO_EXTEND_B2I, I, part);
+      IntVector high = (IntVector) highUpper.convertShape(ZERO_EXTEND_B2I, I, part);
+      low = low.lanewise(LSHL, 4);
+      high = high.lanewise(LSHL, highShift);
+      ByteVector pairs = ByteVector.fromMemorySegment(B, m, row, LITTLE_ENDIAN);
+      IntVector both = (IntVector) pairs.convertShape(ZERO_EXTEND_B2I, I, part);
+      IntVector lows = both.and(15).or(low.and(mask));
+      IntVector highs = both.lanewise(LSHR, 4).or(high.and(mask));
+      ((FloatVector) lows.convertShape(I2F, F, 0)).fma(lowScale, lowOffset).intoArray(tile, out);
+      ((FloatVector) highs.convertShape(I2F, F, 0))
+          .fma(highScale, highOffset)
+          .intoArray(tile, out + HALF);
+      low = low.lanewise(LSHR, step);
+      high = high.lanewise(LSHR, step);
+      pairs = ByteVector.fromMemorySegment(B, m, row + HALF, LITTLE_ENDIAN);
+      both = (IntVector) pairs.convertShape(ZERO_EXTEND_B2I, I, part);
+      lows = both.and(15).or(low.and(mask));
+      highs = both.lanewise(LSHR, 4).or(high.and(mask));
+      ((FloatVector) lows.convertShape(I2F, F, 0))
+          .fma(lowScale, lowOffset)
+          .intoArray(tile, out + PANEL);
+      ((FloatVector) highs.convertShape(I2F, F, 0))
+          .fma(highScale, highOffset)
+          .intoArray(tile, out + PANEL + HALF);
+      low = low.lanewise(LSHR, step);
+      high = high.lanewise(LSHR, step);
+      pairs = ByteVector.fromMemorySegment(B, m, row + 2 * HALF, LITTLE_ENDIAN);
+      both = (IntVector) pairs.convertShape(ZERO_EXTEND_B2I, I, part);
+      lows = both.and(15).or(low.and(mask));
+      highs = both.lanewise(LSHR, 4).or(high.and(mask));
+      ((FloatVector) lows.convertShape(I2F, F, 0))
+          .fma(lowScale, lowOffset)
+          .intoArray(tile, out + 2 * PANEL);
+      ((FloatVector) highs.convertShape(I2F, F, 0))
+          .fma(highScale, highOffset)
+          .intoArray(tile, out + 2 * PANEL + HALF);
+      low = low.lanewise(LSHR, step);
+      high = high.lanewise(LSHR, step);
+      pairs = ByteVector.fromMemorySegment(B, m, row + 3 * HALF, LITTLE_ENDIAN);
+      both = (IntVector) pairs.convertShape(ZERO_EXTEND_B2I, I, part);
+      lows = both.and(15).or(low.and(mask));
+      highs = both.lanewise(LSHR, 4).or(high.and(mask));
+      ((FloatVector) lows.convertShape(I2F, F, 0))
+          .fma(lowScale, lowOffset)
+          .intoArray(tile, out + 3 * PANEL);
+      ((FloatVector) highs.convertShape(I2F, F, 0))
+          .fma(highScale, highOffset)
+          .intoArray(tile, out + 3 * PANEL + HALF);
     }
   }
 }

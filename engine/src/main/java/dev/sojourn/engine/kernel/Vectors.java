@@ -33,7 +33,7 @@ final class Vectors {
 
   /** Returns which L of the bytes of a vector those from {@code o} on are. */
   static int part(int o) {
-    return o % B.length() / L;
+    return B.length() == L ? 0 : o % B.length() / L;
   }
 
   private static VectorShape shape() {

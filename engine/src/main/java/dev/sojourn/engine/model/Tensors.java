@@ -112,20 +112,11 @@ final class Tensors {
   }
 
   private PackedMatrix pack(ModelTensor tensor, long firstRow, int rows, int columns) {
-    WeightType type =
-        switch (tensor.type()) {
-          case F32 -> WeightType.F32;
-          case F16 -> WeightType.F16;
-          case BF16 -> WeightType.BF16;
-          case Q8_0 -> WeightType.Q8_0;
-          case Q4_0 -> WeightType.Q4_0;
-          default -> throw new AssertionError(tensor.type() + " is not supported");
-        };
     long rowBytes = tensor.type().bytes(columns);
     try {
       PackedMatrix packed =
           PackedMatrix.pack(
-              type,
+              WeightType.of(tensor.type()),
               tensor.data().asSlice(firstRow * rowBytes, rows * rowBytes),
               rows,
               columns,

@@ -14,7 +14,7 @@ class KernelsAllocationTest {
   @ParameterizedTest
   @EnumSource
   void product_compiled_allocatesNothing(WeightType type) {
-    int columns = 64;
+    int columns = 256;
     try (Arena arena = Arena.ofShared();
         ComputePool pool = new ComputePool(1)) {
       MemorySegment source = arena.allocate(32L * (columns / type.block()) * type.fileBytes());

@@ -14,6 +14,7 @@ import java.util.Random;
 import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
@@ -63,15 +64,24 @@ class KernelsTest {
         case BF16 ->
             target.set(
                 ValueLayout.JAVA_SHORT_UNALIGNED, 0, (short) (Float.floatToIntBits(value) >> 16));
-        // A tenth is denormal: too small for a half's exponent.
-        case F16, Q8_0, Q4_0 ->
-            target.set(
-                ValueLayout.JAVA_SHORT_UNALIGNED,
-                0,
-                Float.floatToFloat16(random.nextInt(10) == 0 ? value * 1e-6f : value));
+        case F16, Q8_0, Q4_0, Q5_0 -> setHalf(target, 0);
+        case Q4_1, Q5_1, Q4_K, Q5_K -> {
+          setHalf(target, 0);
+          setHalf(target, 2);
+        }
+        case Q6_K -> setHalf(target, 208);
       }
     }
     return source;
+  }
+
+  /** A tenth is denormal: too small for a half's exponent. */
+  private void setHalf(MemorySegment block, long at) {
+    float value = (float) random.nextGaussian();
+    block.set(
+        ValueLayout.JAVA_SHORT_UNALIGNED,
+        at,
+        Float.floatToFloat16(random.nextInt(10) == 0 ? value * 1e-6f : value));
   }
 
   @ParameterizedTest
@@ -85,7 +95,10 @@ class KernelsTest {
       for (int[] shape : shapes) {
         int rows = shape[0];
         // Of plain types one tile and a bit, too; of blocks 1 to 11 of them, a tile being 8.
-        int columns = type.block() == 1 ? shape[1] * shape[1] * 3 : shape[1] * 32;
+        int columns =
+            type.block() == 1
+                ? shape[1] * shape[1] * 3
+                : Math.ceilDiv(shape[1] * 32, type.block()) * type.block();
         MemorySegment source = randomWeights(type, rows, columns, arena);
         PackedMatrix matrix = PackedMatrix.pack(type, source, rows, columns, arena, pool);
         assertRowsAsInTheFile(matrix, type, source);
@@ -136,6 +149,32 @@ class KernelsTest {
           .hasMessageContaining("102 bytes, not 136");
       source.set(ValueLayout.JAVA_SHORT, 34, (short) 0x7c00);
       assertThatThrownBy(() -> PackedMatrix.pack(WeightType.Q8_0, source, 4, 32, arena, pool))
+          .hasMessageContaining("not finite");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "Q8_0, 0",
+    "Q4_0, 0",
+    "Q5_0, 0",
+    "Q4_1, 0",
+    "Q4_1, 2",
+    "Q5_1, 0",
+    "Q5_1, 2",
+    "Q4_K, 0",
+    "Q4_K, 2",
+    "Q5_K, 0",
+    "Q5_K, 2",
+    "Q6_K, 208",
+  })
+  void pack_ofAScaleOrMinimumThatIsNotFinite_isRefused(WeightType type, long at) {
+    try (Arena arena = Arena.ofShared();
+        ComputePool pool = new ComputePool(1)) {
+      MemorySegment source = arena.allocate(type.fileBytes());
+      source.set(ValueLayout.JAVA_SHORT_UNALIGNED, at, (short) 0xfc00);
+      assertThatThrownBy(() -> PackedMatrix.pack(type, source, 1, type.block(), arena, pool))
+          .isInstanceOf(ArithmeticException.class)
           .hasMessageContaining("not finite");
     }
   }

@@ -36,6 +36,8 @@ class BatchInvarianceTest {
         TinyModel.of("qwen3moe", TensorType.Q8_0),
         TinyModel.of("gemma3", TensorType.F16),
         TinyModel.of("phi3", TensorType.Q4_0),
+        TinyModel.of("llama", TensorType.Q4_K),
+        TinyModel.of("qwen3", TensorType.Q5_1),
         new TinyModel("qwen3", TensorType.F32, 20, false, false, "none"));
   }
 

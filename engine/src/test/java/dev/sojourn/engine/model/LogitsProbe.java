@@ -32,7 +32,8 @@ final class LogitsProbe {
 
   private static String digest(Path directory, TensorType type, KvType kvType) throws IOException {
     int headDim = type.blockElements() == 1 ? 20 : 16; // a tail, where rows need no whole blocks
-    TinyModel model = new TinyModel("qwen3", type, headDim, true, false, "none");
+    TinyModel model =
+        new TinyModel("qwen3", type, TinyModel.headDim(type, headDim), true, false, "none");
     try (LoadedModel loaded = model.load(directory, 1, kvType);
         ModelRunner runner = loaded.newRunner(4)) {
       Run run = new Run(runner, 3, 1, 0);

@@ -25,11 +25,11 @@ final class ReferenceModel {
   double[] logits(int... ids) {
     double[][] state = new double[ids.length][];
     for (int t = 0; t < ids.length; t++) {
-      state[t] = new double[TinyModel.WIDTH];
+      state[t] = new double[model.width()];
       float[] embeddings = tensor("token_embd.weight");
-      for (int i = 0; i < TinyModel.WIDTH; i++) {
-        state[t][i] = embeddings[ids[t] * TinyModel.WIDTH + i];
-        state[t][i] *= gemma() ? Math.sqrt(TinyModel.WIDTH) : 1;
+      for (int i = 0; i < model.width(); i++) {
+        state[t][i] = embeddings[ids[t] * model.width() + i];
+        state[t][i] *= gemma() ? Math.sqrt(model.width()) : 1;
       }
     }
     for (int layer = 0; layer < TinyModel.LAYERS; layer++) {
@@ -53,7 +53,7 @@ final class ReferenceModel {
       boolean fused = model.architecture().equals("phi3");
       double[] up = times(p + "ffn_up", n);
       double[] gate = fused ? up : times(p + "ffn_gate", n);
-      int length = TinyModel.FEED_FORWARD;
+      int length = model.hidden();
       return times(
           p + "ffn_down",
           gated(
@@ -67,7 +67,7 @@ final class ReferenceModel {
             .limit(TinyModel.USED_EXPERTS)
             .toList();
     double sum = chosen.stream().mapToDouble(id -> Math.exp(scores[id])).sum();
-    double[] result = new double[TinyModel.WIDTH];
+    double[] result = new double[model.width()];
     for (int id : chosen) {
       double[] gate = times(expert(p + "ffn_gate_exps", id), n);
       double[] up = times(expert(p + "ffn_up_exps", id), n);

@@ -20,15 +20,12 @@ record TinyModel(
     String scaling) {
 
   static final int LAYERS = 2;
-  static final int WIDTH = 64;
   static final int HEADS = 6;
   static final int KV_HEADS = 2;
-  static final int FEED_FORWARD = 160;
   static final int VOCABULARY = 77; // no multiple of anything
   static final int CONTEXT = 320;
   static final int EXPERTS = 5;
   static final int USED_EXPERTS = 2;
-  static final int EXPERT_FEED_FORWARD = 96;
 
   /** Of gemma3's first layer and phi3's both; within the contexts that tests compare. */
   static final int WINDOW = 21;
@@ -37,7 +34,31 @@ record TinyModel(
   static final int POISON = VOCABULARY - 1;
 
   static TinyModel of(String architecture, TensorType type) {
-    return new TinyModel(architecture, type, 32, true, false, "none");
+    return new TinyModel(architecture, type, headDim(type, 32), true, false, "none");
+  }
+
+  /** Returns a head dimension, or, for types with large blocks, one with which they fit. */
+  static int headDim(TensorType type, int headDim) {
+    return type.blockElements() == 256 ? 128 : headDim;
+  }
+
+  int width() {
+    return Math.max(64, type.blockElements());
+  }
+
+  private int expertHidden() {
+    return Math.max(96, type.blockElements());
+  }
+
+  int hidden() {
+    return Math.max(160, type.blockElements());
+  }
+
+  /** Models of Q4_K are mixed, as they are found in the wild. */
+  private TensorType typeOf(String name) {
+    boolean finer =
+        name.contains("attn_v") || name.contains("ffn_down") || name.contains("output.");
+    return type == TensorType.Q4_K && finer ? TensorType.Q6_K : type;
   }
 
   GgufWriter writer() {
@@ -46,9 +67,9 @@ record TinyModel(
         new GgufWriter()
             .text("general.architecture", architecture)
             .whole(a + "context_length", CONTEXT)
-            .whole(a + "embedding_length", WIDTH)
+            .whole(a + "embedding_length", width())
             .whole(a + "block_count", LAYERS)
-            .whole(a + "feed_forward_length", FEED_FORWARD)
+            .whole(a + "feed_forward_length", hidden())
             .whole(a + "attention.head_count", HEADS)
             .whole(a + "attention.head_count_kv", KV_HEADS)
             .whole(a + "attention.key_length", headDim)
@@ -63,7 +84,7 @@ record TinyModel(
           writer
               .whole(a + "expert_count", EXPERTS)
               .whole(a + "expert_used_count", USED_EXPERTS)
-              .whole(a + "expert_feed_forward_length", EXPERT_FEED_FORWARD);
+              .whole(a + "expert_feed_forward_length", expertHidden());
       case "gemma3" ->
           writer
               .whole(a + "attention.sliding_window", WINDOW)
@@ -76,7 +97,7 @@ record TinyModel(
       default -> {}
     }
     Random random = new Random(20261121);
-    matrix(writer, random, "token_embd.weight", VOCABULARY, WIDTH);
+    matrix(writer, random, "token_embd.weight", VOCABULARY, width());
     for (int layer = 0; layer < LAYERS; layer++) {
       String p = "blk." + layer + ".";
       attention(writer, random, p);
@@ -86,9 +107,9 @@ record TinyModel(
       vector(writer, random, "rope_factors_long.weight", headDim / 2, 3);
       vector(writer, random, "rope_factors_short.weight", headDim / 2, 2);
     }
-    vector(writer, random, "output_norm.weight", WIDTH, 1);
+    vector(writer, random, "output_norm.weight", width(), 1);
     if (!tied) {
-      matrix(writer, random, "output.weight", VOCABULARY, WIDTH);
+      matrix(writer, random, "output.weight", VOCABULARY, width());
     }
     if (ropeFactors) {
       vector(writer, random, "rope_freqs.weight", headDim / 2, 3);
@@ -99,13 +120,13 @@ record TinyModel(
   private void attention(GgufWriter writer, Random random, String p) {
     int queries = HEADS * headDim;
     int keys = KV_HEADS * headDim;
-    vector(writer, random, p + "attn_norm.weight", WIDTH, 1);
+    vector(writer, random, p + "attn_norm.weight", width(), 1);
     if (architecture.equals("phi3")) {
-      matrix(writer, random, p + "attn_qkv.weight", queries + 2 * keys, WIDTH);
+      matrix(writer, random, p + "attn_qkv.weight", queries + 2 * keys, width());
     } else {
-      matrix(writer, random, p + "attn_q.weight", queries, WIDTH);
-      matrix(writer, random, p + "attn_k.weight", keys, WIDTH);
-      matrix(writer, random, p + "attn_v.weight", keys, WIDTH);
+      matrix(writer, random, p + "attn_q.weight", queries, width());
+      matrix(writer, random, p + "attn_k.weight", keys, width());
+      matrix(writer, random, p + "attn_v.weight", keys, width());
     }
     if (architecture.equals("qwen2")) {
       vector(writer, random, p + "attn_q.bias", queries, 0);
@@ -116,30 +137,30 @@ record TinyModel(
       vector(writer, random, p + "attn_q_norm.weight", headDim, 1);
       vector(writer, random, p + "attn_k_norm.weight", headDim, 1);
     }
-    matrix(writer, random, p + "attn_output.weight", WIDTH, queries);
+    matrix(writer, random, p + "attn_output.weight", width(), queries);
     if (architecture.equals("gemma3")) {
-      vector(writer, random, p + "post_attention_norm.weight", WIDTH, 1);
-      vector(writer, random, p + "post_ffw_norm.weight", WIDTH, 1);
+      vector(writer, random, p + "post_attention_norm.weight", width(), 1);
+      vector(writer, random, p + "post_ffw_norm.weight", width(), 1);
     }
   }
 
   private void feedForward(GgufWriter writer, Random random, String p) {
-    vector(writer, random, p + "ffn_norm.weight", WIDTH, 1);
+    vector(writer, random, p + "ffn_norm.weight", width(), 1);
     switch (architecture) {
       case "qwen3moe" -> {
-        matrix(writer, random, p + "ffn_gate_inp.weight", EXPERTS, WIDTH);
-        matrices(writer, random, p + "ffn_gate_exps.weight", EXPERT_FEED_FORWARD, WIDTH);
-        matrices(writer, random, p + "ffn_up_exps.weight", EXPERT_FEED_FORWARD, WIDTH);
-        matrices(writer, random, p + "ffn_down_exps.weight", WIDTH, EXPERT_FEED_FORWARD);
+        matrix(writer, random, p + "ffn_gate_inp.weight", EXPERTS, width());
+        matrices(writer, random, p + "ffn_gate_exps.weight", expertHidden(), width());
+        matrices(writer, random, p + "ffn_up_exps.weight", expertHidden(), width());
+        matrices(writer, random, p + "ffn_down_exps.weight", width(), expertHidden());
       }
       case "phi3" -> {
-        matrix(writer, random, p + "ffn_up.weight", 2 * FEED_FORWARD, WIDTH);
-        matrix(writer, random, p + "ffn_down.weight", WIDTH, FEED_FORWARD);
+        matrix(writer, random, p + "ffn_up.weight", 2 * hidden(), width());
+        matrix(writer, random, p + "ffn_down.weight", width(), hidden());
       }
       default -> {
-        matrix(writer, random, p + "ffn_gate.weight", FEED_FORWARD, WIDTH);
-        matrix(writer, random, p + "ffn_up.weight", FEED_FORWARD, WIDTH);
-        matrix(writer, random, p + "ffn_down.weight", WIDTH, FEED_FORWARD);
+        matrix(writer, random, p + "ffn_gate.weight", hidden(), width());
+        matrix(writer, random, p + "ffn_up.weight", hidden(), width());
+        matrix(writer, random, p + "ffn_down.weight", width(), hidden());
       }
     }
   }
@@ -179,7 +200,7 @@ record TinyModel(
     double scale = 2 / Math.sqrt(columns);
     writer.tensor(
         name,
-        type,
+        typeOf(name),
         (index, row) -> {
           Random numbers = new Random(seed + index);
           for (int i = 0; i < row.length; i++) {

@@ -64,7 +64,9 @@ class GgufFileTest {
   @ParameterizedTest
   @EnumSource(
       value = TensorType.class,
-      names = {"F32", "F16", "BF16", "Q8_0", "Q4_0"})
+      names = {
+        "F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q4_K", "Q5_K", "Q6_K"
+      })
   void tensor_ofEachSupportedType_isWithinHalfAStepOfWhatWasWritten(TensorType type) {
     Path path = directory.resolve(type + ".gguf");
     new GgufWriter()
@@ -76,7 +78,7 @@ class GgufFileTest {
                 into[i] = value(row, i);
               }
             },
-            64,
+            256,
             5)
         .write(path, Progress.NONE);
     double step =
@@ -85,10 +87,14 @@ class GgufFileTest {
           case F16 -> 0x1p-11;
           case BF16 -> 0x1p-8;
           case Q8_0 -> 1 / 127.0;
+          case Q6_K -> 1.2 / 32; // scales are rounded, too
+          case Q5_0 -> 1 / 16.0;
+          case Q5_1, Q5_K -> 1.2 / 31;
+          case Q4_1, Q4_K -> 1.2 / 15;
           default -> 1 / 8.0;
         };
     try (GgufFile file = GgufFile.open(path)) {
-      ModelTensor tensor = file.tensor("t", 64, 5);
+      ModelTensor tensor = file.tensor("t", 256, 5);
       float[] found = tensor.toFloats();
       assertThat(tensor.rows()).isEqualTo(5);
       assertThat(tensor.data().byteSize()).isEqualTo(5 * tensor.rowBytes());
@@ -100,11 +106,11 @@ class GgufFileTest {
   }
 
   private static float value(long row, int column) {
-    return (float) StrictMath.sin((double) (row * 64 + column));
+    return (float) StrictMath.sin((double) (row * 256 + column));
   }
 
   private static float value(int index) {
-    return value(index / 64, index % 64);
+    return value(index / 256, index % 256);
   }
 
   @Test
@@ -146,16 +152,16 @@ class GgufFileTest {
                 .string("t")
                 .i32(1)
                 .i64(256)
-                .i32(TensorType.Q6_K.code())
+                .i32(TensorType.Q3_K.code())
                 .i64(0)
-                .pad(210));
+                .pad(110));
     try (GgufFile file = GgufFile.open(path)) {
-      assertThat(file.tensors().getFirst().type()).isEqualTo(TensorType.Q6_K);
+      assertThat(file.tensors().getFirst().type()).isEqualTo(TensorType.Q3_K);
       assertThatThrownBy(() -> file.tensor("t", 256))
           .isInstanceOf(ModelFileException.Unsupported.class)
           .hasMessageEndingWith(
-              "expected tensor \"t\" of a supported type (F32, F16, Q4_0, Q8_0, BF16), found type"
-                  + " Q6_K, which is not supported yet");
+              "expected tensor \"t\" of a supported type (F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0,"
+                  + " Q4_K, Q5_K, Q6_K, BF16), found type Q3_K, which is not supported yet");
     }
   }
 

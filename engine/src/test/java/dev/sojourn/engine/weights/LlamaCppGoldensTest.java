@@ -27,7 +27,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  * <p>Two tolerances, for logits with a standard deviation of about 1. With the weights expanded to
  * F32, llama.cpp computes what we do and only the order of summation differs. With the file as it
  * is, llama.cpp also rounds activations before a product (for F16 weights to half precision, for
- * Q8_0 and Q4_0 to eight bits a block), which we do not: the difference is its rounding, not ours.
+ * block types to eight bits a block), which we do not: the difference is its rounding, not ours.
  */
 class LlamaCppGoldensTest {
 
@@ -63,6 +63,13 @@ class LlamaCppGoldensTest {
     "qwen3moe, f16, 0.01",
     "phi3, f16, 0.01",
     "phi3-short, f16, 0.01",
+    "llama, q4_1, 0.15",
+    "qwen2, q5_0, 0.15",
+    "qwen3, q5_1, 0.15",
+    "llama, q4_k, 0.15",
+    "qwen2, q5_k, 0.15",
+    "qwen3, q6_k, 0.15",
+    "qwen3, q4_k_m, 0.15",
   })
   void logits_ofARecordedModel_areLlamaCpps(String architecture, String type, float tolerance)
       throws IOException, URISyntaxException {

@@ -124,8 +124,10 @@ class SyntheticModelTest {
             () -> new Spec(Architecture.LLAMA, 1, 32, 32, 1, 1, 32, 100, TensorType.F32, 16))
         .hasMessage("vocabulary must be 259 to 1048576, is 100");
     assertThatThrownBy(
-            () -> new Spec(Architecture.LLAMA, 1, 32, 32, 1, 1, 32, 300, TensorType.Q6_K, 16))
-        .hasMessageStartingWith("type is one of f32, f16, q4_0, q8_0, bf16, not q6_k");
+            () -> new Spec(Architecture.LLAMA, 1, 32, 32, 1, 1, 32, 300, TensorType.Q3_K, 16))
+        .hasMessage(
+            "type is one of f32, f16, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k, bf16, not"
+                + " q3_k");
   }
 
   @Test
