@@ -62,8 +62,11 @@ def byte_level(bos: bool) -> tokenizers.Tokenizer:
     return tokenizer
 
 
-def sentence_piece(prefix: bool) -> tokenizers.Tokenizer:
-    """As Gemma's, or with a space before each text as Llama 2's and Phi 3's: bytes where no piece fits."""
+def sentence_piece(prefix: bool, strips: bool = False) -> tokenizers.Tokenizer:
+    """As Gemma's, or with a space before each text as Llama 2's and Phi 3's: bytes where no piece fits.
+
+    Phi 3's special tokens take the white space behind them; here one takes what is before it too.
+    """
     tokenizer = tokenizers.Tokenizer(models.BPE(byte_fallback=True, fuse_unk=True, unk_token="<unk>"))
     spaces = normalizers.Replace(" ", "▁")
     tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), spaces]) if prefix else spaces
@@ -78,7 +81,12 @@ def sentence_piece(prefix: bool) -> tokenizers.Tokenizer:
     trained = json.loads(tokenizer.to_str())
     trained["added_tokens"] = []
     tokenizer = tokenizers.Tokenizer.from_str(json.dumps(trained))
-    tokenizer.add_special_tokens(["<unk>", *SPECIALS])
+    tokenizer.add_special_tokens(
+        [
+            tokenizers.AddedToken(name, rstrip=strips and name != "<s>", lstrip=strips and name == "<|end|>")
+            for name in ["<unk>", *SPECIALS]
+        ]
+    )
     tokenizer.add_tokens([tokenizers.AddedToken("café", normalized=False)])
     tokenizer.post_processor = begins_with_bos(tokenizer)
     return tokenizer
@@ -189,7 +197,7 @@ def cases() -> dict:
                 pad_token_id=0,
             ),
             torch.bfloat16,
-            sentence_piece(prefix=True),
+            sentence_piece(prefix=True, strips=True),
             "1GB",
         ),
     }

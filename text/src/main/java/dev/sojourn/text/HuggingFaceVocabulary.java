@@ -2,13 +2,16 @@ package dev.sojourn.text;
 
 import dev.sojourn.text.Vocabulary.Kind;
 import dev.sojourn.text.Vocabulary.TokenType;
+import dev.sojourn.text.Vocabulary.TokenizerFile;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -32,6 +35,8 @@ public final class HuggingFaceVocabulary {
   private final ObjectNode model;
   private final String[] tokens;
   private final TokenType[] types;
+  private final Set<Integer> takesBefore = new HashSet<>();
+  private final Set<Integer> takesBehind = new HashSet<>();
 
   private HuggingFaceVocabulary(String json, int size) {
     try {
@@ -94,7 +99,7 @@ public final class HuggingFaceVocabulary {
         unknown,
         first.isPresent(),
         spaceFirst,
-        Optional.of(rules()));
+        Optional.of(new TokenizerFile(rules(), takesBefore, takesBehind)));
   }
 
   private Kind kind() {
@@ -143,6 +148,12 @@ public final class HuggingFaceVocabulary {
       if (id < tokens.length) {
         boolean special = added.path("special").asBoolean(false);
         put(id, token, special ? TokenType.CONTROL : TokenType.USER_DEFINED);
+        if (added.path("lstrip").asBoolean(false)) {
+          takesBefore.add(id);
+        }
+        if (added.path("rstrip").asBoolean(false)) {
+          takesBehind.add(id);
+        }
       }
     }
     for (int id = 0; id < tokens.length; id++) {

@@ -1,6 +1,5 @@
 package dev.sojourn.text;
 
-import dev.sojourn.text.Vocabulary.TokenType;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
@@ -20,11 +19,9 @@ final class SpecialTokens {
 
   SpecialTokens(Vocabulary vocabulary) {
     for (int id = 0; id < vocabulary.tokens().size(); id++) {
-      boolean control = vocabulary.control(id);
-      boolean added = control || vocabulary.types().get(id) == TokenType.USER_DEFINED;
       String spelling = vocabulary.tokens().get(id);
-      if (added && !spelling.isEmpty()) {
-        root.add(spelling, id, control);
+      if (vocabulary.special(id) && !spelling.isEmpty()) {
+        root.add(spelling, id, vocabulary.control(id));
         first.set(spelling.charAt(0));
       }
     }

@@ -2,9 +2,11 @@ package dev.sojourn.text;
 
 import dev.sojourn.core.TokenBuffer;
 import dev.sojourn.core.Tokens;
+import dev.sojourn.text.Vocabulary.TokenizerFile;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /**
  * Turns text into token ids, as the model was trained to read it.
@@ -29,6 +31,8 @@ public final class Tokenizer implements AutoCloseable {
   private final SpecialTokens specials;
   private final TokenBytes spelling;
   private final NativeTokenizer plain;
+  private final Set<Integer> takesBefore;
+  private final Set<Integer> takesBehind;
 
   private Tokenizer(Vocabulary vocabulary) {
     this.vocabulary = vocabulary;
@@ -36,7 +40,12 @@ public final class Tokenizer implements AutoCloseable {
     spelling = TokenBytes.of(vocabulary);
     plain =
         new NativeTokenizer(
-            vocabulary.tokenizerJson().orElseGet(() -> TokenizerJson.write(vocabulary)));
+            vocabulary
+                .tokenizerJson()
+                .map(TokenizerFile::rules)
+                .orElseGet(() -> TokenizerJson.write(vocabulary)));
+    takesBefore = vocabulary.tokenizerJson().map(TokenizerFile::takesBefore).orElse(Set.of());
+    takesBehind = vocabulary.tokenizerJson().map(TokenizerFile::takesBehind).orElse(Set.of());
   }
 
   /**
@@ -54,6 +63,8 @@ public final class Tokenizer implements AutoCloseable {
     START,
     /** It follows a special token. */
     AFTER_SPECIAL,
+    /** It follows a special token that white space behind it belongs to. */
+    AFTER_TAKER,
     /** It follows other text. */
     AFTER_TEXT
   }
@@ -63,8 +74,8 @@ public final class Tokenizer implements AutoCloseable {
    *
    * @param text the characters, marks of {@link #protect} included; empty for an id that a
    *     vocabulary puts before every context
-   * @param ids its tokens
-   * @param special whether it is one special token
+   * @param ids its tokens; none for white space that the special token before it takes
+   * @param special whether it is one special token, with the white space that this takes
    */
   public record Segment(String text, Tokens ids, boolean special) {}
 
@@ -90,17 +101,32 @@ public final class Tokenizer implements AutoCloseable {
       segments.add(new Segment("", Tokens.of(bos.getAsInt()), true));
     }
     boolean continues = position == Position.AFTER_TEXT;
-    int at = 0;
+    int at = position == Position.AFTER_TAKER ? behindSpaces(text, 0) : 0;
+    if (at > 0) {
+      segments.add(new Segment(text.substring(0, at), Tokens.EMPTY, true));
+    }
     while (next != null) {
-      addPlain(segments, text.substring(at, next.start()), continues);
-      segments.add(
-          new Segment(text.substring(next.start(), next.end()), Tokens.of(next.id()), true));
+      int start = next.start();
+      while (takesBefore.contains(next.id()) && start > at && white(text.charAt(start - 1))) {
+        start--;
+      }
+      int end = takesBehind.contains(next.id()) ? behindSpaces(text, next.end()) : next.end();
+      addPlain(segments, text.substring(at, start), continues);
+      segments.add(new Segment(text.substring(start, end), Tokens.of(next.id()), true));
       continues = false;
-      at = next.end();
+      at = end;
       next = specials.find(text, at, false);
     }
     addPlain(segments, text.substring(at), continues);
     return segments;
+  }
+
+  /** Returns where a text stands that follows a token. */
+  public Position behind(int id) {
+    if (takesBehind.contains(id)) {
+      return Position.AFTER_TAKER;
+    }
+    return vocabulary.special(id) ? Position.AFTER_SPECIAL : Position.AFTER_TEXT;
   }
 
   /**
@@ -143,6 +169,19 @@ public final class Tokenizer implements AutoCloseable {
   @Override
   public void close() {
     plain.close();
+  }
+
+  private static int behindSpaces(String text, int from) {
+    int at = from;
+    while (at < text.length() && white(text.charAt(at))) {
+      at++;
+    }
+    return at;
+  }
+
+  /** Unicode's White_Space, as in Hugging Face's library; Java's own leaves some out. */
+  private static boolean white(char letter) {
+    return Character.isSpaceChar(letter) || (letter >= '\t' && letter <= '\r') || letter == 0x85;
   }
 
   private void addPlain(List<Segment> segments, String text, boolean continues) {

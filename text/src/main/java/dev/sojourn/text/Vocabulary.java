@@ -38,7 +38,24 @@ public record Vocabulary(
     OptionalInt unknown,
     boolean addBos,
     boolean addSpacePrefix,
-    Optional<String> tokenizerJson) {
+    Optional<TokenizerFile> tokenizerJson) {
+
+  /**
+   * What a {@code tokenizer.json} says.
+   *
+   * @param rules the file, less what {@link Tokenizer} does itself
+   * @param takesBefore ids of special tokens that white space before them belongs to ({@code
+   *     lstrip})
+   * @param takesBehind ids of special tokens that white space behind them belongs to ({@code
+   *     rstrip})
+   */
+  public record TokenizerFile(String rules, Set<Integer> takesBefore, Set<Integer> takesBehind) {
+
+    public TokenizerFile {
+      takesBefore = Set.copyOf(takesBefore);
+      takesBehind = Set.copyOf(takesBehind);
+    }
+  }
 
   /**
    * Spellings of tokens that end a turn though many files name only one of them by id: a chat model
@@ -111,6 +128,11 @@ public record Vocabulary(
         || endOfTurn.contains(id)
         || bos.equals(OptionalInt.of(id))
         || eos.equals(OptionalInt.of(id));
+  }
+
+  /** Returns whether an id is recognised by its spelling before a text is tokenised. */
+  boolean special(int id) {
+    return control(id) || types.get(id) == TokenType.USER_DEFINED;
   }
 
   /** Which algorithm a vocabulary was made for. */

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.sojourn.text.Vocabulary.Kind;
 import dev.sojourn.text.Vocabulary.TokenType;
+import dev.sojourn.text.Vocabulary.TokenizerFile;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -77,6 +78,24 @@ final class TestVocabulary {
         addBos,
         false,
         Optional.empty());
+  }
+
+  /** The same tokens, read by a file's rules. */
+  static Vocabulary withFile(Vocabulary other, TokenizerFile file) {
+    return new Vocabulary(
+        other.kind(),
+        "tokenizer.json",
+        other.tokens(),
+        other.types(),
+        List.of(),
+        List.of(),
+        other.bos(),
+        other.eos(),
+        other.endOfTurn(),
+        other.unknown(),
+        other.addBos(),
+        other.addSpacePrefix(),
+        Optional.of(file));
   }
 
   /** {@code <unk>}, {@code <s>}, {@code </s>}, 256 bytes, then pieces with falling scores. */

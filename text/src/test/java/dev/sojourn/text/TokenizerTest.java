@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.text.Tokenizer.Position;
 import dev.sojourn.text.Tokenizer.Segment;
+import dev.sojourn.text.Vocabulary.TokenizerFile;
 import java.io.ByteArrayOutputStream;
 import java.text.Normalizer;
 import java.text.Normalizer.Form;
@@ -14,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -175,6 +177,37 @@ class TokenizerTest {
     assertThat(decode(LLAMA_2, follows.ids())).isEqualTo("the");
     assertThat(decode(LLAMA_2, begins.ids())).isEqualTo(" the");
     assertThat(spelled(LLAMA_2, "the</s>the")).containsExactly("<s>", " the", "</s>", " the");
+  }
+
+  @Test
+  void segments_ofTokensThatTakeSpaces_haveThemInTheirText() {
+    Vocabulary qwen = QWEN.vocabulary();
+    int start = qwen.tokens().indexOf("<|im_start|>");
+    int end = qwen.tokens().indexOf("<|im_end|>");
+    TokenizerFile file = new TokenizerFile(TokenizerJson.write(qwen), Set.of(start), Set.of(end));
+    try (Tokenizer tokenizer = Tokenizer.of(TestVocabulary.withFile(qwen, file))) {
+      String text =
+          "the \t<|im_start|> the<|im_end|>\u00A0\n \u2028the\u200B<|im_end|> <|im_start|>";
+      List<Segment> segments = tokenizer.segments(text, Position.START);
+      assertThat(segments.stream().map(Segment::text))
+          .containsExactly(
+              "the",
+              " \t<|im_start|>",
+              " the",
+              "<|im_end|>\u00A0\n \u2028",
+              "the\u200B",
+              "<|im_end|> ",
+              "<|im_start|>");
+      assertThat(spelled(tokenizer, " the <|im_start|> the<|im_end|> "))
+          .containsExactly(" the", "<|im_start|>", " the", "<|im_end|>");
+      assertThat(tokenizer.behind(start)).isEqualTo(Position.AFTER_SPECIAL);
+      assertThat(tokenizer.behind(end)).isEqualTo(Position.AFTER_TAKER);
+      assertThat(tokenizer.behind(0)).isEqualTo(Position.AFTER_TEXT);
+      assertThat(tokenizer.segments("\n the", Position.AFTER_TAKER))
+          .containsExactly(
+              new Segment("\n ", Tokens.EMPTY, true),
+              new Segment("the", tokenizer.encode("the"), false));
+    }
   }
 
   @Test

@@ -81,16 +81,10 @@ final class Alignment {
   }
 
   private Prompt join(Transcript held, int kept, Optional<Piece> changed, String rest, Said said) {
-    Position position =
-        changed.isPresent()
-            ? Position.AFTER_TEXT
-            : kept == 0
-                ? Position.START
-                : held.pieces().get(kept - 1).kind() == Kind.TO_SPECIAL
-                    ? Position.AFTER_SPECIAL
-                    : Position.AFTER_TEXT;
     int textEnd = changed.map(Piece::textEnd).orElse(held.textEnd(kept));
     int tokenEnd = changed.map(Piece::tokenEnd).orElse(held.tokenEnd(kept));
+    Position position =
+        tokenEnd == 0 ? Position.START : tokenizer.behind(held.tokens().get(tokenEnd - 1));
     Tail tail = tokenise(rest, position, textEnd, tokenEnd);
     changed.ifPresent(piece -> tail.pieces.addFirst(piece));
     return relate(held, tokenEnd, tail.ids, new Draft(kept, tail.pieces, said));

@@ -14,6 +14,7 @@ import dev.sojourn.text.Tokenizer;
 import dev.sojourn.text.Vocabulary;
 import dev.sojourn.text.Vocabulary.Kind;
 import dev.sojourn.text.Vocabulary.TokenType;
+import dev.sojourn.text.Vocabulary.TokenizerFile;
 import dev.sojourn.text.template.ChatTemplate;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -22,6 +23,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
+import tools.jackson.databind.json.JsonMapper;
 
 /** A small vocabulary, templates of several kinds, and the part of an engine that prompts meet. */
 final class Fixture {
@@ -81,7 +84,11 @@ final class Fixture {
       {% endif %}\
       """;
 
-  static final Tokenizer TOKENIZER = Tokenizer.of(vocabulary());
+  static final Tokenizer TOKENIZER = Tokenizer.of(vocabulary(false));
+
+  /** The same ids, but white space behind the end of a message belongs to it, as with Phi 3. */
+  static final Tokenizer TAKING = Tokenizer.of(vocabulary(true));
+
   static final ManualClock CLOCK = new ManualClock();
   static final int END = TOKENIZER.vocabulary().tokens().indexOf("<|im_end|>");
   static final int EOS = TOKENIZER.vocabulary().tokens().indexOf("<|endoftext|>");
@@ -203,7 +210,7 @@ final class Fixture {
   }
 
   /** Bytes, a few merges, and ChatML's special tokens. */
-  private static Vocabulary vocabulary() {
+  private static Vocabulary vocabulary(boolean taking) {
     List<String> tokens = new ArrayList<>();
     for (int b = 0; b < 256; b++) {
       boolean printable = (b >= 33 && b <= 126) || (b >= 161 && b <= 172) || b >= 174;
@@ -241,6 +248,28 @@ final class Fixture {
         OptionalInt.empty(),
         false,
         false,
-        Optional.empty());
+        taking
+            ? Optional.of(
+                new TokenizerFile(
+                    rules(tokens, merges), Set.of(), Set.of(tokens.indexOf("<|im_end|>"))))
+            : Optional.empty());
+  }
+
+  private static String rules(List<String> tokens, List<String> merges) {
+    Map<String, Integer> ids = new HashMap<>();
+    tokens.forEach(token -> ids.put(token, ids.size()));
+    Map<String, ?> step =
+        Map.of("type", "ByteLevel", "add_prefix_space", false, "trim_offsets", true);
+    return JsonMapper.shared()
+        .writeValueAsString(
+            Map.of(
+                "version",
+                "1.0",
+                "pre_tokenizer",
+                step,
+                "decoder",
+                step,
+                "model",
+                Map.of("type", "BPE", "vocab", ids, "merges", merges)));
   }
 }

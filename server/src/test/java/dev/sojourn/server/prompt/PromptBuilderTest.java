@@ -26,6 +26,7 @@ import dev.sojourn.core.Tenant;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.core.TurnMode;
 import dev.sojourn.engine.TurnEnd;
+import dev.sojourn.text.template.ChatTemplate;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -79,6 +80,20 @@ class PromptBuilderTest {
     assertThat(spelled(second.fresh()))
         .isEqualTo("\n<|im_start|>user\ntwo<|im_end|>\n<|im_start|>assistant\n");
     assertThat(second.divergence()).isEmpty();
+  }
+
+  @Test
+  void chat_endOfATurnThatTakesSpaces_hasTheTemplatesLineBreak() {
+    PromptBuilder builder =
+        PromptBuilder.of(Fixture.TAKING, Optional.of(ChatTemplate.compile(CHATML)), CLOCK);
+    say(builder, encode("the").concat(Tokens.of(END)), List.of(user("one")));
+    List<Map<String, ?>> all = List.of(user("one"), said("assistant", "the"), user("two"));
+    Prompt second = build(builder, all);
+    assertThat(second.extendsCommitted()).isTrue();
+    assertThat(spelled(second.fresh()))
+        .isEqualTo("<|im_start|>user\ntwo<|im_end|><|im_start|>assistant\n");
+    Prompt whole = builder.chat(all, Input.FULL, Map.of(), Optional.empty());
+    assertThat(second.context()).isEqualTo(whole.context());
   }
 
   @Test
