@@ -19,7 +19,7 @@ import picocli.CommandLine.Spec;
 /** Shows what a model holds, without loading it. */
 @Command(
     name = "info",
-    description = "Show what a GGUF file or a safetensors checkpoint holds, without loading it.")
+    description = "Show what a GGUF file or a checkpoint holds, without loading it.")
 final class ModelInfoCommand extends HelpOption implements Runnable {
 
   @Spec private CommandSpec spec = CommandSpec.create();
