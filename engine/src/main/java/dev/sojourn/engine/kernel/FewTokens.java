@@ -29,7 +29,7 @@ import jdk.incubator.vector.ShortVector;
  */
 final class FewTokens {
 
-  /** From here on unpacking to a tile costs less than the same again for the next four. */
+  /** Up to here unpacking again for the next four costs no more than unpacking to a tile. */
   private static final int MOST = 8;
 
   private FewTokens() {}

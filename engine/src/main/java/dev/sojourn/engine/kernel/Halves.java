@@ -9,9 +9,9 @@ import java.util.concurrent.atomic.AtomicInteger;
  *
  * <p>A half's bits, with the sign extended, shifted to where a float's are and masked, make a float
  * that is the number times a power of two. A half that is denormal would make a denormal float. But
- * halves have 40 exponents, -24 to 15, of which a matrix of weights uses some small ones; so they
- * are stored normalised, with exponents relative to the matrix's greatest. Where 31 exponents are
- * not enough, they stay as they are, denormal ones slow but right.
+ * of the 40 exponents that halves have, -24 to 15, matrices of weights use small ones; so they are
+ * stored normalised, with exponents counted from the least. Five bits count 31 of them, to 6; where
+ * a number is 128 or more, halves stay as they are, denormal ones slow but right.
  *
  * @param factor what the float from the bits is multiplied with; a power of two
  */
