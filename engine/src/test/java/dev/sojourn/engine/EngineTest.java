@@ -34,7 +34,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -140,21 +142,51 @@ class EngineTest {
   @Test
   void stats_whenAnEndIsTold_haveItAlready() throws Exception {
     SessionSettings session = session(1);
-    CompletableFuture<EngineStats> opened = engine.open(session).thenApply(_ -> engine.stats());
-    CompletableFuture<EngineStats> ended =
-        run(request(Optional.of(session), 40, 8)).thenApply(_ -> engine.stats());
-    assertThat(opened.get().sessions()).isEqualTo(1);
+    EngineStats opened = statsWhen(() -> engine.open(session));
+    assertThat(opened.sessions()).isEqualTo(1);
+
+    CompletableFuture<EngineStats> ended = new CompletableFuture<>();
+    engine.submit(
+        request(Optional.of(session), 40, 8),
+        new RecordedAnswer() {
+          @Override
+          public void finished(TurnEnd end) {
+            ended.complete(engine.stats());
+          }
+        });
     assertThat(ended.get().running()).isZero();
     assertThat(ended.get().inUse()).isZero();
     assertThat(ended.get().leased()).isEqualTo(3);
 
     EngineStats closed =
-        engine
-            .close(session.id(), session.incarnation(), OnClose.FREE)
-            .thenApply(_ -> engine.stats())
-            .get();
+        statsWhen(() -> engine.close(session.id(), session.incarnation(), OnClose.FREE));
     assertThat(closed.sessions()).isZero();
     assertThat(closed.free()).isEqualTo(64);
+  }
+
+  /**
+   * Returns the statistics that the engine thread sees when it completes an answer: it is held
+   * while the question is asked, or what depends on the answer might run here, and later.
+   */
+  private <T extends @Nullable Object> EngineStats statsWhen(
+      Supplier<CompletableFuture<T>> question) throws Exception {
+    CountDownLatch asked = new CountDownLatch(1);
+    engine.submit(
+        request(Optional.empty(), 1, 1),
+        new RecordedAnswer() {
+          @Override
+          public void accepted() {
+            super.accepted();
+            try {
+              asked.await();
+            } catch (InterruptedException e) {
+              throw new IllegalStateException(e);
+            }
+          }
+        });
+    CompletableFuture<EngineStats> stats = question.get().thenApply(_ -> engine.stats());
+    asked.countDown();
+    return stats.get();
   }
 
   @Test

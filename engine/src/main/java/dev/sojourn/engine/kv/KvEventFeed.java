@@ -3,9 +3,9 @@ package dev.sojourn.engine.kv;
 import dev.sojourn.core.KvEvent;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /**
  * Who is told of pages that come and go. A subscriber that throws is dropped: having missed an
@@ -15,7 +15,8 @@ final class KvEventFeed {
 
   private static final Logger LOG = System.getLogger(KvEventFeed.class.getName());
 
-  private final List<Consumer<KvEvent>> subscribers = new ArrayList<>();
+  /** Replaced when it changes: while events are told, too. */
+  private List<Consumer<KvEvent>> subscribers = List.of();
 
   boolean isSilent() {
     return subscribers.isEmpty();
@@ -23,7 +24,7 @@ final class KvEventFeed {
 
   /** Tells a new subscriber the past, then adds it. */
   void subscribe(Consumer<KvEvent> subscriber, List<KvEvent> past) {
-    subscribers.add(subscriber);
+    subscribers = Stream.concat(subscribers.stream(), Stream.of(subscriber)).toList();
     for (KvEvent event : past) {
       if (!tell(subscriber, event)) {
         return;
@@ -32,7 +33,7 @@ final class KvEventFeed {
   }
 
   void emit(KvEvent event) {
-    for (Consumer<KvEvent> subscriber : List.copyOf(subscribers)) {
+    for (Consumer<KvEvent> subscriber : subscribers) {
       tell(subscriber, event);
     }
   }
@@ -42,7 +43,7 @@ final class KvEventFeed {
       subscriber.accept(event);
       return true;
     } catch (RuntimeException e) {
-      subscribers.remove(subscriber);
+      subscribers = subscribers.stream().filter(other -> !other.equals(subscriber)).toList();
       LOG.log(Level.ERROR, "a subscriber to KV events failed and is dropped", e);
       return false;
     }

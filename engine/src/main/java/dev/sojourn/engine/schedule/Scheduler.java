@@ -83,6 +83,7 @@ public final class Scheduler {
   private final Admission admission;
   private final StepShares shares;
   private final StepBatch batch;
+  private final List<Turn> computed = new ArrayList<>(); // by slice of the batch
   private final Sampler sampler;
   private final Tally tally = new Tally();
   private long arrivals;
@@ -348,7 +349,7 @@ public final class Scheduler {
 
   private void compute() {
     batch.clear();
-    List<Turn> computed = new ArrayList<>(running.size());
+    computed.clear();
     for (Turn turn : running) {
       if (turn.chunk > 0) {
         turn.context().addTo(batch, turn.chunk);
@@ -398,11 +399,16 @@ public final class Scheduler {
     }
     tally.sampledTokens++;
     turn.append(id);
-    boolean endOfTurn = turn.request.stop().tokens().contains(id);
+    boolean endOfTurn = turn.endsTurn(id);
     boolean stopped = turn.stop.append(endOfTurn ? NOTHING : spelling.of(id));
     float logprob = (float) (logits[id] - norm);
     TopLogprobs top = Sampler.top(logits, turn.request.topLogprobs(), norm);
-    tell(turn, () -> turn.sink.token(id, logprob, top, turn.stop.visibleBytes()));
+    try { // as tell does, but without an object for each token
+      turn.sink.token(id, logprob, top, turn.stop.visibleBytes());
+    } catch (RuntimeException e) {
+      sinkFailed(turn.id(), e);
+      cancel(turn.id());
+    }
     if (!turn.isRunning()) {
       return;
     }
@@ -451,9 +457,13 @@ public final class Scheduler {
       event.run();
       return true;
     } catch (RuntimeException e) {
-      LOG.log(Level.ERROR, "the sink of request " + requestId + " failed", e);
+      sinkFailed(requestId, e);
       return false;
     }
+  }
+
+  private static void sinkFailed(String requestId, RuntimeException failure) {
+    LOG.log(Level.ERROR, "the sink of request " + requestId + " failed", failure);
   }
 
   private long now() {

@@ -19,7 +19,7 @@ final class StopMatcher {
   private final byte[][] stops;
   private final int[][] borders; // by prefix length: its longest proper border
   private final int[] matched; // how much of each stop string the output ends with
-  private int[] ends = new int[16]; // bytes of the output after each token
+  private int[] ends = {}; // bytes of the output after each token; only where a stop may cut it
   private int tokens;
   private int produced;
   private int visible;
@@ -38,8 +38,12 @@ final class StopMatcher {
       produced++;
       append(spelling[i]);
     }
+    if (stops.length == 0) {
+      visible = produced;
+      return false;
+    }
     if (tokens == ends.length) {
-      ends = Arrays.copyOf(ends, 2 * tokens);
+      ends = Arrays.copyOf(ends, 2 * tokens + 16);
     }
     ends[tokens++] = produced;
     if (found.isEmpty()) {
@@ -69,7 +73,10 @@ final class StopMatcher {
     return found;
   }
 
-  /** Returns how many tokens, from the first on, lie wholly in what may be shown. */
+  /**
+   * Returns how many tokens, from the first on, lie wholly in what may be shown. Known only where
+   * there are stop strings; without them it is all.
+   */
   int visibleTokens() {
     int count = tokens;
     while (count > 0 && ends[count - 1] > visible) {

@@ -11,6 +11,7 @@ import dev.sojourn.engine.TurnStart;
 import dev.sojourn.engine.kv.Context;
 import dev.sojourn.engine.kv.SessionRecord;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
@@ -38,6 +39,7 @@ final class Turn {
   final int limit;
 
   final StopMatcher stop;
+  private final int[] stopTokens; // ascending
   private final Context context;
   private final Optional<Duration> retention; // of its priority; for the session's life if empty
 
@@ -100,6 +102,7 @@ final class Turn {
     Optional<Duration> asked = request.hints().retention();
     retention = plan.commits() ? asked : asked.or(() -> Optional.of(defaultRetention));
     stop = new StopMatcher(request.stop().strings());
+    stopTokens = request.stop().tokens().stream().mapToInt(id -> id).sorted().toArray();
     base = plan.common();
     scratch = plan.scratch();
   }
@@ -183,17 +186,23 @@ final class Turn {
     sampled++;
   }
 
+  /** Returns whether a token is one of those that end the turn. */
+  boolean endsTurn(int id) {
+    return Arrays.binarySearch(stopTokens, id) >= 0;
+  }
+
   /** Returns whether it has no room for another token. */
   boolean isAtLimit() {
     return context.length() >= limit;
   }
 
   /**
-   * Returns the length that it has pages set aside for: with as many more tokens as the agent
-   * expects, or else {@code reserve}.
+   * Returns the length that it has pages set aside for: with {@code reserve} more tokens, or fewer
+   * if the agent expects fewer. One that expects more is taken at its word by nobody: it would keep
+   * others out with pages that it may never fill.
    */
   int reserved(int reserve) {
-    int more = request.hints().expectedOutput().orElse(reserve) - sampled;
+    int more = Math.min(reserve, request.hints().expectedOutput().orElse(reserve)) - sampled;
     return (int) Math.min(limit, (long) length() + Math.max(1, more));
   }
 

@@ -427,6 +427,18 @@ class SchedulerTest {
   }
 
   @Test
+  void expectedOutput_beyondWhatAnybodyGets_setsNoMoreAside() {
+    Rig rig = new Rig(8, Rig.config(4, 64, 20));
+    AgentHints endless = new AgentHints(0, OptionalInt.of(Integer.MAX_VALUE), Optional.empty());
+    List<RecordedAnswer> answers = new ArrayList<>();
+    for (int i = 0; i < 2; i++) {
+      answers.add(rig.submit(hinted(rig.stateless(Rig.ids(100 * i, 20), 100), endless)));
+    }
+    rig.step();
+    assertThat(answers).allMatch(RecordedAnswer::hasStarted);
+  }
+
+  @Test
   void higherPriority_isAdmittedFirst() {
     Rig rig = new Rig(64, Rig.config(1, 16, 512));
     RecordedAnswer usual = rig.submit(rig.stateless(Rig.ids(3, 12), 2));
