@@ -16,9 +16,11 @@ import dev.sojourn.engine.EngineStats;
 import dev.sojourn.engine.TurnRequest;
 import dev.sojourn.text.TokenBytes;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
+import java.util.function.IntConsumer;
 import java.util.function.ObjIntConsumer;
 
 /**
@@ -97,6 +99,19 @@ public final class EmbeddedWorker implements Worker {
   @Override
   public EngineStats stats(int rank) {
     return engine(rank).stats();
+  }
+
+  @Override
+  public Optional<String> failure(int rank) {
+    return engine(rank).failure();
+  }
+
+  @Override
+  public void onFailure(IntConsumer listener) {
+    for (int rank = 0; rank < engines.size(); rank++) {
+      int of = rank;
+      engines.get(rank).onFailure(_ -> listener.accept(of));
+    }
   }
 
   @Override

@@ -12,6 +12,8 @@ import dev.sojourn.core.WorkerId;
 import dev.sojourn.engine.EngineStats;
 import dev.sojourn.engine.TurnRequest;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.IntConsumer;
 import java.util.function.ObjIntConsumer;
 
 /**
@@ -44,6 +46,15 @@ public interface Worker extends AutoCloseable {
 
   /** Returns what a rank holds and has done. */
   EngineStats stats(int rank);
+
+  /** Returns what a rank died of; empty while it lives. A rank that died does not come back. */
+  Optional<String> failure(int rank);
+
+  /**
+   * Names somebody to be told of each rank that died, as {@link #failure} says: at once, or before
+   * its turns fail. Called by the rank's engine thread; must not block.
+   */
+  void onFailure(IntConsumer listener);
 
   /**
    * Checks a rank's books; takes time in proportion to its pool.

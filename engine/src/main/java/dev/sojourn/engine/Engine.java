@@ -20,6 +20,7 @@ import java.lang.System.Logger.Level;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
 import java.util.List;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -37,8 +38,9 @@ import org.jspecify.annotations.Nullable;
  * <p>The thread parks while there is nothing to do. Sinks, subscribers and whatever depends on a
  * returned future are called by it and must not block; one that throws harms itself alone.
  *
- * <p>After {@link #close}, or if the thread dies of an {@link Error}, every call is answered with
- * {@link Fault.Unavailable}.
+ * <p>If the thread dies, of an {@link Error} in a step or a fault in its books, all turns fail, and
+ * {@link #failure} says why; there is no way back. After that, as after {@link #close}, every call
+ * is answered with {@link Fault.Unavailable}.
  */
 public final class Engine implements AutoCloseable {
 
@@ -49,6 +51,7 @@ public final class Engine implements AutoCloseable {
   private final ModelRunner runner;
   private final Scheduler scheduler;
   private final Queue<Runnable> commands = new ConcurrentLinkedQueue<>();
+  private final CompletableFuture<String> failure = new CompletableFuture<>();
   private final Thread thread;
   private volatile boolean closing;
   private volatile boolean ended;
@@ -108,13 +111,12 @@ public final class Engine implements AutoCloseable {
   /** Closes an incarnation of a session; with a turn running, when that turn ends. */
   public CompletableFuture<CloseResult> close(SessionId id, Incarnation incarnation, OnClose how) {
     CompletableFuture<CloseResult> reply = new CompletableFuture<>();
-    enqueue(() -> {
-      if (ended) {
-        reply.completeExceptionally(unavailable().asException());
-      } else {
-        scheduler.close(id, incarnation, how, reply);
-      }
-    });
+    answer(
+        reply,
+        () -> {
+          requireAlive();
+          scheduler.close(id, incarnation, how, reply);
+        });
     return reply;
   }
 
@@ -137,6 +139,22 @@ public final class Engine implements AutoCloseable {
    */
   public EngineStats stats() {
     return scheduler.published();
+  }
+
+  /**
+   * Returns the kind of fault that the engine died of, and no more: whoever asks may see it. The
+   * log has the rest. Empty while it lives, and if it was closed.
+   */
+  public Optional<String> failure() {
+    return failure.isDone() ? Optional.of(failure.join()) : Optional.empty();
+  }
+
+  /**
+   * Names somebody to be told what the engine died of: at once, or by the engine thread, before its
+   * turns hear of it. So who tries such a turn again may know already that the rank is gone.
+   */
+  public void onFailure(Consumer<String> listener) {
+    var _ = failure.thenAccept(listener);
   }
 
   /**
@@ -196,8 +214,8 @@ public final class Engine implements AutoCloseable {
       scheduler.cancelAll();
     } catch (Throwable e) {
       LOG.log(Level.ERROR, "engine " + name + " died", e);
-      scheduler.failAll(unavailable());
-      scheduler.publish();
+      failure.complete(e.getClass().getSimpleName());
+      scheduler.abandon(unavailable());
     } finally {
       ended = true;
       drainCommands();
@@ -217,17 +235,33 @@ public final class Engine implements AutoCloseable {
 
   private <T extends @Nullable Object> CompletableFuture<T> ask(Supplier<T> question) {
     CompletableFuture<T> answer = new CompletableFuture<>();
+    answer(
+        answer,
+        () -> {
+          requireAlive();
+          answer.complete(question.get());
+        });
+    return answer;
+  }
+
+  /** Lets the engine thread do what will complete an answer; if that fails, so does the answer. */
+  private void answer(CompletableFuture<?> answer, Runnable command) {
     enqueue(() -> {
       try {
-        if (ended) {
-          throw unavailable().asException();
-        }
-        answer.complete(question.get());
+        command.run();
       } catch (RuntimeException e) {
         answer.completeExceptionally(e);
+      } catch (Error e) {
+        answer.completeExceptionally(e);
+        throw e; // of this the thread dies
       }
     });
-    return answer;
+  }
+
+  private void requireAlive() {
+    if (ended) {
+      throw unavailable().asException();
+    }
   }
 
   private void enqueue(Runnable command) {
@@ -240,7 +274,8 @@ public final class Engine implements AutoCloseable {
   }
 
   private Fault unavailable() {
-    return new Fault.Unavailable("engine " + name + " has ended");
+    return new Fault.Unavailable(
+        "engine " + name + failure().map(cause -> " has died: " + cause).orElse(" has ended"));
   }
 
   private long cpuNanos() {

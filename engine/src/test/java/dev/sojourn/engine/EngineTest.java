@@ -228,7 +228,7 @@ class EngineTest {
   }
 
   @Test
-  void errorInTheModel_endsTheEngine_andFailsItsTurns() {
+  void errorInTheModel_killsTheEngine_whichSaysSo_andFailsItsTurns() {
     ModelRunner broken =
         new ModelRunner() {
           private boolean runBefore;
@@ -265,9 +265,34 @@ class EngineTest {
         };
     Engine dying = engine(broken);
     try (dying) {
-      CompletableFuture<TurnEnd> end = new CompletableFuture<>();
-      dying.submit(request(Optional.empty(), 3, 9), new Sink(end, () -> {}));
-      assertThatThrownBy(end::join).hasMessageContaining("has ended");
+      CompletableFuture<String> told = new CompletableFuture<>();
+      dying.onFailure(told::complete);
+      assertThat(dying.failure()).isEmpty();
+      CompletableFuture<Boolean> toldFirst = new CompletableFuture<>();
+      CompletableFuture<TurnEnd> alike = new CompletableFuture<>();
+      CompletableFuture<TurnEnd> waiting = new CompletableFuture<>();
+      TurnSink sink =
+          new RecordedAnswer() {
+            @Override
+            public void accepted() {
+              super.accepted();
+              dying.submit(request(Optional.empty(), 60, 9), new Sink(alike, () -> {}));
+              dying.submit(request(Optional.empty(), 60, 9), new Sink(waiting, () -> {}));
+            }
+
+            @Override
+            public void failed(Fault fault) {
+              toldFirst.complete(told.isDone());
+              throw new IllegalStateException("told to fail");
+            }
+          };
+      dying.submit(request(Optional.empty(), 3, 9), sink);
+      assertThat(toldFirst.join()).as("told of the failure before the turns").isTrue();
+      assertThat(told.join()).isEqualTo("LinkageError");
+      assertThat(dying.failure()).hasValue("LinkageError");
+      assertThatThrownBy(alike::join).hasMessageContaining("has died: LinkageError");
+      assertThatThrownBy(waiting::join).hasMessageContaining("has died: LinkageError");
+      assertThatThrownBy(dying::sessions).hasMessageContaining("has died: LinkageError");
     }
     assertThat(dying.stats().running()).isZero();
     assertThat(dying.stats().inUse()).isZero();

@@ -127,11 +127,11 @@ public final class Router implements AutoCloseable {
   }
 
   /**
-   * Removes a worker that is gone. Its sessions stay bound; their next turns open them elsewhere,
-   * as soon as there is another worker.
+   * Removes a rank that is gone; one that is not there is no fault. Its sessions stay bound; their
+   * next turns open them elsewhere, as soon as there is another rank.
    */
-  public void removeWorker(WorkerId worker) {
-    fleet.remove(worker);
+  public void removeRank(WorkerRank rank) {
+    fleet.remove(rank);
     lifecycle.ranksLeft();
   }
 

@@ -255,7 +255,7 @@ class RouterPropertyTest {
         if (random.nextBoolean()) {
           house.engines.crash(rank.worker());
         }
-        house.router.removeWorker(rank.worker());
+        house.router.removeRank(rank);
       }
     }
 

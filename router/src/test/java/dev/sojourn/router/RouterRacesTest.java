@@ -47,8 +47,8 @@ class RouterRacesTest {
 
   @Test
   void race01_turnBeforeAnyWorker_failsAloneAndTheNextOneWorks() throws InterruptedException {
-    router.removeWorker(A.worker());
-    router.removeWorker(B.worker());
+    router.removeRank(A);
+    router.removeRank(B);
     try (TurnGuard guard = house.begin("s", Action.OPEN)) {
       assertThatThrownBy(() -> guard.select(prompt(10)))
           .isInstanceOfSatisfying(
@@ -221,7 +221,7 @@ class RouterRacesTest {
     WorkerRank first = house.turn("s", Action.OPEN).target();
     Incarnation life = house.router.binding(id("s")).orElseThrow().incarnation();
     house.engines.crash(first.worker());
-    router.removeWorker(first.worker());
+    router.removeRank(first);
     TurnGuard guard = house.begin("s", Action.CONTINUE);
     assertThat(guard.incarnation()).contains(life);
     Selection selection = guard.select(prompt(100));
@@ -380,8 +380,8 @@ class RouterRacesTest {
     Router neighbour = house.neighbour();
     WorkerRank home = house.turn("s", Action.OPEN).target();
     house.engines.crash(home.worker());
-    router.removeWorker(home.worker());
-    neighbour.removeWorker(home.worker());
+    router.removeRank(home);
+    neighbour.removeRank(home);
     TurnGuard ours = house.begin("s", Action.CONTINUE);
     TurnGuard theirs = neighbour.begin(house.intent(control("s", Action.CONTINUE)));
     Incarnation winner = dispatch(ours).incarnation().orElseThrow();
@@ -403,8 +403,8 @@ class RouterRacesTest {
   @Test
   void race20_liveSetEmptyForAMoment_keepsBindings() throws InterruptedException {
     WorkerRank rank = house.turn("s", Action.OPEN).target();
-    router.removeWorker(A.worker());
-    router.removeWorker(B.worker());
+    router.removeRank(A);
+    router.removeRank(B);
     try (TurnGuard guard = house.begin("s", Action.CONTINUE)) {
       assertThatThrownBy(() -> guard.select(prompt(10))).isInstanceOf(FaultException.class);
     }
@@ -418,8 +418,8 @@ class RouterRacesTest {
   @Test
   void race20_closeWhileLiveSetIsEmpty_isSentWhenTheWorkerIsBack() throws InterruptedException {
     house.turn("s", Action.OPEN);
-    router.removeWorker(A.worker());
-    router.removeWorker(B.worker());
+    router.removeRank(A);
+    router.removeRank(B);
     assertThat(router.close(id("s"), OnClose.FREE, WhileBusy.QUEUE).pending()).isTrue();
     router.addRank(A, House.CAPACITY);
     router.addRank(B, House.CAPACITY);
@@ -462,8 +462,8 @@ class RouterRacesTest {
   @Test
   void race22_rankZero_isARank() throws InterruptedException {
     WorkerId two = new WorkerId("two-ranks");
-    router.removeWorker(A.worker());
-    router.removeWorker(B.worker());
+    router.removeRank(A);
+    router.removeRank(B);
     router.addRank(new WorkerRank(two, 0), House.CAPACITY);
     router.addRank(new WorkerRank(two, 1), House.CAPACITY);
     TurnGuard guard = router.begin(house.pinned(control("s", Action.OPEN), new WorkerRank(two, 0)));

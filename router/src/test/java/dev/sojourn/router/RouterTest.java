@@ -379,7 +379,7 @@ class RouterTest {
   void closingTurn_rankGone_isServedElsewhereWithoutOpeningAnew() throws InterruptedException {
     WorkerRank rank = house.turn("s", Action.OPEN).target();
     house.engines.crash(rank.worker());
-    router.removeWorker(rank.worker());
+    router.removeRank(rank);
     TurnGuard guard = house.begin("s", Action.CLOSE);
     Selection selection = dispatch(guard);
     assertThat(selection.affinity()).isEqualTo(Affinity.BROKEN);

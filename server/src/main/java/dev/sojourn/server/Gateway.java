@@ -161,6 +161,7 @@ public final class Gateway implements AutoCloseable {
           new WorkerRank(worker.id(), rank),
           new RankCapacity(worker.stats(rank).capacity(), config.engine().maxRunning()));
     }
+    worker.onFailure(rank -> router.removeRank(new WorkerRank(worker.id(), rank)));
     worker.subscribe((event, rank) -> router.onKvEvent(new WorkerRank(worker.id(), rank), event));
   }
 

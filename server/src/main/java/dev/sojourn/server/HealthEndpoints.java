@@ -1,6 +1,7 @@
 package dev.sojourn.server;
 
 import dev.sojourn.backend.Worker;
+import dev.sojourn.core.WorkerRank;
 import dev.sojourn.engine.EngineStats;
 import dev.sojourn.server.http.Exchange;
 import dev.sojourn.server.http.Reply;
@@ -10,13 +11,14 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import tools.jackson.databind.json.JsonMapper;
 
 /**
- * {@code /live}: the process answers; {@code /ready}: it takes requests (a server that drains
- * refuses this one too); {@code /health}: what it consists of; {@code /metrics}; and {@code
- * /debug/check}, which checks the engines' books and is an internal error if they are wrong. They
- * need no key and tell nothing of any tenant.
+ * {@code /live}: the process answers; {@code /ready}: it takes requests, with at least one rank
+ * alive, and which are not and why (a server that drains refuses this one too); {@code /health}:
+ * what it consists of; {@code /metrics}; and {@code /debug/check}, which checks the engines' books
+ * and is an internal error if they are wrong. They need no key and tell nothing of any tenant.
  */
 final class HealthEndpoints {
 
@@ -35,13 +37,31 @@ final class HealthEndpoints {
   void addTo(Routes routes) {
     routes
         .on("GET", "/live", x -> x.reply(Reply.text(200, "live\n")))
-        .on("GET", "/ready", x -> x.reply(Reply.text(200, "ready\n")))
+        .on("GET", "/ready", this::ready)
         .on("GET", "/health", this::health)
         .on("GET", "/metrics", x -> x.reply(metrics.scrape()))
         .on("GET", "/debug/check", this::check);
   }
 
+  private void ready(Exchange exchange) {
+    StringBuilder dead = new StringBuilder();
+    boolean anyAlive = false;
+    for (Worker worker : workers) {
+      for (int rank = 0; rank < worker.ranks(); rank++) {
+        Optional<String> failure = worker.failure(rank);
+        anyAlive |= failure.isEmpty();
+        WorkerRank id = new WorkerRank(worker.id(), rank);
+        failure.ifPresent(cause -> dead.append("rank %s has died: %s\n".formatted(id, cause)));
+      }
+    }
+    exchange.reply(
+        anyAlive
+            ? Reply.text(200, "ready\n" + dead)
+            : Reply.text(503, "not ready: no rank is left\n" + dead));
+  }
+
   private void health(Exchange exchange) {
+    boolean anyDead = false;
     List<Object> ranks = new ArrayList<>();
     for (Worker worker : workers) {
       for (int rank = 0; rank < worker.ranks(); rank++) {
@@ -54,13 +74,18 @@ final class HealthEndpoints {
         one.put("waiting", stats.waiting());
         one.put("pages", stats.capacity());
         one.put("pages_free", stats.free());
+        Optional<String> failure = worker.failure(rank);
+        failure.ifPresent(cause -> one.put("failure", cause));
+        anyDead |= failure.isPresent();
         ranks.add(one);
       }
     }
     exchange.reply(
         Reply.json(
             200,
-            JSON.writeValueAsBytes(Map.of("status", "ok", "model", model.id(), "ranks", ranks))));
+            JSON.writeValueAsBytes(
+                Map.of(
+                    "status", anyDead ? "degraded" : "ok", "model", model.id(), "ranks", ranks))));
   }
 
   private void check(Exchange exchange) {

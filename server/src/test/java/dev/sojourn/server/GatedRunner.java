@@ -11,6 +11,7 @@ final class GatedRunner implements ModelRunner {
   private final Semaphore entered = new Semaphore(0);
   private final Semaphore allowed = new Semaphore(0);
   private volatile boolean held;
+  private volatile boolean broken;
   private volatile boolean closed;
 
   GatedRunner(ModelRunner real) {
@@ -44,8 +45,16 @@ final class GatedRunner implements ModelRunner {
     allowed.release(1000);
   }
 
+  /** Makes the next step end its engine. */
+  void breakDown() {
+    broken = true;
+  }
+
   @Override
   public void run(StepBatch batch) {
+    if (broken) {
+      throw new LinkageError("told to fail");
+    }
     if (held) {
       entered.release();
       allowed.acquireUninterruptibly();

@@ -160,7 +160,7 @@ final class LostSessionTest {
     turn("'action': 'open', ", "Remember the sea.");
     turn("'input': 'delta', ", "And the sand.");
     BindingView binding = router.binding(SESSION).orElseThrow();
-    router.removeWorker(workers.get(indexOf(binding)).id());
+    router.removeRank(binding.target().orElseThrow());
     JsonNode session = expectReplay();
     assertThat(session.path("worker").asString()).isNotEqualTo(name(binding));
     close(session.path("incarnation").asString());

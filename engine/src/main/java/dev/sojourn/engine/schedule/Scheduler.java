@@ -158,9 +158,18 @@ public final class Scheduler {
     List.copyOf(turns.keySet()).forEach(this::cancel);
   }
 
-  /** Fails all turns. */
-  public void failAll(Fault fault) {
-    List.copyOf(turns.values()).forEach(turn -> fail(turn, fault));
+  /** Fails all turns of a scheduler whose books may be wrong, and which takes no step any more. */
+  public void abandon(Fault fault) {
+    for (Turn turn : List.copyOf(turns.values())) {
+      try {
+        turn.drop(now());
+        forget(turn);
+      } catch (RuntimeException e) {
+        LOG.log(Level.ERROR, "what request " + turn.id() + " held is lost", e);
+      }
+      tell(turn.id(), () -> turn.sink.failed(fault));
+    }
+    publish();
   }
 
   /** Does one step, publishes the statistics, and returns whether there is more to do now. */

@@ -1,9 +1,7 @@
 package dev.sojourn.router.load;
 
-import dev.sojourn.core.WorkerId;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.index.PrefixIndex;
-import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
@@ -45,12 +43,11 @@ public final class Fleet {
     publish();
   }
 
-  /** Removes a worker's ranks and what the index knows of them. */
-  public synchronized void remove(WorkerId worker) {
-    List<Rank> leaving = new ArrayList<>();
-    ranks.values().removeIf(rank -> rank.id().worker().equals(worker) && leaving.add(rank));
-    publish();
-    for (Rank rank : leaving) {
+  /** Removes a rank, if it is there, and what the index knows of it. */
+  public synchronized void remove(WorkerRank id) {
+    Rank rank = ranks.remove(id);
+    if (rank != null) {
+      publish();
       rank.feed().close();
       slots.clear(rank.slot());
     }

@@ -52,7 +52,7 @@ class RankTest {
     Rank old = rank();
     old.feed()
         .apply(new KvEvent.Stored(5, OptionalLong.empty(), 0, Tokens.EMPTY, Optional.empty()));
-    fleet.remove(ID.worker());
+    fleet.remove(ID);
     assertThat(fleet.ranks()).isEmpty();
     Rank next = rank();
     assertThat(next.slot()).isEqualTo(old.slot());
