@@ -20,7 +20,8 @@ public final class ProductScratch {
   static final int SCALED_COLUMNS = 2048;
 
   /**
-   * Floats of scales: of two panels' sub-blocks of 32 columns, or of one's of 16; and a block's.
+   * Floats of scales: of four panels' blocks of 32 columns, or of one's sub-blocks of 16 with their
+   * offsets; and a block's.
    */
   static final int SCALES = (2 * SCALED_COLUMNS / 32 + 1) * 2 * PANEL;
 
@@ -30,6 +31,6 @@ public final class ProductScratch {
   /** Of each panel and token of a product 32 sums. */
   final float[] sums = new float[Kernels.RUN * TOKENS * PANEL];
 
-  /** Scales as floats, of one panel or of two; see {@link VectorScales}. */
+  /** Scales as floats, of one panel or of several; see {@link VectorScales}. */
   final float[] scales = new float[SCALES];
 }
