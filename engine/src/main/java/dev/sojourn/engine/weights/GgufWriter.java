@@ -8,17 +8,12 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.nio.file.FileSystemException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.IntStream;
 
 /**
@@ -152,80 +147,13 @@ public final class GgufWriter {
   }
 
   /**
-   * Writes the file: under another name beside it, forced to the disk, then moved into place in one
-   * step, so that {@code target} is the old file or the whole new one, whatever happens. What was
-   * written so far is deleted on failure.
+   * Writes the file, as {@link WholeFile} does.
    *
    * @throws ModelFileException.Unwritable if there is no room or no permission
    */
   public void write(Path target, Progress progress) {
-    Path absolute = target.toAbsolutePath();
-    Path part =
-        absolute.resolveSibling(
-            "."
-                + absolute.getFileName()
-                + "."
-                + Long.toHexString(ThreadLocalRandom.current().nextLong())
-                + ".part");
-    checkPlace(target, absolute);
-    part.toFile().deleteOnExit(); // for a JVM that is told to stop meanwhile
-    try {
-      try (FileChannel channel =
-          FileChannel.open(part, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-        write(channel, "writing " + target.getFileName(), progress);
-        channel.force(true);
-      }
-      Files.move(part, absolute, StandardCopyOption.ATOMIC_MOVE);
-    } catch (IOException e) {
-      throw new ModelFileException.Unwritable(
-          target, room(absolute) + " and permission to write there", found(absolute, e));
-    } finally {
-      deleteIfThere(part);
-    }
-  }
-
-  private void checkPlace(Path target, Path absolute) {
-    if (Files.isDirectory(absolute)) {
-      throw new ModelFileException.Unwritable(target, "a file to write", "a directory");
-    }
-    Path directory = absolute.getParent();
-    if (directory == null || !Files.isDirectory(directory)) {
-      throw new ModelFileException.Unwritable(
-          target, "a file in an existing directory", "no directory " + directory);
-    }
-    if (free(absolute) < bytes()) {
-      throw new ModelFileException.Unwritable(
-          target, room(absolute), free(absolute) + " bytes free");
-    }
-  }
-
-  private String room(Path absolute) {
-    return bytes() + " bytes free in " + absolute.getParent();
-  }
-
-  private static String found(Path absolute, IOException e) {
-    String reason =
-        e instanceof FileSystemException named && named.getReason() != null
-            ? named.getReason()
-            : e.getClass().getSimpleName() + ": " + e.getMessage();
-    return free(absolute) + " bytes free, and: " + reason;
-  }
-
-  private static long free(Path absolute) {
-    try {
-      return Files.getFileStore(absolute.resolveSibling(".")).getUsableSpace();
-    } catch (IOException e) {
-      return Long.MAX_VALUE; // unknown: writing will tell
-    }
-  }
-
-  private static void deleteIfThere(Path part) {
-    try {
-      Files.deleteIfExists(part);
-    } catch (IOException e) {
-      System.getLogger(GgufWriter.class.getName())
-          .log(System.Logger.Level.WARNING, "could not delete " + part, e);
-    }
+    String what = "writing " + target.getFileName();
+    WholeFile.write(target, bytes(), channel -> write(channel, what, progress));
   }
 
   private void write(FileChannel channel, String what, Progress progress) throws IOException {
