@@ -96,7 +96,8 @@ final class LocalModel implements AutoCloseable {
   }
 
   private static LoadOptions loadOptions(ModelOptions options) {
-    return new LoadOptions(options.threads(), options.contextLength(), options.kvType());
+    return new LoadOptions(
+        options.threads(), options.contextLength(), options.kvType(), options.packedCache());
   }
 
   private static int pages(ModelOptions options, long bytesPerPage) {

@@ -57,6 +57,14 @@ final class ModelOptions {
   private KvType kvType = LoadOptions.defaults().kvType();
 
   @Option(
+      names = "--packed-cache",
+      description =
+          "Keep the packed weights in a file beside the model, FILE.sojourn-packed, so that the"
+              + " next start reads instead of packing. It takes as much disk as the weights take"
+              + " memory.")
+  private boolean packedCache;
+
+  @Option(
       names = "--threads",
       paramLabel = "N",
       description = "Threads that compute, shared by all ranks (default: one a processor).")
@@ -101,6 +109,11 @@ final class ModelOptions {
 
   KvType kvType() {
     return kvType;
+  }
+
+  /** Returns whether packed weights are kept beside the model. */
+  boolean packedCache() {
+    return packedCache;
   }
 
   int threads() {

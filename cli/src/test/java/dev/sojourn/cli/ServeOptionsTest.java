@@ -40,6 +40,7 @@ class ServeOptionsTest {
     EVERY_KEY.put("ranks", "3");
     EVERY_KEY.put("kv-tokens", "1600");
     EVERY_KEY.put("kv-type", "q8_0");
+    EVERY_KEY.put("packed-cache", "true");
     EVERY_KEY.put("threads", "5");
     EVERY_KEY.put("context-length", "4096");
     EVERY_KEY.put("host", "0.0.0.0");
@@ -67,6 +68,7 @@ class ServeOptionsTest {
     assertThat(serve.model.ranks()).isEqualTo(2);
     assertThat(serve.model.kvTokens()).isEmpty();
     assertThat(serve.model.kvType()).isEqualTo(LoadOptions.defaults().kvType());
+    assertThat(serve.model.packedCache()).isFalse();
     assertThat(serve.model.threads()).isEqualTo(Runtime.getRuntime().availableProcessors());
     assertThat(serve.model.contextLength()).isEmpty();
     assertThat(serve.serve.config())
@@ -209,6 +211,7 @@ class ServeOptionsTest {
     assertThat(serve.model.ranks()).isEqualTo(3);
     assertThat(serve.model.kvTokens()).hasValue(1600);
     assertThat(serve.model.kvType()).isEqualTo(KvType.Q8_0);
+    assertThat(serve.model.packedCache()).isTrue();
     assertThat(serve.model.threads()).isEqualTo(5);
     assertThat(serve.model.contextLength()).hasValue(4096);
     List<IdentityRule> identity = new ArrayList<>(IdentityRule.LADDER);

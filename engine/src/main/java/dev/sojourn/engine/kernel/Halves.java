@@ -1,7 +1,8 @@
 package dev.sojourn.engine.kernel;
 
 import java.lang.foreign.MemorySegment;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * How the halves of a matrix are stored, so that no denormal number comes up when they are
@@ -28,6 +29,24 @@ record Halves(float factor) {
 
   private static final int LEAST_EXPONENT = -24;
 
+  /** A half's exponent, which is biased by 15; 0 for denormal ones. */
+  private static final int EXPONENT = 0x7c00;
+
+  /** 128: the least half whose exponent 31 codes do not reach. */
+  private static final int TOO_LARGE = 0x5800;
+
+  /** Times a number of 16 bits: the number four times. */
+  private static final long FOUR = 0x0001000100010001L;
+
+  private static final long SIGNS = FOUR << 15;
+
+  /** What the exponents of other halves grow by when they are counted from the least. */
+  private static final int REBIASED = (-LEAST_EXPONENT + 1 - 15) << 10;
+
+  /** Exponents counted from the least, which gets the code 1. */
+  static final Halves NORMALISED =
+      new Halves((float) StrictMath.scalb(1.0, 127 + LEAST_EXPONENT - 1));
+
   /**
    * Looks how a matrix's halves are best stored.
    *
@@ -35,25 +54,33 @@ record Halves(float factor) {
    * @throws ArithmeticException if one is not finite
    */
   static Halves of(MemorySegment source, ComputePool pool) {
-    long count = source.byteSize() / 2;
-    int unit = 1 << 16;
-    var greatest = new AtomicInteger(LEAST_EXPONENT);
+    int unit = 1 << 16; // bytes
+    long[][] parts = new long[pool.threads()][unit / Long.BYTES];
+    var large = new AtomicBoolean();
     pool.run(
-        Math.toIntExact(Math.ceilDiv(count, unit)),
-        (_, index) -> {
+        Math.toIntExact(Math.ceilDiv(source.byteSize(), unit)),
+        (worker, index) -> {
           long first = (long) index * unit;
-          int magnitude = 0;
-          for (long i = first; i < Math.min(first + unit, count); i++) {
-            magnitude = Math.max(magnitude, source.get(PackedMatrix.SHORT, 2 * i) & 0x7fff);
+          long bytes = Math.min(unit, source.byteSize() - first);
+          long[] part = parts[worker];
+          Arrays.fill(part, (int) (bytes / Long.BYTES), part.length, 0);
+          MemorySegment.copy(source, first, MemorySegment.ofArray(part), 0, bytes);
+          // Four halves at a time: what is added carries into a half's sign if it is too large.
+          long infinite = 0;
+          long tooLarge = 0;
+          for (long halves : part) {
+            long magnitudes = halves & ~SIGNS;
+            infinite |= magnitudes + FOUR * (0x8000 - EXPONENT);
+            tooLarge |= magnitudes + FOUR * (0x8000 - TOO_LARGE);
           }
-          int exponent = Math.getExponent(Float.float16ToFloat(requireFinite((short) magnitude)));
-          greatest.accumulateAndGet(exponent, Math::max);
+          if ((infinite & SIGNS) != 0) {
+            throw notFinite();
+          }
+          if ((tooLarge & SIGNS) != 0) {
+            large.set(true);
+          }
         });
-    // The least exponent gets the code 1.
-    int exponents = greatest.get() - LEAST_EXPONENT + 1;
-    return exponents < 32
-        ? new Halves((float) StrictMath.scalb(1.0, 127 + LEAST_EXPONENT - 1))
-        : PLAIN;
+    return large.get() ? PLAIN : NORMALISED;
   }
 
   /**
@@ -63,16 +90,23 @@ record Halves(float factor) {
    *     no sound model holds one
    */
   static short requireFinite(short half) {
-    if ((half & 0x7c00) == 0x7c00) {
-      throw new ArithmeticException("a half-precision number that is not finite");
+    if ((half & EXPONENT) == EXPONENT) {
+      throw notFinite();
     }
     return half;
   }
 
+  private static ArithmeticException notFinite() {
+    return new ArithmeticException("a half-precision number that is not finite");
+  }
+
   /** Returns how a half is stored. */
   short encode(short half) {
-    if (equals(PLAIN) || (half & 0x7fff) == 0) {
+    if (factor == PLAIN.factor) {
       return half;
+    }
+    if ((half & EXPONENT) != 0) {
+      return (short) (half + REBIASED);
     }
     int bits = Float.floatToRawIntBits(Float.float16ToFloat(half) / factor);
     return (short) (((bits >>> 16) & 0x8000) | ((bits >>> SHIFT) & 0x7fff));

@@ -4,6 +4,8 @@ import dev.sojourn.engine.weights.QuantBlock;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 
@@ -22,6 +24,15 @@ public final class PackedMatrix {
   /** Rows of a panel. */
   public static final int PANEL = 32;
 
+  /**
+   * Names what packing makes of a matrix, bit by bit: raised whenever that changes, so that packed
+   * matrices kept from an earlier version are told from those of this.
+   */
+  public static final int LAYOUT = 1;
+
+  /** Where in memory matrices begin: at multiples of it. */
+  public static final int ALIGNMENT = 64;
+
   /** From one half of a panel's rows to the other. */
   static final int HALF = PANEL / 2;
 
@@ -29,6 +40,14 @@ public final class PackedMatrix {
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  /** Columns that are packed row by row: a panel's, of the widest type, fit into the L1 cache. */
+  private static final int TILE = 64;
+
+  private static final VarHandle SHORTS =
+      MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
+  private static final VarHandle INTS =
+      MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
 
   private final WeightType type;
   private final int rows;
@@ -59,11 +78,7 @@ public final class PackedMatrix {
       int columns,
       SegmentAllocator memory,
       ComputePool pool) {
-    if (rows < 1 || columns < 1 || columns % type.block() != 0) {
-      throw new IllegalArgumentException(
-          "a %s matrix has rows of whole blocks of %d weights, not %d rows of %d"
-              .formatted(type, type.block(), rows, columns));
-    }
+    MemorySegment data = allocate(type, rows, columns, memory);
     long rowBytes = (long) (columns / type.block()) * type.fileBytes();
     if (source.byteSize() != rows * rowBytes) {
       throw new IllegalArgumentException(
@@ -72,7 +87,6 @@ public final class PackedMatrix {
     }
     int panels = Math.ceilDiv(rows, PANEL);
     long panelBytes = panelBytes(type, columns);
-    MemorySegment data = memory.allocate(panels * panelBytes, 64);
     Halves halves = type == WeightType.F16 ? Halves.of(source, pool) : Halves.PLAIN;
     byte[][] ins = new byte[pool.threads()][Math.toIntExact(PANEL * rowBytes)];
     byte[][] outs = new byte[pool.threads()][Math.toIntExact(panelBytes)];
@@ -86,39 +100,88 @@ public final class PackedMatrix {
           MemorySegment.copy(source, ValueLayout.JAVA_BYTE, first * rowBytes, in, 0, bytes);
           byte[] out = outs[worker];
           Arrays.fill(out, (byte) 0); // some types pack into bits
-          for (int row = 0; row < count; row++) {
-            packRow(type, in, Math.toIntExact(row * rowBytes), columns, row, halves, out);
+          int step = Math.max(TILE, type.block());
+          for (int column = 0; column < columns; column += step) {
+            int end = Math.min(column + step, columns);
+            for (int row = 0; row < count; row++) {
+              int at = Math.toIntExact(row * rowBytes);
+              packRow(type, in, at, columns, column, end, row, halves, out);
+            }
           }
           MemorySegment.copy(out, 0, data, ValueLayout.JAVA_BYTE, panel * panelBytes, out.length);
         });
     return new PackedMatrix(type, rows, columns, data, halves);
   }
 
+  /**
+   * Returns a matrix whose memory holds what {@link #pack} left there, and is not touched: it is
+   * allocated as {@code pack} does, in whatever order matrices are asked for.
+   *
+   * @param normalised as that matrix was
+   * @throws IllegalArgumentException if the shape does not fit the type
+   */
+  public static PackedMatrix packed(
+      WeightType type, int rows, int columns, boolean normalised, SegmentAllocator memory) {
+    MemorySegment data = allocate(type, rows, columns, memory);
+    return new PackedMatrix(
+        type, rows, columns, data, normalised ? Halves.NORMALISED : Halves.PLAIN);
+  }
+
+  private static MemorySegment allocate(
+      WeightType type, int rows, int columns, SegmentAllocator memory) {
+    if (rows < 1 || columns < 1 || columns % type.block() != 0) {
+      throw new IllegalArgumentException(
+          "a %s matrix has rows of whole blocks of %d weights, not %d rows of %d"
+              .formatted(type, type.block(), rows, columns));
+    }
+    return memory.allocate(Math.ceilDiv(rows, PANEL) * panelBytes(type, columns), ALIGNMENT);
+  }
+
+  /** Packs some columns of a row: {@code in} has the row from {@code at} on. */
   private static void packRow(
-      WeightType type, byte[] in, int at, int columns, int row, Halves halves, byte[] out) {
+      WeightType type,
+      byte[] in,
+      int at,
+      int columns,
+      int from,
+      int end,
+      int row,
+      Halves halves,
+      byte[] out) {
     if (type.subBlock > 0) {
-      packQuants(type, in, at, columns, row, out);
-    } else if (type == WeightType.F16) {
-      for (int k = 0; k < columns; k++) {
-        putShort(out, (k * PANEL + row) * 2, halves.encode(shortAt(in, at + 2 * k)));
+      packQuants(type, in, at, columns, from, end, row, out);
+      return;
+    }
+    // A loop for each width: the switch does not leave the loop by itself.
+    switch (type) {
+      case F16 -> {
+        for (int k = from; k < end; k++) {
+          short half = (short) SHORTS.get(in, at + 2 * k);
+          SHORTS.set(out, 2 * (k * PANEL + row), halves.encode(half));
+        }
       }
-    } else {
-      int bytes = type.fileBytes();
-      for (int k = 0; k < columns; k++) {
-        System.arraycopy(in, at + k * bytes, out, (k * PANEL + row) * bytes, bytes);
+      case BF16 -> {
+        for (int k = from; k < end; k++) {
+          SHORTS.set(out, 2 * (k * PANEL + row), (short) SHORTS.get(in, at + 2 * k));
+        }
+      }
+      default -> {
+        for (int k = from; k < end; k++) {
+          INTS.set(out, 4 * (k * PANEL + row), (int) INTS.get(in, at + 4 * k));
+        }
       }
     }
   }
 
   private static void packQuants(
-      WeightType type, byte[] in, int at, int columns, int row, byte[] out) {
+      WeightType type, byte[] in, int at, int columns, int from, int end, int row, byte[] out) {
     QuantBlock block = new QuantBlock(type.file());
-    for (int first = 0; first < columns; first += type.block()) {
+    for (int first = from; first < end; first += type.block()) {
       block.read(in, at + first / type.block() * type.fileBytes());
       int scales = (int) scalesAt(type, columns, first);
-      putShort(out, scales + 2 * row, Halves.requireFinite(block.scale()));
+      SHORTS.set(out, scales + 2 * row, Halves.requireFinite(block.scale()));
       if (type.halves == 2) {
-        putShort(out, scales + 2 * (PANEL + row), Halves.requireFinite(block.minimum()));
+        SHORTS.set(out, scales + 2 * (PANEL + row), Halves.requireFinite(block.minimum()));
       }
       int own = scales + 2 * PANEL * type.halves + row;
       for (int sub = 0; sub < type.block() / type.subBlock; sub++) {
@@ -155,15 +218,6 @@ public final class PackedMatrix {
         + (type.bits == 5 && row >= HALF ? 4 : 0);
   }
 
-  private static short shortAt(byte[] bytes, int at) {
-    return (short) ((bytes[at] & 0xff) | bytes[at + 1] << 8);
-  }
-
-  private static void putShort(byte[] bytes, int at, short value) {
-    bytes[at] = (byte) value;
-    bytes[at + 1] = (byte) (value >> 8);
-  }
-
   /** Returns the number of rows. */
   public int rows() {
     return rows;
@@ -187,6 +241,11 @@ public final class PackedMatrix {
   /** Returns the bytes that it takes. */
   public long bytes() {
     return data.byteSize();
+  }
+
+  /** Returns whether its halves are not stored as they are in files; see {@link #packed}. */
+  public boolean normalised() {
+    return halves.equals(Halves.NORMALISED);
   }
 
   WeightType type() {

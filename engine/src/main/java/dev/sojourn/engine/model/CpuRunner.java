@@ -2,6 +2,7 @@ package dev.sojourn.engine.model;
 
 import dev.sojourn.core.BlockHasher;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** Runs a loaded model over the KV pages of one rank. */
 final class CpuRunner implements ModelRunner {
@@ -11,8 +12,11 @@ final class CpuRunner implements ModelRunner {
   private final int vocabularySize;
   private final int contextLength;
   private final int pages;
+  private final AtomicReference<Runnable> atClose;
 
-  CpuRunner(ForwardPass pass, KvCache kv, ModelShape shape, int pages) {
+  /** Creates it; {@code atClose} runs once, when its KV is freed. */
+  CpuRunner(ForwardPass pass, KvCache kv, ModelShape shape, int pages, Runnable atClose) {
+    this.atClose = new AtomicReference<>(atClose);
     this.pass = pass;
     this.kv = kv;
     this.vocabularySize = shape.vocabularySize();
@@ -75,5 +79,6 @@ final class CpuRunner implements ModelRunner {
   @Override
   public void close() {
     kv.close();
+    atClose.getAndSet(() -> {}).run();
   }
 }

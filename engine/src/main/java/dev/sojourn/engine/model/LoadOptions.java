@@ -9,8 +9,10 @@ import java.util.OptionalInt;
  * @param contextLength the most tokens of a context; beyond the model's own, its positions are
  *     stretched by YaRN; the model's own if absent
  * @param kvType how the KV cache stores its numbers
+ * @param packedCache whether packed weights are kept in a file beside the model, and read from it
  */
-public record LoadOptions(int threads, OptionalInt contextLength, KvType kvType) {
+public record LoadOptions(
+    int threads, OptionalInt contextLength, KvType kvType, boolean packedCache) {
 
   public LoadOptions {
     if (threads < 1) {
@@ -20,6 +22,11 @@ public record LoadOptions(int threads, OptionalInt contextLength, KvType kvType)
       throw new IllegalArgumentException(
           "context length is at least 1, not " + contextLength.getAsInt());
     }
+  }
+
+  /** Creates options to pack the weights, and not to keep them. */
+  public LoadOptions(int threads, OptionalInt contextLength, KvType kvType) {
+    this(threads, contextLength, kvType, false);
   }
 
   /** Returns a thread for each processor, the model's own context length, and exact KV. */

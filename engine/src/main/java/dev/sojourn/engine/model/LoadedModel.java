@@ -4,10 +4,16 @@ import dev.sojourn.core.BlockHasher;
 import dev.sojourn.engine.kernel.ComputePool;
 import dev.sojourn.engine.kernel.Kernels;
 import dev.sojourn.engine.kernel.LargeMemory;
+import dev.sojourn.engine.kernel.PackedMatrix;
+import dev.sojourn.engine.model.NotEnoughMemoryException.Share;
 import dev.sojourn.engine.weights.ModelFile;
 import dev.sojourn.engine.weights.Progress;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * A model in memory: its weights, packed, and the threads that multiply them. Ranks are runners of
@@ -35,6 +41,9 @@ public final class LoadedModel implements AutoCloseable {
   private final ComputePool pool;
   private final ForwardPass pass;
 
+  /** Bytes of the KV of runners that are open, as if none of it were in use yet. */
+  private final AtomicLong promised = new AtomicLong();
+
   private LoadedModel(
       LoadOptions options, ModelShape shape, Arena arena, ComputePool pool, ForwardPass pass) {
     this.options = options;
@@ -50,6 +59,7 @@ public final class LoadedModel implements AutoCloseable {
    * @throws dev.sojourn.engine.weights.ModelFileException if the file does not say
    */
   public static long kvBytesPerPage(ModelFile file, LoadOptions options) {
+    Architecture.of(file); // an unknown one is wrong, rather than what its keys lack
     Hyperparameters h = Hyperparameters.read(file, options.contextLength());
     return KvCache.pageBytes(options.kvType(), h.layers(), h.kvHeads(), h.headDim());
   }
@@ -62,6 +72,7 @@ public final class LoadedModel implements AutoCloseable {
    * @throws NotEnoughMemoryException if they do not fit
    */
   public static void checkMemory(ModelFile file, LoadOptions options, int ranks, int pages) {
+    long weights = new WeightLoader(file, options.contextLength()).bytes();
     long page = kvBytesPerPage(file, options);
     long kv = Math.multiplyExact(Math.multiplyExact((long) ranks, pages), page);
     NotEnoughMemoryException.check(
@@ -71,12 +82,8 @@ public final class LoadedModel implements AutoCloseable {
                 (long) pages * BlockHasher.BLOCK,
                 ranks,
                 ranks == 1 ? "rank" : "ranks"),
-        Math.addExact(Math.addExact(tensorBytes(file), kv), REST),
+        List.of(new Share("weights", weights), new Share("KV", kv), new Share("the process", REST)),
         "a token's KV takes " + page / BlockHasher.BLOCK + " bytes: ask for fewer");
-  }
-
-  private static long tensorBytes(ModelFile file) {
-    return file.tensors().stream().mapToLong(tensor -> tensor.data().byteSize()).sum();
   }
 
   /**
@@ -88,16 +95,22 @@ public final class LoadedModel implements AutoCloseable {
    */
   public static LoadedModel load(ModelFile file, LoadOptions options, Progress progress) {
     Kernels kernels = Kernels.best();
-    Architecture architecture = Architecture.of(file);
-    Hyperparameters h = Hyperparameters.read(file, options.contextLength());
+    WeightLoader loader = new WeightLoader(file, options.contextLength());
+    Hyperparameters h = loader.parameters();
     NotEnoughMemoryException.check(
-        file.path().getFileName().toString(), tensorBytes(file), "choose a smaller model");
+        file.path().getFileName().toString(),
+        List.of(new Share("weights", loader.bytes()), new Share("the process", REST)),
+        "choose a smaller model");
     Arena arena = Arena.ofShared();
     ComputePool pool = new ComputePool(options.threads());
     boolean loaded = false;
     try {
-      Tensors tensors = new Tensors(file, h, new LargeMemory(arena), pool, progress);
-      Weights weights = Weights.read(architecture, h, tensors);
+      MemorySegment image = new LargeMemory(arena).allocate(loader.bytes(), PackedMatrix.ALIGNMENT);
+      WeightLoader.Loaded loading =
+          options.packedCache()
+              ? new PackedCache(file, loader).load(image, pool, progress)
+              : loader.pack(image, pool, new ArrayList<>(), progress);
+      Weights weights = loading.weights();
       ModelShape shape =
           new ModelShape(
               file.metadata().findString("general.name").orElse(file.architecture()),
@@ -110,8 +123,8 @@ public final class LoadedModel implements AutoCloseable {
               h.headDim(),
               weights.vocabulary(),
               h.contextLength(),
-              tensors.parameters(),
-              tensors.packedBytes(),
+              loading.parameters(),
+              loader.bytes(),
               KvCache.pageBytes(options.kvType(), h.layers(), h.kvHeads(), h.headDim()));
       ForwardPass pass = new ForwardPass(weights, kernels, pool);
       loaded = true;
@@ -130,7 +143,9 @@ public final class LoadedModel implements AutoCloseable {
   }
 
   /**
-   * Creates a rank's runner with storage for so many KV pages.
+   * Creates a rank's runner with storage for so many KV pages. Memory is taken as pages are used,
+   * and not reserved: that it is there, for this runner and all that are open, beside what is in
+   * use now, is checked here; what another process takes later is not there.
    *
    * @throws NotEnoughMemoryException if they do not fit
    */
@@ -139,13 +154,15 @@ public final class LoadedModel implements AutoCloseable {
       throw new IllegalArgumentException("a runner has at least 1 page, not " + pages);
     }
     int tokens = Math.multiplyExact(pages, BlockHasher.BLOCK);
+    long bytes = Math.multiplyExact(pages, shape.kvBytesPerPage());
     NotEnoughMemoryException.check(
-        "KV for " + tokens + " tokens",
-        Math.multiplyExact(pages, shape.kvBytesPerPage()),
+        "KV for " + tokens + " more tokens",
+        List.of(new Share("this rank", bytes), new Share("other ranks", promised.get())),
         "a token takes " + shape.kvBytesPerPage() / BlockHasher.BLOCK + " bytes: ask for fewer");
     KvCache kv =
         new KvCache(options.kvType(), shape.layers(), shape.kvHeads(), shape.headDim(), pages);
-    return new CpuRunner(pass, kv, shape, pages);
+    promised.addAndGet(bytes);
+    return new CpuRunner(pass, kv, shape, pages, () -> promised.addAndGet(-bytes));
   }
 
   /**

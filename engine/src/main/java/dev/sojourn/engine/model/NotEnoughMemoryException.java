@@ -5,6 +5,8 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Collectors;
 
 /** Something does not fit into this machine's memory. The message is one line for a person. */
 public final class NotEnoughMemoryException extends RuntimeException {
@@ -15,13 +17,25 @@ public final class NotEnoughMemoryException extends RuntimeException {
     super(message);
   }
 
-  /** Throws unless so many bytes are available now. */
-  static void check(String what, long bytes, String advice) {
+  /**
+   * What part of the memory is for.
+   *
+   * @param what in a word for a person
+   */
+  record Share(String what, long bytes) {}
+
+  /** Throws unless all shares together are available now. */
+  static void check(String what, List<Share> shares, String advice) {
+    long bytes = shares.stream().mapToLong(Share::bytes).reduce(0, Math::addExact);
     long available = available();
     if (bytes > available) {
+      String parts =
+          shares.stream()
+              .map(share -> share.what() + " " + megabytes(share.bytes()))
+              .collect(Collectors.joining(", "));
       throw new NotEnoughMemoryException(
-          "%s takes %s, but %s of memory are available; %s"
-              .formatted(what, megabytes(bytes), megabytes(available), advice));
+          "%s takes %s (%s), but %s of memory are available; %s"
+              .formatted(what, megabytes(bytes), parts, megabytes(available), advice));
     }
   }
 
@@ -30,7 +44,7 @@ public final class NotEnoughMemoryException extends RuntimeException {
   }
 
   /** Linux's own estimate, as free memory alone leaves out its caches; the container's bound. */
-  private static long available() {
+  static long available() {
     var system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     long available = system.getFreeMemorySize();
     Path estimates = Path.of("/proc/meminfo");

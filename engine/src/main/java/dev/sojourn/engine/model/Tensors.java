@@ -1,41 +1,42 @@
 package dev.sojourn.engine.model;
 
-import dev.sojourn.engine.kernel.ComputePool;
 import dev.sojourn.engine.kernel.PackedMatrix;
-import dev.sojourn.engine.kernel.WeightType;
 import dev.sojourn.engine.weights.ModelFile;
 import dev.sojourn.engine.weights.ModelTensor;
 import dev.sojourn.engine.weights.Progress;
-import java.lang.foreign.SegmentAllocator;
 import java.util.Arrays;
 
 /**
- * Takes a model's tensors out of its file: matrices packed, vectors as floats; counts what it took.
- * Used by one thread.
+ * Takes a model's tensors out of its file: matrices from where {@link Matrices} has them, vectors
+ * as floats; counts what it took. Used by one thread.
  */
 final class Tensors {
+
+  /** Makes packed matrices of a file's tensors. */
+  @FunctionalInterface
+  interface Matrices {
+
+    /**
+     * Returns the matrix of some rows of a tensor.
+     *
+     * @param tensor as it is stored
+     */
+    PackedMatrix take(ModelTensor tensor, long firstRow, int rows, int columns);
+  }
 
   private static final float[] NONE = {};
 
   private final ModelFile file;
-  private final SegmentAllocator memory;
-  private final ComputePool pool;
+  private final Matrices matrices;
   private final Progress progress;
   private final float epsilon;
   private final long totalBytes;
   private long doneBytes;
   private long parameters;
-  private long packedBytes;
 
-  Tensors(
-      ModelFile file,
-      Hyperparameters parameters,
-      SegmentAllocator memory,
-      ComputePool pool,
-      Progress progress) {
+  Tensors(ModelFile file, Hyperparameters parameters, Matrices matrices, Progress progress) {
     this.file = file;
-    this.memory = memory;
-    this.pool = pool;
+    this.matrices = matrices;
     this.progress = progress;
     this.epsilon = parameters.epsilon();
     this.totalBytes = file.tensors().stream().mapToLong(tensor -> tensor.data().byteSize()).sum();
@@ -72,11 +73,11 @@ final class Tensors {
 
   /** Packs the parts of {@code name.weight}, which stand one after the other in its rows. */
   Linear[] split(String name, int columns, int... rows) {
-    ModelTensor tensor = file.tensor(name + ".weight", columns, Arrays.stream(rows).sum());
+    ModelTensor tensor = file.stored(name + ".weight", columns, Arrays.stream(rows).sum());
     Linear[] parts = new Linear[rows.length];
     int first = 0;
     for (int i = 0; i < rows.length; i++) {
-      parts[i] = new Linear(pack(tensor, first, rows[i], columns), NONE);
+      parts[i] = new Linear(matrices.take(tensor, first, rows[i], columns), NONE);
       first += rows[i];
     }
     count(tensor);
@@ -95,38 +96,20 @@ final class Tensors {
       }
       return numbered;
     }
-    ModelTensor tensor = file.tensor(name + ".weight", columns, rows, depth);
-    Linear[] matrices = new Linear[depth];
+    ModelTensor tensor = file.stored(name + ".weight", columns, rows, depth);
+    Linear[] parts = new Linear[depth];
     for (int i = 0; i < depth; i++) {
-      matrices[i] = new Linear(pack(tensor, (long) i * rows, rows, columns), NONE);
+      parts[i] = new Linear(matrices.take(tensor, (long) i * rows, rows, columns), NONE);
     }
     count(tensor);
-    return matrices;
+    return parts;
   }
 
   private PackedMatrix matrix(String name, int rows, int columns) {
-    ModelTensor tensor = file.tensor(name, columns, rows);
-    PackedMatrix packed = pack(tensor, 0, rows, columns);
+    ModelTensor tensor = file.stored(name, columns, rows);
+    PackedMatrix packed = matrices.take(tensor, 0, rows, columns);
     count(tensor);
     return packed;
-  }
-
-  private PackedMatrix pack(ModelTensor tensor, long firstRow, int rows, int columns) {
-    long rowBytes = tensor.type().bytes(columns);
-    try {
-      PackedMatrix packed =
-          PackedMatrix.pack(
-              WeightType.of(tensor.type()),
-              tensor.data().asSlice(firstRow * rowBytes, rows * rowBytes),
-              rows,
-              columns,
-              memory,
-              pool);
-      packedBytes += packed.bytes();
-      return packed;
-    } catch (ArithmeticException e) {
-      throw file.wrong(tensor, "finite numbers", String.valueOf(e.getMessage()));
-    }
   }
 
   /** Takes the factors of {@code name.weight}. */
@@ -135,9 +118,9 @@ final class Tensors {
   }
 
   private float[] vector(String name, int length) {
-    ModelTensor tensor = file.tensor(name, length);
+    ModelTensor tensor = file.stored(name, length);
     count(tensor);
-    return tensor.toFloats();
+    return file.restored(tensor).toFloats();
   }
 
   /** Takes a vector, or an empty one if it is not there. */
@@ -157,10 +140,5 @@ final class Tensors {
   /** Returns how many weights were taken. */
   long parameters() {
     return parameters;
-  }
-
-  /** Returns the bytes of the packed matrices. */
-  long packedBytes() {
-    return packedBytes;
   }
 }

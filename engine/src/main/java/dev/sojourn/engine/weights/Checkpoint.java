@@ -95,6 +95,13 @@ public final class Checkpoint extends ModelFile {
   }
 
   @Override
+  public List<Path> files() {
+    List<Path> files = new ArrayList<>(shards.files());
+    files.add(path().resolve("config.json"));
+    return files;
+  }
+
+  @Override
   public long size() {
     return size;
   }
@@ -193,7 +200,7 @@ public final class Checkpoint extends ModelFile {
   }
 
   @Override
-  ModelTensor restored(ModelTensor tensor) {
+  public ModelTensor restored(ModelTensor tensor) {
     if (family.neighbours() && tensor.name().contains(".attn_q.")) {
       return interleaved(tensor, "attention.head_count");
     }

@@ -4,6 +4,7 @@ import dev.sojourn.text.Vocabulary;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /** An open GGUF model file (version 2 or 3). */
@@ -36,6 +37,11 @@ public final class GgufFile extends ModelFile {
         arena.close();
       }
     }
+  }
+
+  @Override
+  public List<Path> files() {
+    return List.of(path());
   }
 
   @Override

@@ -75,6 +75,9 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
     return path;
   }
 
+  /** Returns the files that its tensors are in, and that say what they mean. */
+  public abstract List<Path> files();
+
   /** Returns the bytes of its files. */
   public abstract long size();
 
@@ -117,7 +120,15 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
    * @throws ModelFileException if there is none, its shape is another, or its type is not supported
    */
   public final ModelTensor tensor(String name, long... dimensions) {
-    return findTensor(name, dimensions)
+    return restored(stored(name, dimensions));
+  }
+
+  /**
+   * Returns a tensor, checked as {@link #tensor} does, with its numbers as they are stored: {@link
+   * #restored} makes of them what is computed with.
+   */
+  public final ModelTensor stored(String name, long... dimensions) {
+    return findStored(name, dimensions)
         .orElseThrow(() ->
             new ModelFileException.Malformed(
                 path,
@@ -127,6 +138,10 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
 
   /** Returns a tensor to compute with, checked as {@link #tensor} does, if there is one. */
   public final Optional<ModelTensor> findTensor(String name, long... dimensions) {
+    return findStored(name, dimensions).map(this::restored);
+  }
+
+  private Optional<ModelTensor> findStored(String name, long... dimensions) {
     ModelTensor tensor = byName.get(name);
     if (tensor == null) {
       return Optional.empty();
@@ -146,7 +161,7 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
           quoted(name) + " of a supported type (" + TensorType.supportedNames() + ")",
           "type " + tensor.type());
     }
-    return Optional.of(restored(tensor));
+    return Optional.of(tensor);
   }
 
   /** Returns what to throw where the numbers of a tensor make no sense. */
@@ -169,8 +184,8 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
     return name;
   }
 
-  /** Returns a tensor with its numbers as GGUF has them. */
-  ModelTensor restored(ModelTensor tensor) {
+  /** Returns a tensor with its numbers as GGUF has them: itself, or a copy in memory. */
+  public ModelTensor restored(ModelTensor tensor) {
     return tensor;
   }
 

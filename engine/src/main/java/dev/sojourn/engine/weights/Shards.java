@@ -10,6 +10,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 
@@ -125,6 +126,11 @@ final class Shards {
   /** Returns the file that holds a tensor. */
   Optional<Path> file(String ggufName) {
     return Optional.ofNullable(files.get(ggufName));
+  }
+
+  /** Returns all files that hold tensors, in order of name. */
+  Set<Path> files() {
+    return new TreeSet<>(files.values());
   }
 
   /** Returns the bytes of all files. */

@@ -9,9 +9,12 @@ import dev.sojourn.engine.weights.GgufWriter;
 import dev.sojourn.engine.weights.ModelFileException;
 import dev.sojourn.engine.weights.Progress;
 import dev.sojourn.engine.weights.TensorType;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
@@ -55,9 +58,44 @@ class LoadedModelTest {
         TinyModel.of("llama", TensorType.F32).load(directory, 1, KvType.F32)) {
       assertThatThrownBy(() -> loaded.newRunner(100_000_000))
           .isInstanceOf(NotEnoughMemoryException.class)
-          .hasMessageContaining("KV for 1600000000 tokens takes")
-          .hasMessageContaining("available");
+          .hasMessageMatching(
+              "KV for 1600000000 more tokens takes \\d+ MB \\(this rank \\d+ MB, other ranks 0 MB\\),"
+                  + " but \\d+ MB of memory are available; a token takes 1024 bytes: ask for fewer");
       assertThatThrownBy(() -> loaded.newRunner(0)).hasMessageContaining("at least 1 page");
+    }
+  }
+
+  /** None of its KV is in use yet, so the system does not know of it. */
+  @Test
+  void newRunner_besideOneThatTakesMostOfTheMemory_isRefused() {
+    try (LoadedModel loaded =
+        TinyModel.of("llama", TensorType.F32).load(directory, 1, KvType.F32)) {
+      long page = loaded.shape().kvBytesPerPage();
+      int pages = Math.toIntExact(NotEnoughMemoryException.available() * 6 / 10 / page);
+      ModelRunner first = loaded.newRunner(pages);
+      assertThatThrownBy(() -> loaded.newRunner(pages))
+          .isInstanceOf(NotEnoughMemoryException.class)
+          .hasMessageContaining("other ranks " + Math.ceilDiv(pages * page, 1L << 20) + " MB");
+      first.close();
+      first.close();
+      loaded.newRunner(pages).close();
+    }
+  }
+
+  @Test
+  void checkMemory_countsWeightsAsTheyArePackedAndTheKvOfAllRanks() {
+    Path path = TinyModel.of("llama", TensorType.F32).write(directory);
+    LoadOptions options = LoadOptions.defaults();
+    try (GgufFile file = GgufFile.open(path);
+        LoadedModel loaded = LoadedModel.load(file, options, Progress.NONE)) {
+      // 77 tokens are 3 panels of 32; the rest are whole panels: 64 wide, 2 layers.
+      int rows = 3 * 32 + 2 * (6 * 32 + 2 * 2 * 32 + 64 * 6 * 32 / 64 + 2 * 160 + 160);
+      assertThat(loaded.shape().weightBytes()).isEqualTo(4L * 64 * rows);
+      assertThatNoException().isThrownBy(() -> LoadedModel.checkMemory(file, options, 2, 10));
+      assertThatThrownBy(() -> LoadedModel.checkMemory(file, options, 3, 100_000_000))
+          .isInstanceOf(NotEnoughMemoryException.class)
+          .hasMessageContaining("KV for 1600000000 tokens on each of 3 ranks takes")
+          .hasMessageContaining("(weights 1 MB, KV 4687500 MB, the process 300 MB), but ");
     }
   }
 
@@ -86,14 +124,19 @@ class LoadedModelTest {
             .whole("llama.attention.head_count", 2)
             .real("llama.attention.layer_norm_rms_epsilon", 1e-6f);
     assertRefused(noTensors, "token_embd.weight");
-    assertRefused(
-        noTensors.tensor(
-            "token_embd.weight",
-            TensorType.F16,
-            (_, row) -> Arrays.fill(row, Float.POSITIVE_INFINITY),
-            64,
-            5),
-        "token_embd.weight\" to have finite numbers");
+  }
+
+  @Test
+  void load_ofAnInfiniteWeight_namesItsTensor() throws IOException {
+    Path path = TinyModel.of("llama", TensorType.F16).write(directory);
+    long at;
+    try (GgufFile file = GgufFile.open(path)) {
+      at = file.tensor("blk.1.ffn_up.weight", 64, 160).offset();
+    }
+    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.WRITE)) {
+      channel.write(ByteBuffer.wrap(new byte[] {0, 0x7c}), at + 2 * 77);
+    }
+    assertRefused(path, "blk.1.ffn_up.weight\" to have finite numbers");
   }
 
   /** 427,445 heads of 10,048 numbers are 64 in 32 bits: the tensors would seem to fit. */
@@ -128,6 +171,10 @@ class LoadedModelTest {
   private void assertRefused(GgufWriter writer, String message) {
     Path path = directory.resolve("model.gguf");
     writer.write(path, Progress.NONE);
+    assertRefused(path, message);
+  }
+
+  private static void assertRefused(Path path, String message) {
     try (GgufFile file = GgufFile.open(path)) {
       assertThatThrownBy(() -> LoadedModel.load(file, LoadOptions.defaults(), Progress.NONE))
           .isInstanceOf(ModelFileException.class)

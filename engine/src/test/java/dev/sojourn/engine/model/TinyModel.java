@@ -181,8 +181,14 @@ record TinyModel(
 
   LoadedModel load(Path directory, int threads, KvType kvType) {
     LoadOptions options = new LoadOptions(threads, OptionalInt.empty(), kvType);
-    try (GgufFile file = GgufFile.open(write(directory))) {
-      return LoadedModel.load(file, options, Progress.NONE);
+    write(directory);
+    return load(directory, options, Progress.NONE);
+  }
+
+  /** Loads what {@link #write} wrote. */
+  LoadedModel load(Path directory, LoadOptions options, Progress progress) {
+    try (GgufFile file = GgufFile.open(path(directory))) {
+      return LoadedModel.load(file, options, progress);
     }
   }
 
