@@ -11,7 +11,6 @@ import dev.sojourn.engine.weights.Progress;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -22,15 +21,6 @@ import java.util.concurrent.atomic.AtomicLong;
  * <p>Safe for use by any thread. Close it after its runners' last step.
  */
 public final class LoadedModel implements AutoCloseable {
-
-  /** Weights times rounds of warming up: about a second of two cores. */
-  private static final double WARM_UP_WORK = 1.5e9;
-
-  /** Whole groups of twelve tokens with seven and three more; a few tokens, many and few; one. */
-  private static final int[] WARM_UP_TOKENS = {31, 27, 7, 3, 1};
-
-  /** More than attention takes at a time. */
-  private static final int WARM_UP_CONTEXT = 272;
 
   /** What a process takes beside weights and KV: the JVM, its heap, a step's numbers. */
   private static final long REST = 300L << 20;
@@ -170,24 +160,8 @@ public final class LoadedModel implements AutoCloseable {
    * for it.
    */
   public void warmUp() {
-    int context = Math.min(WARM_UP_CONTEXT, shape.contextLength());
-    int[] table = new int[Math.ceilDiv(context, BlockHasher.BLOCK)];
-    Arrays.setAll(table, page -> page);
-    StepBatch batch = new StepBatch(shape.vocabularySize());
-    int rounds = (int) Math.clamp(WARM_UP_WORK / shape.parameters(), 2, 20);
-    try (ModelRunner runner = newRunner(table.length)) {
-      for (int round = 0; round < rounds; round++) {
-        for (int tokens : WARM_UP_TOKENS) {
-          // At the end of a context, whose other pages are zeros: attention has its shapes too.
-          int length = Math.min(tokens, context);
-          batch.clear();
-          batch.addSlice(context - length, table, true);
-          for (int i = 0; i < length; i++) {
-            batch.addToken((round + i) % shape.vocabularySize());
-          }
-          runner.run(batch);
-        }
-      }
+    try (ModelRunner runner = newRunner(WarmUp.pages(shape.contextLength()))) {
+      new WarmUp(runner).run(shape.parameters());
     }
   }
 

@@ -1,0 +1,55 @@
+package dev.sojourn.engine.model;
+
+import dev.sojourn.engine.weights.TensorType;
+import java.nio.file.Path;
+import java.util.Random;
+
+/** Warms up a model and then serves it; started by {@link WarmUpTest}, which watches the JVM. */
+final class WarmUpProbe {
+
+  /** Printed when the model is warm. */
+  static final String WARM = "=== warm";
+
+  /** Printed when all steps are done. */
+  static final String DONE = "=== done";
+
+  private static final int STEPS = 200;
+  private static final int CONTEXTS = 8;
+
+  private WarmUpProbe() {}
+
+  /** The arguments: a directory for the model's file, an architecture, its type, the KV's. */
+  public static void main(String... arguments) {
+    TinyModel model = TinyModel.of(arguments[1], TensorType.valueOf(arguments[2]));
+    KvType kvType = KvType.valueOf(arguments[3]);
+    try (LoadedModel loaded = model.load(Path.of(arguments[0]), 2, kvType);
+        ModelRunner runner = loaded.newRunner(CONTEXTS * TinyModel.CONTEXT / 16)) {
+      loaded.warmUp();
+      System.out.println(WARM);
+      serve(runner);
+      System.out.println(DONE);
+    }
+  }
+
+  /** Runs what a server runs: chunks of prompts beside sequences that decode. */
+  private static void serve(ModelRunner runner) {
+    Random random = new Random(3);
+    StepBatch batch = new StepBatch(runner.vocabularySize());
+    int[] length = new int[CONTEXTS];
+    for (int step = 0; step < STEPS; step++) {
+      batch.clear();
+      for (int i = 0; i < CONTEXTS; i++) {
+        if (random.nextInt(2 + i) == 0) {
+          int more = length[i] < 160 ? 1 + random.nextInt(64) : 1;
+          int[] pages = Run.pages(TinyModel.CONTEXT, i * TinyModel.CONTEXT / 16);
+          batch.addSlice(length[i], pages, more == 1);
+          for (int token = 0; token < more; token++) {
+            batch.addToken(random.nextInt(TinyModel.POISON));
+          }
+          length[i] = length[i] + more < 300 ? length[i] + more : 0;
+        }
+      }
+      runner.run(batch);
+    }
+  }
+}
