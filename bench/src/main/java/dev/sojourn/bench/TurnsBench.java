@@ -70,11 +70,20 @@ public record TurnsBench(
       if (warmup > 0) {
         measure(threads, "warm", warmup, turn -> {});
       }
-      return measure(threads, "bench", turns, progress);
+      if (!meter.includesClient()) {
+        return report(measure(threads, "bench", turns, progress), List.of());
+      }
+      try (StopLog log = new StopLog()) {
+        return report(measure(threads, "bench", turns, progress), log.read());
+      }
     }
   }
 
-  private TurnsReport measure(
+  private TurnsReport report(Map<Way, List<TurnsReport.Turn>> ways, List<Stop> stops) {
+    return new TurnsReport(sessions, model, ways, stops);
+  }
+
+  private Map<Way, List<TurnsReport.Turn>> measure(
       ExecutorService threads, String name, int length, IntConsumer progress)
       throws InterruptedException {
     List<Group> groups = new ArrayList<>();
@@ -99,7 +108,7 @@ public record TurnsBench(
     }
     Map<Way, List<TurnsReport.Turn>> ways = new EnumMap<>(Way.class);
     groups.forEach(group -> ways.put(group.way(), List.copyOf(group.turns())));
-    return new TurnsReport(sessions, model, ways);
+    return ways;
   }
 
   /** Lets every conversation of a way take one turn, and enters what it cost. */

@@ -14,14 +14,16 @@ import tools.jackson.databind.node.ObjectNode;
  * @param sessions conversations of each way
  * @param model which model answered
  * @param ways what each way took, turn by turn
+ * @param stops of all threads of the gateway's process, where it is this one; otherwise none
  */
-public record TurnsReport(int sessions, String model, Map<Way, List<Turn>> ways) {
+public record TurnsReport(int sessions, String model, Map<Way, List<Turn>> ways, List<Stop> stops) {
 
   /** How many turns at the beginning and at the end are reported by themselves. */
   public static final int WINDOW = 10;
 
   public TurnsReport {
     ways = new TreeMap<>(ways);
+    stops = List.copyOf(stops);
   }
 
   /**
@@ -89,7 +91,40 @@ public record TurnsReport(int sessions, String model, Map<Way, List<Turn>> ways)
       put(one, "cached_tokens", turns, Turn::cached);
       put(one, "completion_tokens", turns, Turn::completion);
     });
+    if (!stops.isEmpty()) {
+      ObjectNode all = json.putObject("stops_ms");
+      put(all.putObject("collector"), collections());
+      put(all.putObject("other"), otherStops());
+    }
     return json;
+  }
+
+  /** Returns the milliseconds of the stops for the garbage collector, shortest first. */
+  public double[] collections() {
+    return millis(true);
+  }
+
+  /** Returns the milliseconds of all other stops, shortest first. */
+  public double[] otherStops() {
+    return millis(false);
+  }
+
+  private double[] millis(boolean ofCollector) {
+    return stops.stream()
+        .filter(stop -> stop.ofCollector() == ofCollector)
+        .mapToDouble(Stop::millis)
+        .sorted()
+        .toArray();
+  }
+
+  /** Returns the value below which a share of these lies, which are sorted; 0 of none. */
+  public static double quantile(double[] sorted, double share) {
+    return sorted.length == 0 ? 0 : sorted[(int) Math.ceil(share * sorted.length) - 1];
+  }
+
+  private static void put(ObjectNode into, double[] sorted) {
+    into.put("count", sorted.length).put("p50", quantile(sorted, 0.5));
+    into.put("p99", quantile(sorted, 0.99)).put("max", quantile(sorted, 1));
   }
 
   private static void put(

@@ -30,7 +30,11 @@ class TurnsReportTest {
                   .mapToObj(i -> new Turn(i, i / 10.0, i / 2.0, 20 * i, 20 * i - 17, 8))
                   .toList(),
               Way.STATELESS,
-              List.of()));
+              List.of()),
+          List.of(
+              new Stop("ZMarkStartYoung", 0.5),
+              new Stop("Cleanup", 3),
+              new Stop("ZMarkEnd", 0.25)));
 
   @Test
   void windows_areTenTurnsAtEachEnd() {
@@ -47,6 +51,15 @@ class TurnsReportTest {
     assertThat(way.path("cpu_outside_model").path("last_ten").asDouble()).isEqualTo(10.25);
     assertThat(way.path("cached_tokens").path("turns").size()).isEqualTo(25);
     assertThat(REPORT.json().path("turns").asInt()).isEqualTo(25);
+  }
+
+  @Test
+  void json_hasTheStops_thoseOfTheCollectorApart() {
+    var stops = REPORT.json().path("stops_ms");
+    assertThat(stops.path("collector").path("count").asInt()).isEqualTo(2);
+    assertThat(stops.path("collector").path("p50").asDouble()).isEqualTo(0.25);
+    assertThat(stops.path("collector").path("p99").asDouble()).isEqualTo(0.5);
+    assertThat(stops.path("other").path("max").asDouble()).isEqualTo(3);
   }
 
   @Test

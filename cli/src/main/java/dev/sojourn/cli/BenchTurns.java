@@ -182,6 +182,24 @@ final class BenchTurns extends HelpOption implements Callable<Integer> {
             "prompt",
             "reused"),
         rows);
+    if (!report.stops().isEmpty()) {
+      output.line(stops("the garbage collector", report.collections()));
+      output.line(stops("other reasons", report.otherStops()));
+    }
+  }
+
+  private static String stops(String what, double[] sorted) {
+    return "stops of all threads for "
+        + what
+        + ": "
+        + sorted.length
+        + ", half up to "
+        + millis(TurnsReport.quantile(sorted, 0.5))
+        + " ms, p99 "
+        + millis(TurnsReport.quantile(sorted, 0.99))
+        + " ms, longest "
+        + millis(TurnsReport.quantile(sorted, 1))
+        + " ms";
   }
 
   private static String millis(double value) {
