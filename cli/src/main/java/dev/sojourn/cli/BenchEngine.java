@@ -8,6 +8,8 @@ import dev.sojourn.bench.engine.MachineSpeed;
 import dev.sojourn.bench.engine.Peers;
 import dev.sojourn.bench.engine.Side;
 import dev.sojourn.core.Clock;
+import dev.sojourn.engine.model.KvType;
+import dev.sojourn.engine.model.LoadOptions;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -18,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -51,6 +54,8 @@ import picocli.CommandLine.Spec;
 final class BenchEngine extends HelpOption implements Callable<Integer> {
 
   private static final Duration PATIENCE = Duration.ofMinutes(10);
+  private static final int MOST_TOKENS = 1 << 20; // of a prompt or a context
+  private static final int MOST_SEQUENCES = 64;
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -96,6 +101,20 @@ final class BenchEngine extends HelpOption implements Callable<Integer> {
   private List<Integer> batches = List.of();
 
   @Option(
+      names = "--kv-type",
+      paramLabel = "TYPE",
+      description = "How our engine stores KV: f32, bf16, f16 or q8_0 (default: as it serves).")
+  private KvType kvType = LoadOptions.defaults().kvType();
+
+  @Option(
+      names = "--minutes",
+      paramLabel = "N",
+      description =
+          "What the run may take: rounds are left out first, then points (default: 60; 15 with"
+              + " --quick).")
+  private @Nullable Integer minutes;
+
+  @Option(
       names = "--quick",
       description =
           "A few minutes: fewer rounds, and by default prompts of 32,128,512, contexts of 128 and"
@@ -121,7 +140,8 @@ final class BenchEngine extends HelpOption implements Callable<Integer> {
     // Also where Ctrl-C ends it: states of contexts take gigabytes.
     Runtime.getRuntime().addShutdownHook(new Thread(() -> delete(scratch)));
     List<Side> sides = sides(new Peers(file, used, scratch));
-    EngineBench bench = new EngineBench(file, used, sides, plan, Clock.system());
+    LoadOptions options = new LoadOptions(used, OptionalInt.empty(), kvType);
+    EngineBench bench = new EngineBench(file, options, sides, plan, Clock.system());
     EngineReport report = bench.run(MachineSpeed.measure(used, Clock.system()), err::println);
     Output output = new Output(spec.commandLine().getOut());
     if (json) {
@@ -139,28 +159,38 @@ final class BenchEngine extends HelpOption implements Callable<Integer> {
   }
 
   private EngineBench.Plan plan() {
-    Bounds bounds = new Bounds(spec.commandLine());
-    prompts.forEach(tokens -> bounds.between("--prefill", tokens, 1, 1 << 20));
-    contexts.forEach(tokens -> bounds.between("--context", tokens, 1, 1 << 20));
-    batches.forEach(batch -> bounds.between("--batch", batch, 1, 64));
+    new Bounds(spec.commandLine()).betweenIfGiven("--minutes", minutes, 1, 1440);
     return new EngineBench.Plan(
         EngineBench.Plan.points(
-            or(prompts, quick ? List.of(32, 128, 512) : List.of(32, 128, 512, 2048, 8192)),
-            or(contexts, quick ? List.of(128) : List.of(128, 2048, 8192)),
-            or(batches, quick ? List.of(1, 4) : List.of(1, 2, 4, 8))),
+            list(
+                "--prefill",
+                prompts,
+                MOST_TOKENS,
+                quick ? List.of(32, 128, 512) : List.of(32, 128, 512, 2048, 8192)),
+            list(
+                "--context",
+                contexts,
+                MOST_TOKENS,
+                quick ? List.of(128) : List.of(128, 2048, 8192)),
+            list("--batch", batches, MOST_SEQUENCES, quick ? List.of(1, 4) : List.of(1, 2, 4, 8))),
         quick ? 3 : 5,
         quick ? 1 : 3,
         Duration.ofSeconds(quick ? 30 : 180),
+        Duration.ofMinutes(minutes != null ? minutes : quick ? 15 : 60),
         PATIENCE);
   }
 
-  private static List<Integer> or(List<Integer> given, List<Integer> otherwise) {
+  /** Returns what an option lists, each of it from one to {@code most}, or its default. */
+  private List<Integer> list(
+      String option, List<Integer> given, int most, List<Integer> otherwise) {
+    Bounds bounds = new Bounds(spec.commandLine());
+    given.forEach(value -> bounds.between(option, value, 1, most));
     return given.isEmpty() ? otherwise : given;
   }
 
   private List<Side> sides(Peers known) throws InterruptedException {
     List<Side> sides = new ArrayList<>();
-    sides.add(known.sojourn());
+    sides.add(known.sojourn(kvType));
     try {
       for (String peer : peers) {
         int equals = peer.indexOf('=');

@@ -41,6 +41,7 @@ final class Contestant implements AutoCloseable {
   private Optional<String> missing = Optional.empty();
   private double warm; // tokens per second of the round that does not count
   private int steps;
+  private double share; // seconds that its rounds may take
   private double spent; // seconds, on this point
   private double last; // seconds that the last round took
 
@@ -73,15 +74,24 @@ final class Contestant implements AutoCloseable {
     }
   }
 
-  /** Begins a point, with a round that warms up. */
-  void begin(Point next) throws InterruptedException {
+  /**
+   * Begins a point, with a round that warms up.
+   *
+   * @param seconds that its rounds may take; none are left if this is not positive
+   */
+  void begin(Point next, double seconds) throws InterruptedException {
     point = next;
+    share = seconds;
     rounds.clear();
     spent = 0;
     steps = WARM_STEPS;
     double limit = plan.pointLimit().toSeconds();
     if (process == null) {
       missing = Optional.of(fault);
+    } else if (share <= 0) {
+      missing =
+          Optional.of(
+              "skipped: the run's %d minutes were over".formatted(plan.total().toMinutes()));
     } else if (predictedSeconds() > limit) {
       missing =
           Optional.of(
@@ -109,7 +119,7 @@ final class Contestant implements AutoCloseable {
 
   /** Measures the point once more, if there is time and it can be measured. */
   void round() throws InterruptedException {
-    if (missing.isEmpty() && spent + last <= plan.pointLimit().toSeconds()) {
+    if (missing.isEmpty() && spent + last <= share) {
       rounds.add(measure());
     }
   }

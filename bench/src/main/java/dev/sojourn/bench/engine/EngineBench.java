@@ -6,6 +6,7 @@ import dev.sojourn.bench.engine.EngineReport.Missing;
 import dev.sojourn.bench.engine.EngineReport.Result;
 import dev.sojourn.bench.engine.EngineReport.Row;
 import dev.sojourn.core.Clock;
+import dev.sojourn.engine.model.LoadOptions;
 import dev.sojourn.engine.weights.ModelFile;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -25,13 +26,15 @@ import java.util.stream.Stream;
  * round before, which is not counted, warms the point up and tells how long it takes.
  *
  * <p>A side that crashes or hangs is named in the report, and the others go on without it. A point
- * that would take a side longer than the plan allows gets fewer rounds, or is left out.
+ * that would take a side longer than the plan allows gets fewer rounds, or is left out; so that a
+ * run ends in time, the points to come share what is left of it.
  *
  * @param model that all sides load, a file or a directory
- * @param threads that each side was told to compute with
+ * @param options how our side loads it, and the threads that each side was told to compute with
  * @param sides whom to measure, ours first
  */
-public record EngineBench(Path model, int threads, List<Side> sides, Plan plan, Clock clock) {
+public record EngineBench(
+    Path model, LoadOptions options, List<Side> sides, Plan plan, Clock clock) {
 
   public EngineBench {
     sides = List.copyOf(sides);
@@ -46,10 +49,16 @@ public record EngineBench(Path model, int threads, List<Side> sides, Plan plan, 
    * @param rounds of each point, at most
    * @param starts of each side's process
    * @param pointLimit the longest that a point may take a side, in all rounds
+   * @param total what the run may take; the first round of a point that was begun may exceed it
    * @param patience the longest that one answer may take
    */
   public record Plan(
-      List<Point> points, int rounds, int starts, Duration pointLimit, Duration patience) {
+      List<Point> points,
+      int rounds,
+      int starts,
+      Duration pointLimit,
+      Duration total,
+      Duration patience) {
 
     public Plan {
       points = List.copyOf(points);
@@ -78,9 +87,10 @@ public record EngineBench(Path model, int threads, List<Side> sides, Plan plan, 
    * @throws dev.sojourn.engine.weights.ModelFileException if the file is not a model
    */
   public EngineReport run(Machine machine, Consumer<String> progress) throws InterruptedException {
+    long from = clock.nanos();
     ModelWork work;
     try (ModelFile file = ModelFile.open(model)) {
-      work = ModelWork.of(file);
+      work = ModelWork.of(file, options);
     }
     readOnce();
     List<Contestant> contestants =
@@ -89,14 +99,25 @@ public record EngineBench(Path model, int threads, List<Side> sides, Plan plan, 
       start(contestants, progress);
       List<Row> rows = new ArrayList<>();
       for (Point point : plan.points()) {
+        double seconds = (clock.nanos() - from) / 1e9;
+        int turns = (plan.points().size() - rows.size()) * sides.size();
+        double most = plan.pointLimit().toSeconds();
+        double share = Math.min(most, (plan.total().toSeconds() - seconds) / turns);
         double limit = work.limit(point, machine.readSpeed(), machine.fmaSpeed());
-        rows.add(new Row(point, limit, measure(contestants, point)));
-        progress.accept(point.label() + ": " + words(rows.getLast().results()));
+        rows.add(new Row(point, limit, measure(contestants, point, share)));
+        progress.accept(
+            "%d of %d, after %.0f s, %s: %s"
+                .formatted(
+                    rows.size(),
+                    plan.points().size(),
+                    seconds,
+                    point.label(),
+                    words(rows.getLast().results())));
       }
       contestants.forEach(Contestant::close);
       return new EngineReport(
           String.valueOf(model.getFileName()),
-          threads,
+          options.threads(),
           machine,
           contestants.stream().map(Contestant::startup).toList(),
           rows);
@@ -130,10 +151,10 @@ public record EngineBench(Path model, int threads, List<Side> sides, Plan plan, 
     }
   }
 
-  private List<Result> measure(List<Contestant> contestants, Point point)
+  private List<Result> measure(List<Contestant> contestants, Point point, double share)
       throws InterruptedException {
     for (Contestant contestant : contestants) {
-      contestant.begin(point);
+      contestant.begin(point, share);
     }
     for (int round = 0; round < plan.rounds(); round++) {
       for (int i = 0; i < contestants.size(); i++) {

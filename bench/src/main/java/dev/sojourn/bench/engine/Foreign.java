@@ -15,6 +15,21 @@ final class Foreign {
 
   private Foreign() {}
 
+  /** Returns the first class of these names that is there: peers move theirs to other packages. */
+  static Class<?> type(String... names) throws ClassNotFoundException {
+    ClassNotFoundException missing =
+        new ClassNotFoundException(
+            "there is no " + String.join(" or ", names) + ": not a version that we know");
+    for (String name : names) {
+      try {
+        return Class.forName(name);
+      } catch (ClassNotFoundException e) {
+        missing.addSuppressed(e);
+      }
+    }
+    throw missing;
+  }
+
   /** Calls a method of an object, or, if it is a class, a static one. */
   static Object call(Object target, String name, Object... arguments)
       throws ReflectiveOperationException {

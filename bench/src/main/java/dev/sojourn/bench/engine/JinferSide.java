@@ -21,8 +21,8 @@ final class JinferSide implements Answers {
   private final int vocabulary;
 
   private JinferSide(Path path) throws ReflectiveOperationException {
-    batches = Class.forName("com.qxotic.jinfer.boundary.Batch");
-    Class<?> models = Class.forName("com.qxotic.jinfer.chat.Models");
+    batches = Foreign.type("com.qxotic.jinfer.Batch", "com.qxotic.jinfer.boundary.Batch");
+    Class<?> models = Foreign.type("com.qxotic.jinfer.chat.Models");
     Object loaded = Foreign.call(models, "load", path, Arena.ofAuto(), Map.of());
     model = Foreign.call(loaded, "model");
     Object configuration = Foreign.call(model, "configuration");

@@ -22,15 +22,18 @@ final class Llama3Side implements Answers {
   private static final int BATCH = 16; // tokens of a prompt at a time, in versions that have it
 
   private final Clock clock = Clock.system();
-  private final Class<?> llama = Class.forName("Llama");
+  private final Class<?> llama = type("Llama");
   private final Object model;
   private final Object state;
   private final Object greedy;
   private final int vocabulary;
 
+  /** Tokens of a prompt that the state brings: its latest, in versions that take one at a time. */
+  private final int brought;
+
   private Llama3Side(Path path) throws ReflectiveOperationException {
     Method load =
-        Arrays.stream(Class.forName("ModelLoader").getDeclaredMethods())
+        Arrays.stream(type("ModelLoader").getDeclaredMethods())
             .filter(it -> it.getName().equals("loadModel") && it.getParameterCount() < 4)
             .filter(it -> it.getParameterTypes()[0] == Path.class)
             .findFirst()
@@ -41,11 +44,16 @@ final class Llama3Side implements Answers {
     Object configuration = Foreign.call(model, "configuration");
     vocabulary = (int) field(configuration.getClass(), "vocabularySize").get(configuration);
     // Not by Llama.createNewState: it wants Llama 3's special tokens in the vocabulary.
-    Constructor<?> states = Foreign.constructor(Class.forName("Llama$State"));
+    Constructor<?> states = Foreign.constructor(type("Llama$State"));
     state =
         states.newInstance(
             Arrays.copyOf(new Object[] {configuration, BATCH}, states.getParameterCount()));
-    greedy = field(Class.forName("Sampler"), "ARGMAX").get(null);
+    brought = states.getParameterCount() == 1 ? 1 : 0;
+    greedy = field(type("Sampler"), "ARGMAX").get(null);
+  }
+
+  private static Class<?> type(String name) throws ClassNotFoundException {
+    return Foreign.type("com.llama4j." + name, name);
   }
 
   private static Field field(Class<?> type, String name) throws NoSuchFieldException {
@@ -67,8 +75,7 @@ final class Llama3Side implements Answers {
 
   @Override
   public double prefill(int tokens) throws ReflectiveOperationException {
-    // The state's latest token is the first of the prompt.
-    return generate(0, tokens - 1, 1)[0];
+    return generate(0, tokens - brought, 1)[0];
   }
 
   @Override

@@ -19,7 +19,7 @@ import dev.sojourn.engine.weights.ModelTensor;
 record ModelWork(
     double stepBytes, double tokenFlops, double logitFlops, double pairFlops, double kvBytes) {
 
-  static ModelWork of(ModelFile file) {
+  static ModelWork of(ModelFile file, LoadOptions options) {
     boolean tied = !file.has("output.weight");
     double stepBytes = 0;
     double tokenFlops = 0;
@@ -48,7 +48,7 @@ record ModelWork(
         tokenFlops,
         logitFlops,
         4.0 * layers * heads * headDim,
-        (double) LoadedModel.kvBytesPerPage(file, LoadOptions.defaults()) / BlockHasher.BLOCK);
+        (double) LoadedModel.kvBytesPerPage(file, options) / BlockHasher.BLOCK);
   }
 
   private static double expertsUsed(ModelFile file) {

@@ -1,5 +1,6 @@
 package dev.sojourn.bench.engine;
 
+import dev.sojourn.engine.model.KvType;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -35,8 +36,8 @@ public record Peers(Path model, int threads, Path scratch) {
     }
   }
 
-  /** Returns our own engine, in a JVM with the arguments of this one. */
-  public Side sojourn() {
+  /** Returns our own engine with such KV, in a JVM with the arguments of this one. */
+  public Side sojourn(KvType kvType) {
     return new Side(
         "sojourn",
         java(
@@ -44,7 +45,8 @@ public record Peers(Path model, int threads, Path scratch) {
             System.getProperty("java.class.path"),
             SojournSide.class,
             model.toString(),
-            String.valueOf(threads)),
+            String.valueOf(threads),
+            kvType.name()),
         false);
   }
 
@@ -85,8 +87,10 @@ public record Peers(Path model, int threads, Path scratch) {
   public Side jinfer(Path jar) throws NotFoundException {
     requireFile(jar, "jinfer's jar");
     List<String> arguments = new ArrayList<>(peerArguments());
+    arguments.add("-Djinfer.computeThreads=" + threads);
     arguments.add("-Djinfer.decodeThreads=" + threads);
-    arguments.add("-Djinfer.disableJam=true"); // its native kernels
+    arguments.add("-Djam.threads=" + threads);
+    arguments.add("-Djam.native.disabled=true"); // leaves it its kernels in Java
     return new Side("jinfer", javaWith(arguments, jar, JinferSide.class), true);
   }
 
@@ -158,10 +162,14 @@ public record Peers(Path model, int threads, Path scratch) {
         .toList();
   }
 
-  /** Both Java peers share their work out by the common pool, whose caller computes too. */
+  /**
+   * What both Java peers are run with by their users, and threads: they share work out by the
+   * common pool, whose caller computes too.
+   */
   private List<String> peerArguments() {
     return List.of(
         "--enable-preview",
+        "-Djdk.incubator.vector.VECTOR_ACCESS_OOB_CHECK=0",
         "--add-modules=jdk.incubator.vector",
         "--enable-native-access=ALL-UNNAMED",
         "--sun-misc-unsafe-memory-access=allow",

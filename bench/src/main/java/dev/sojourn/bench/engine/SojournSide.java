@@ -2,6 +2,7 @@ package dev.sojourn.bench.engine;
 
 import dev.sojourn.core.BlockHasher;
 import dev.sojourn.core.Clock;
+import dev.sojourn.engine.model.KvType;
 import dev.sojourn.engine.model.LoadOptions;
 import dev.sojourn.engine.model.LoadedModel;
 import dev.sojourn.engine.model.ModelRunner;
@@ -10,6 +11,7 @@ import dev.sojourn.engine.weights.ModelFile;
 import dev.sojourn.engine.weights.Progress;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.OptionalInt;
 import java.util.stream.IntStream;
 
 /**
@@ -27,15 +29,17 @@ final class SojournSide implements Answers {
     this.options = options;
   }
 
-  /** Answers for the model that the first argument names, with as many threads as the second. */
+  /** Answers for the model that the first argument names, with these threads and KV. */
   public static void main(String[] args) throws IOException {
-    Answers.run(() -> open(Path.of(args[0]), Integer.parseInt(args[1])));
+    Answers.run(() ->
+        open(
+            Path.of(args[0]),
+            new LoadOptions(
+                Integer.parseInt(args[1]), OptionalInt.empty(), KvType.valueOf(args[2]))));
     System.exit(0); // the compute pool's threads would keep it
   }
 
-  private static SojournSide open(Path path, int threads) {
-    LoadOptions defaults = LoadOptions.defaults();
-    LoadOptions options = new LoadOptions(threads, defaults.contextLength(), defaults.kvType());
+  private static SojournSide open(Path path, LoadOptions options) {
     try (ModelFile file = ModelFile.open(path)) {
       return new SojournSide(LoadedModel.load(file, options, Progress.NONE), options);
     }

@@ -3,6 +3,7 @@
 // usage: node llama-cpp.mjs NODE_MODULES_URL MODEL.gguf THREADS SCRATCH_DIRECTORY
 import {createInterface} from "node:readline";
 import {rm} from "node:fs/promises";
+import {freemem} from "node:os";
 import {join} from "node:path";
 
 const [, , modules, modelPath, threadsWord, scratch] = process.argv;
@@ -15,14 +16,25 @@ const {getLlama, LlamaLogLevel} = await import(new URL("node-llama-cpp/dist/inde
 const llama = await getLlama({
   gpu: false, build: "never", progressLogs: false, logLevel: LlamaLogLevel.error, maxThreads: 0
 });
-// Without mapping, so that weights can be repacked for the CPU's matrix instructions.
+// Without mapping: it repacks most weights for the CPU either way, and a mapped file stays beside
+// them in memory, at the same speed.
 const model = await llama.loadModel({modelPath, useMmap: false});
 const vocabulary = model.fileInfo.metadata?.tokenizer?.ggml?.tokens?.length ?? 32000;
+
+// An F16 each for keys and values; what it cannot hold, it would ask the system for all the same.
+const {[model.fileInfo.metadata.general.architecture]: shape} = model.fileInfo.metadata;
+const heads = Number(shape.attention.head_count);
+const kvBytes = 2 * 2 * Number(shape.block_count) * Number(shape.attention.head_count_kv ?? heads)
+  * Number(shape.attention.key_length ?? shape.embedding_length / heads);
 
 const token = (i) => (i * 7919 + 300) % vocabulary;
 const prompt = (n) => Array.from({length: n}, (_, i) => token(i));
 
 async function inContext(sequences, contextSize, run) {
+  const needed = sequences * contextSize * kvBytes;
+  if (needed > freemem()) {
+    throw new Error(`KV takes ${Math.ceil(needed / 2 ** 20)} MB, but ${Math.floor(freemem() / 2 ** 20)} MB of memory are available`);
+  }
   const context = await model.createContext({
     sequences, contextSize, batchSize: 512, threads: {ideal: threads, min: threads},
     flashAttention: true, ignoreMemorySafetyChecks: true
@@ -47,7 +59,8 @@ let kept = "";
 async function stateOf(n, sequences) {
   const file = join(scratch, `${sequences}-contexts-of-${n}.state`);
   if (file !== kept) {
-    if (kept !== "") await rm(kept);
+    if (kept !== "") await rm(kept, {force: true});
+    kept = "";
     await inContext(sequences, n + 16, async ([sequence]) => {
       await sequence.evaluateWithoutGeneratingNewTokens(prompt(n));
       await sequence.saveStateToFile(file);

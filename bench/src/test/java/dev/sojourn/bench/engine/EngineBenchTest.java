@@ -8,6 +8,7 @@ import dev.sojourn.bench.engine.EngineReport.Measured;
 import dev.sojourn.bench.engine.EngineReport.Missing;
 import dev.sojourn.bench.engine.EngineReport.Result;
 import dev.sojourn.core.Clock;
+import dev.sojourn.engine.model.LoadOptions;
 import dev.sojourn.engine.weights.Progress;
 import dev.sojourn.engine.weights.SyntheticModel;
 import dev.sojourn.engine.weights.TensorType;
@@ -103,7 +104,8 @@ class EngineBenchTest {
   @Test
   void run_sideThatNeverAnswers_isEnded() throws Exception {
     Side hangs = side("hangs", "exec cat");
-    EngineReport report = bench(Ticking.seconds(0), 180, Duration.ofMillis(20), hangs);
+    EngineReport report =
+        bench(Ticking.seconds(0), 180, Duration.ofDays(1), Duration.ofMillis(20), hangs);
     assertThat(report.rows().getFirst().results())
         .containsExactly(new Missing("no answer within 20 ms"));
   }
@@ -146,6 +148,16 @@ class EngineBenchTest {
     assertThat(median(report, 2, 0)).isPositive();
   }
 
+  @Test
+  void run_whoseTimeIsOver_skipsThePointsThatAreLeft() throws Exception {
+    // The clock says that each answer took 100 s, and so did each step of the start.
+    EngineReport report =
+        bench(Ticking.seconds(100), 180, Duration.ofMinutes(16), Duration.ofMinutes(5), STEADY);
+    assertThat(report.rows().get(1).results().getFirst()).isInstanceOf(Measured.class);
+    assertThat(report.rows().get(2).results())
+        .containsExactly(new Missing("skipped: the run's 16 minutes were over"));
+  }
+
   private static double median(EngineReport report, int row, int side) {
     return ((Measured) report.rows().get(row).results().get(side)).median();
   }
@@ -155,20 +167,21 @@ class EngineBenchTest {
   }
 
   private EngineReport run(Clock clock, int limit, Side... sides) throws Exception {
-    return bench(clock, limit, Duration.ofMinutes(5), sides);
+    return bench(clock, limit, Duration.ofDays(1), Duration.ofMinutes(5), sides);
   }
 
-  private EngineReport bench(Clock clock, int limit, Duration patience, Side... sides)
-      throws Exception {
+  private EngineReport bench(
+      Clock clock, int limit, Duration total, Duration patience, Side... sides) throws Exception {
     Path model = directory.resolve("m.gguf");
     SyntheticModel.Spec spec =
         new SyntheticModel.Spec(
             SyntheticModel.Architecture.LLAMA, 1, 32, 32, 1, 1, 32, 300, TensorType.F32, 16_384);
     SyntheticModel.write(model, spec, 1, Progress.NONE);
-    EngineBench.Plan plan = new EngineBench.Plan(POINTS, 3, 1, Duration.ofSeconds(limit), patience);
+    EngineBench.Plan plan =
+        new EngineBench.Plan(POINTS, 3, 1, Duration.ofSeconds(limit), total, patience);
     List<String> heard = new ArrayList<>();
     EngineReport report =
-        new EngineBench(model, 2, List.of(sides), plan, clock)
+        new EngineBench(model, LoadOptions.defaults(), List.of(sides), plan, clock)
             .run(new Machine(1e10, 1e11), heard::add);
     assertThat(heard).hasSize(sides.length + POINTS.size());
     return report;
