@@ -56,7 +56,7 @@ final class EightTokens {
       long at = w.column(panel, first);
       if (w.type().scaleBytes() > 0) {
         int count = n / w.type().block() * PANEL;
-        VectorUnpack.halves(w.data(), w.scales(panel, first), count, scales, 0);
+        VectorUnpack.halves(w.data(), w.scales(panel, first), count, scratch, 0);
       }
       for (int o = 0; o < HALF; o += L) {
         switch (w.type()) {

@@ -73,8 +73,8 @@ final class FourTokens {
       long apart = w.column(other, first) - at;
       if (w.type().scaleBytes() > 0) {
         int count = n / w.type().block() * PANEL;
-        VectorUnpack.halves(w.data(), w.scales(panel, first), count, scales, 0);
-        VectorUnpack.halves(w.data(), w.scales(other, first), count, scales, SCALES);
+        VectorUnpack.halves(w.data(), w.scales(panel, first), count, scratch, 0);
+        VectorUnpack.halves(w.data(), w.scales(other, first), count, scratch, SCALES);
       }
       for (int o = 0; o < HALF; o += L) {
         switch (w.type()) {

@@ -69,10 +69,10 @@ final class OneToken {
       long to3 = w.column(fourth, first) - at;
       if (w.type().scaleBytes() > 0) {
         int scales = n / w.type().block() * PANEL;
-        VectorUnpack.halves(w.data(), w.scales(panel, first), scales, scratch.scales, 0);
-        VectorUnpack.halves(w.data(), w.scales(second, first), scales, scratch.scales, SCALES);
-        VectorUnpack.halves(w.data(), w.scales(third, first), scales, scratch.scales, 2 * SCALES);
-        VectorUnpack.halves(w.data(), w.scales(fourth, first), scales, scratch.scales, 3 * SCALES);
+        VectorUnpack.halves(w.data(), w.scales(panel, first), scales, scratch, 0);
+        VectorUnpack.halves(w.data(), w.scales(second, first), scales, scratch, SCALES);
+        VectorUnpack.halves(w.data(), w.scales(third, first), scales, scratch, 2 * SCALES);
+        VectorUnpack.halves(w.data(), w.scales(fourth, first), scales, scratch, 3 * SCALES);
       }
       for (int o = 0; o < HALF; o += L) {
         switch (w.type()) {

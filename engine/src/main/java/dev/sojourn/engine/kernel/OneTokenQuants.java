@@ -30,7 +30,7 @@ final class OneTokenQuants {
   static void multiply(PackedMatrix w, int panel, float[] x, float[] out, ProductScratch scratch) {
     for (int first = 0; first < w.columns(); first += ProductScratch.SCALED_COLUMNS) {
       int n = Math.min(ProductScratch.SCALED_COLUMNS, w.columns() - first);
-      VectorScales.expand(w, panel, first, n, scratch.scales, 0);
+      VectorScales.expand(w, panel, first, n, scratch);
       long quants = w.column(panel, first);
       int to = panel * PANEL;
       for (int o = 0; o < HALF; o += L) {

@@ -33,4 +33,7 @@ public final class ProductScratch {
 
   /** Scales as floats, of one panel or of several; see {@link VectorScales}. */
   final float[] scales = new float[SCALES];
+
+  /** Halves as they are stored, on their way to be scales. */
+  final short[] halves = new short[SCALES];
 }

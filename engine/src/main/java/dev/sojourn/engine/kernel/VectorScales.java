@@ -26,17 +26,18 @@ final class VectorScales {
 
   private VectorScales() {}
 
-  /** Writes a pair for each sub-block of {@code n} columns, whole blocks, to {@code out}. */
-  static void expand(PackedMatrix w, int panel, int column, int n, float[] out, int to) {
+  /** Writes a pair for each sub-block of {@code n} columns, whole blocks, to the scratch. */
+  static void expand(PackedMatrix w, int panel, int column, int n, ProductScratch scratch) {
     WeightType type = w.type();
+    float[] out = scratch.scales;
     long at = w.scales(panel, column);
     int blocks = n / type.block();
     if (type.own > 0) {
       for (int block = 0; block < blocks; block++) {
-        VectorUnpack.halves(w.data(), at, type.halves * PANEL, out, BLOCK_AT);
+        VectorUnpack.halves(w.data(), at, type.halves * PANEL, scratch, BLOCK_AT);
         long own = at + (long) Short.BYTES * PANEL * type.halves;
         int subBlocks = type.block() / type.subBlock;
-        int pairs = to + block * subBlocks * PAIR;
+        int pairs = block * subBlocks * PAIR;
         for (int o = 0; o < PANEL; o += L) {
           if (type.own == 2) {
             own(w.data(), own, o, subBlocks, out, pairs);
@@ -47,18 +48,18 @@ final class VectorScales {
         at += type.scaleBytes();
       }
     } else if (type.halves == 2) {
-      VectorUnpack.halves(w.data(), at, blocks * PAIR, out, to);
+      VectorUnpack.halves(w.data(), at, blocks * PAIR, scratch, 0);
     } else {
       // Halfway through the pairs: each is read before the pairs get there.
-      VectorUnpack.halves(w.data(), at, blocks * PANEL, out, to + blocks * PANEL);
-      spread(blocks, -type.zero(), out, to);
+      VectorUnpack.halves(w.data(), at, blocks * PANEL, scratch, blocks * PANEL);
+      spread(blocks, -type.zero(), out);
     }
   }
 
-  private static void spread(int blocks, float factor, float[] out, int to) {
+  private static void spread(int blocks, float factor, float[] out) {
     for (int block = 0; block < blocks; block++) {
-      int from = to + (blocks + block) * PANEL;
-      int pair = to + block * PAIR;
+      int from = (blocks + block) * PANEL;
+      int pair = block * PAIR;
       for (int o = 0; o < PANEL; o += L) {
         FloatVector scale = FloatVector.fromArray(F, out, from + o);
         scale.intoArray(out, pair + o);

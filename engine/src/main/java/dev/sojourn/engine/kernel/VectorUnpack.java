@@ -12,7 +12,6 @@ import static jdk.incubator.vector.VectorOperators.B2F;
 import static jdk.incubator.vector.VectorOperators.I2F;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
-import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.S2I;
 import static jdk.incubator.vector.VectorOperators.ZERO_EXTEND_B2I;
 
@@ -45,13 +44,13 @@ final class VectorUnpack {
       case F16 -> shorts(m, at, n * PANEL, Halves.SHIFT, Halves.BITS, w.halves().factor(), tile);
       case BF16 -> shorts(m, at, n * PANEL, 16, -1, 1, tile);
       case Q8_0 -> {
-        halves(m, w.scales(panel, column), n / 32 * PANEL, scratch.scales, 0);
+        halves(m, w.scales(panel, column), n / 32 * PANEL, scratch, 0);
         for (int o = 0; o < HALF; o += L) {
           q8(m, at, o, n, scratch.scales, tile);
         }
       }
       default -> {
-        VectorScales.expand(w, panel, column, n, scratch.scales, 0);
+        VectorScales.expand(w, panel, column, n, scratch);
         int shift = Integer.numberOfTrailingZeros(w.type().subBlock);
         for (int o = 0; o < HALF; o += L) {
           if (w.type().upperBits() == 0) {
@@ -65,23 +64,16 @@ final class VectorUnpack {
   }
 
   /**
-   * Converts {@code n} halves, a multiple of 16, to floats. Denormal ones are made of an integer,
-   * see {@link Halves}.
+   * Converts {@code n} halves to floats at {@code to} of the scratch's scales. A plain loop over
+   * what is on the heap: C2 makes the machine's conversion of it, which takes denormal halves as
+   * any other.
    */
-  static void halves(MemorySegment m, long at, int n, float[] out, int to) {
-    for (int i = 0; i < n; i += L) {
-      ShortVector shorts = ShortVector.fromMemorySegment(S, m, at + 2L * i, LITTLE_ENDIAN);
-      IntVector ints = (IntVector) shorts.convertShape(S2I, I, 0);
-      IntVector magnitude = ints.and(0x7fff);
-      FloatVector normal =
-          magnitude.lanewise(LSHL, Halves.SHIFT).add(112 << 23).reinterpretAsFloats();
-      FloatVector denormal = ((FloatVector) magnitude.convertShape(I2F, F, 0)).mul(0x1p-24f);
-      normal
-          .blend(denormal, magnitude.compare(LT, 0x400).cast(F))
-          .reinterpretAsInts()
-          .or(ints.and(0x80000000))
-          .reinterpretAsFloats()
-          .intoArray(out, to + i);
+  static void halves(MemorySegment m, long at, int n, ProductScratch scratch, int to) {
+    short[] halves = scratch.halves;
+    float[] scales = scratch.scales;
+    MemorySegment.copy(m, PackedMatrix.SHORT, at, halves, 0, n);
+    for (int i = 0; i < n; i++) {
+      scales[to + i] = Float.float16ToFloat(halves[i]);
     }
   }
 
