@@ -2,10 +2,16 @@ package dev.sojourn.engine.kernel;
 
 import static dev.sojourn.engine.kernel.Vectors.L;
 
-/** Products with two to eight tokens of the types whose unpacking is short. */
+/**
+ * Products with two to eight tokens, or with up to four of the types below eight bits: the less
+ * work it is to unpack a weight, the more often it may be done.
+ */
 final class FewTokens {
 
   private static final int MOST = 8;
+
+  /** Tokens that share an unpacking where there are 16 registers. */
+  private static final int TOGETHER = 4;
 
   /** Sums of eight tokens take 16 registers, and weights and factors some more. */
   private static final boolean WIDE = L == 16;
@@ -14,11 +20,11 @@ final class FewTokens {
 
   /** Returns whether so many tokens are better multiplied here than by {@link ManyTokens}. */
   static boolean takes(WeightType type, int tokens) {
-    return tokens <= MOST
-        && switch (type) {
-          case F32, F16, BF16, Q8_0 -> true;
-          default -> false;
-        };
+    return tokens <= (quants(type) ? TOGETHER : MOST);
+  }
+
+  private static boolean quants(WeightType type) {
+    return type.subBlock > 0 && type.bits < 8;
   }
 
   static void multiply(
@@ -30,12 +36,16 @@ final class FewTokens {
       float[] out,
       int stride,
       ProductScratch scratch) {
-    if (WIDE && tokens > 4) {
+    if (quants(w.type())) {
+      FewTokensQuants.multiply(w, firstPanel, panels, x, tokens, out, stride, scratch);
+      return;
+    }
+    if (WIDE && tokens > TOGETHER) {
       EightTokens.multiply(w, firstPanel, panels, x, tokens, out, stride, scratch);
       return;
     }
-    for (int t = 0; t < tokens; t += 4) {
-      int count = Math.min(4, tokens - t);
+    for (int t = 0; t < tokens; t += TOGETHER) {
+      int count = Math.min(TOGETHER, tokens - t);
       FourTokens.multiply(w, firstPanel, panels, x, t, count, out, stride, scratch);
     }
   }
