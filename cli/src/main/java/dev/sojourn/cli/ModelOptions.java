@@ -52,8 +52,8 @@ final class ModelOptions {
   @Option(
       names = "--kv-type",
       paramLabel = "TYPE",
-      description = "How KV is stored: f32, bf16, f16 or q8_0 (default: ${DEFAULT-VALUE}).",
-      defaultValue = "f32")
+      description = "How KV is stored: f16, bf16, f32 or q8_0 (default: ${DEFAULT-VALUE}).",
+      defaultValue = "f16")
   private KvType kvType = LoadOptions.defaults().kvType();
 
   @Option(

@@ -21,6 +21,7 @@ import java.lang.foreign.ValueLayout;
 final class KvCache implements AutoCloseable {
 
   private static final int SLOTS = Kernels.LANES;
+  private static final float GREATEST_HALF = 65504;
 
   private final KvType type;
   private final int layers;
@@ -141,9 +142,13 @@ final class KvCache implements AutoCloseable {
     if (type == KvType.F32) {
       data.set(ValueLayout.JAVA_FLOAT, at + 4L * index, number);
     } else {
-      short rounded = type == KvType.F16 ? Float.floatToFloat16(number) : bfloat(number);
+      short rounded = type == KvType.F16 ? half(number) : bfloat(number);
       data.set(ValueLayout.JAVA_SHORT, at + 2L * index, rounded);
     }
+  }
+
+  private static short half(float number) {
+    return Float.floatToFloat16(Math.clamp(number, -GREATEST_HALF, GREATEST_HALF));
   }
 
   /** Rounds to the nearest float whose lower half is 0, ties to even; NaN stays NaN. */

@@ -6,7 +6,10 @@ public enum KvType {
   F32(4),
   /** The upper half of 32-bit floats, rounded to the nearest even. */
   BF16(2),
-  /** IEEE half precision, rounded to the nearest even. */
+  /**
+   * IEEE half precision, rounded to the nearest even; numbers beyond its range to the greatest that
+   * it has, as an infinite key would make the answer NaN.
+   */
   F16(2),
   /**
    * Bytes, and for each 32 dimensions of a token's head a scale: a 127th of their greatest

@@ -29,9 +29,9 @@ public record LoadOptions(
     this(threads, contextLength, kvType, false);
   }
 
-  /** Returns a thread for each processor, the model's own context length, and exact KV. */
+  /** Returns a thread for each processor, the model's own context length, and KV in halves. */
   public static LoadOptions defaults() {
     int processors = Runtime.getRuntime().availableProcessors();
-    return new LoadOptions(processors, OptionalInt.empty(), KvType.F32);
+    return new LoadOptions(processors, OptionalInt.empty(), KvType.F16);
   }
 }

@@ -46,8 +46,8 @@ class LoadedModelTest {
       assertThat(shape.contextLength()).isEqualTo(TinyModel.CONTEXT);
       assertThat(shape.parameters())
           .isEqualTo(file.tensors().stream().mapToLong(tensor -> tensor.elements()).sum());
-      // 2 layers, 2 KV heads, 16 tokens, 32 numbers of 4 bytes, keys and values
-      assertThat(shape.kvBytesPerPage()).isEqualTo(2 * 2 * 16 * 32 * 4 * 2);
+      // 2 layers, 2 KV heads, 16 tokens, 32 numbers of 2 bytes, keys and values
+      assertThat(shape.kvBytesPerPage()).isEqualTo(2 * 2 * 16 * 32 * 2 * 2);
       assertThat(done).isSorted().last().isEqualTo(total.getFirst());
     }
   }
@@ -95,7 +95,7 @@ class LoadedModelTest {
       assertThatThrownBy(() -> LoadedModel.checkMemory(file, options, 3, 100_000_000))
           .isInstanceOf(NotEnoughMemoryException.class)
           .hasMessageContaining("KV for 1600000000 tokens on each of 3 ranks takes")
-          .hasMessageContaining("(weights 1 MB, KV 4687500 MB, the process 300 MB), but ");
+          .hasMessageContaining("(weights 1 MB, KV 2343750 MB, the process 300 MB), but ");
     }
   }
 
