@@ -17,7 +17,8 @@ import java.util.OptionalLong;
  * @param expectedDigest the digest of the committed tokens that the caller believes in
  * @param onDivergence what to do when a full prompt does not extend the committed tokens
  * @param rewindFloor how far back a full prompt may rewind: the end, in tokens, of the system
- *     message; a prompt that diverges before it is served aside
+ *     message; a prompt that diverges before it, or that has a floor and meets an empty session, is
+ *     served aside
  */
 public record SessionTurn(
     SessionId id,

@@ -182,6 +182,51 @@ final class LostSessionTest {
   }
 
   @Test
+  void sideRequest_afterTheEngineClosedTheSession_isNotTakenForIt() throws Exception {
+    turn("'action': 'open', ", "Remember the sea.");
+    JsonNode last = turn("'input': 'delta', ", "And the sand.");
+    BindingView binding = router.binding(SESSION).orElseThrow();
+    engines.get(indexOf(binding)).close(SESSION, binding.incarnation(), OnClose.FREE).get();
+    expectAside(last);
+  }
+
+  @Test
+  void sideRequest_afterTheWorkerWent_isNotTakenForTheSession() throws Exception {
+    turn("'action': 'open', ", "Remember the sea.");
+    JsonNode last = turn("'input': 'delta', ", "And the sand.");
+    router.removeRank(router.binding(SESSION).orElseThrow().target().orElseThrow());
+    expectAside(last);
+  }
+
+  @Test
+  void sideRequest_whenTheWorkerDrains_isNotTakenForTheSession() throws Exception {
+    turn("'action': 'open', ", "Remember the sea.");
+    JsonNode last = turn("'input': 'delta', ", "And the sand.");
+    BindingView binding = router.binding(SESSION).orElseThrow();
+    router.drainWorker(workers.get(indexOf(binding)).id());
+    expectAside(last);
+  }
+
+  /** Asks for a title, which is no turn of the session, and goes on with what was said before. */
+  private void expectAside(JsonNode last) throws Exception {
+    JsonNode title = turn("", "Name this conversation.");
+    assertThat(title.path("nvext").path("session").path("mode").asString()).isEqualTo("aside");
+    assertSameAsStateless(title);
+    JsonNode next = turn("'input': 'delta', ", "What was it?");
+    List<Integer> said = ids(last, "prompt_token_ids");
+    said.addAll(ids(last, "completion_token_ids"));
+    assertThat(ids(next, "prompt_token_ids")).startsWith(said.toArray(Integer[]::new));
+    assertSameAsStateless(next);
+    close(next.path("nvext").path("session").path("incarnation").asString());
+  }
+
+  private static List<Integer> ids(JsonNode answer, String field) {
+    List<Integer> ids = new ArrayList<>();
+    answer.path("nvext").path(field).forEach(id -> ids.add(id.asInt()));
+    return ids;
+  }
+
+  @Test
   void session_thatItsEngineClosed_isClosedByItsLastTurnAllTheSame() throws Exception {
     turn("'action': 'open', ", "Remember the sea.");
     BindingView binding = router.binding(SESSION).orElseThrow();

@@ -117,7 +117,10 @@ final class Intake {
           "tip_mismatch", "session " + turn.id() + " is not where the request says", session);
     }
     if (committed == 0) {
-      return new Plan(session, TurnMode.OPENED, 0, 0, request.input());
+      // A prompt that knows how far back it may go belongs beside what was said before. If the
+      // session is empty, it was lost, and will be replayed: this is not its first turn.
+      TurnMode mode = turn.rewindFloor() > 0 ? TurnMode.ASIDE : TurnMode.OPENED;
+      return new Plan(session, mode, 0, 0, request.input());
     }
     if (turn.input() == Input.DELTA) {
       return new Plan(session, TurnMode.APPEND, committed, committed, request.input());

@@ -601,6 +601,22 @@ class SchedulerTest {
   }
 
   @Test
+  void sideRequest_toASessionThatWasLost_isNotTakenForItsFirstTurn() {
+    Rig rig = new Rig(64);
+    SessionSettings session = rig.open("agent", 1);
+    Tokens title = Rig.ids(0, 25).concat(Rig.ids(77, 20));
+    TurnRequest request =
+        rig.request(Optional.of(Rig.turn(session, Input.FULL, 20)), title, 8, StopRules.NONE);
+    RecordedAnswer answer = rig.run(request);
+    assertThat(answer.start().mode()).isEqualTo(TurnMode.ASIDE);
+    Rig.assertSameAsStateless(request, answer);
+    assertThat(rig.view(session).committed()).isZero();
+    RecordedAnswer first = rig.run(rig.full(session, Rig.ids(0, 40), 8));
+    assertThat(first.start().mode()).isEqualTo(TurnMode.OPENED);
+    assertThat(rig.view(session).committed()).isEqualTo(48);
+  }
+
+  @Test
   void regenerate_theSamePromptAgain_rewindsToItsEnd() {
     Rig rig = new Rig(64);
     SessionSettings session = rig.open("agent", 1);
