@@ -34,6 +34,9 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
   /** Tokens whose activations are interleaved for a product (see {@link #product}). */
   int GROUP = 12;
 
+  /** Columns that are interleaved at a time: a group's, 12 KB of them, stay in L1. */
+  int INTERLEAVED = 256;
+
   /** The most panels that one product takes. */
   int RUN = 8;
 
@@ -189,11 +192,15 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
       return;
     }
     int first = group * GROUP;
-    for (int t = first; t < Math.min(first + GROUP, tokens); t++) {
-      int from = t * stride;
-      int to = first * columns + t - first;
-      for (int k = 0; k < columns; k++) {
-        x[to + k * GROUP] = rows[from + k];
+    int end = Math.min(first + GROUP, tokens);
+    for (int column = 0; column < columns; column += INTERLEAVED) {
+      int n = Math.min(INTERLEAVED, columns - column);
+      for (int t = first; t < end; t++) {
+        int from = t * stride + column;
+        int to = first * columns + column * GROUP + t - first;
+        for (int k = 0; k < n; k++) {
+          x[to + k * GROUP] = rows[from + k];
+        }
       }
     }
   }
