@@ -13,6 +13,9 @@ final class Products implements ComputePool.Job {
 
   private static final int MOST = 3;
 
+  /** Units for each thread, if there are panels enough: the last ones make others wait. */
+  private static final int UNITS = 4;
+
   private final Kernels kernels;
   private final Scratch[] scratch; // by compute thread
   private final Linear[] linears = new Linear[MOST];
@@ -20,6 +23,7 @@ final class Products implements ComputePool.Job {
   private float[] input = new float[0];
   private int tokens;
   private int count;
+  private int run; // panels of a unit
   private int units;
 
   Products(Kernels kernels, Scratch[] scratch) {
@@ -31,18 +35,26 @@ final class Products implements ComputePool.Job {
   void add(Linear linear, float[] out) {
     linears[count] = linear;
     outs[count++] = out;
-    units += runs(linear);
   }
 
-  /** Sets the input, laid out as {@link Kernels#product} wants it. */
+  /** Sets the input of all, laid out as {@link Kernels#product} wants it. */
   void of(float[] interleaved, int rows) {
     input = interleaved;
     tokens = rows;
+    int panels = 0;
+    for (int i = 0; i < count; i++) {
+      panels += linears[i].weights().panels();
+    }
+    int share = Integer.highestOneBit(panels / (UNITS * scratch.length));
+    run = Math.clamp(share, 1, Kernels.RUN);
+    units = 0;
+    for (int i = 0; i < count; i++) {
+      units += runs(linears[i]);
+    }
   }
 
   void clear() {
     count = 0;
-    units = 0;
   }
 
   /** Returns the number of units. */
@@ -50,19 +62,19 @@ final class Products implements ComputePool.Job {
     return units;
   }
 
-  private static int runs(Linear linear) {
-    return Math.ceilDiv(linear.weights().panels(), Kernels.RUN);
+  private int runs(Linear linear) {
+    return Math.ceilDiv(linear.weights().panels(), run);
   }
 
   @Override
   public void run(int worker, int unit) {
-    int run = unit;
+    int place = unit;
     int i = 0;
-    while (run >= runs(linears[i])) {
-      run -= runs(linears[i++]);
+    while (place >= runs(linears[i])) {
+      place -= runs(linears[i++]);
     }
-    int first = run * Kernels.RUN;
-    int panels = Math.min(Kernels.RUN, linears[i].weights().panels() - first);
+    int first = place * run;
+    int panels = Math.min(run, linears[i].weights().panels() - first);
     linears[i].multiply(kernels, first, panels, input, tokens, outs[i], scratch[worker].product);
   }
 }
