@@ -57,6 +57,26 @@ final class ModelSynth extends HelpOption implements Runnable {
     }
   }
 
+  /** What the matrices' weights are stored as. */
+  private enum Type {
+    F32,
+    F16,
+    BF16,
+    Q8_0,
+    Q4_0,
+    Q4_1,
+    Q5_0,
+    Q5_1,
+    Q4_K,
+    Q5_K,
+    Q6_K,
+    Q4_K_M;
+
+    TensorType most() {
+      return this == Q4_K_M ? TensorType.Q4_K : TensorType.valueOf(name());
+    }
+  }
+
   @picocli.CommandLine.Spec private CommandSpec spec = CommandSpec.create();
 
   @Parameters(paramLabel = "OUT", description = "The file to write; one that is there is replaced.")
@@ -74,7 +94,12 @@ final class ModelSynth extends HelpOption implements Runnable {
       })
   private Shape shape = Shape.SMALL;
 
-  @Option(names = "--arch", paramLabel = "NAME", description = "llama, qwen2 or qwen3.")
+  @Option(
+      names = "--arch",
+      paramLabel = "NAME",
+      description =
+          "llama, qwen2, qwen3, qwen3moe (8 experts, 2 used), gemma3 or phi3 (default: the"
+              + " shape's).")
   private @Nullable Architecture arch;
 
   @Option(names = "--layers", paramLabel = "N", description = "Transformer blocks.")
@@ -102,8 +127,9 @@ final class ModelSynth extends HelpOption implements Runnable {
       names = "--type",
       paramLabel = "TYPE",
       description =
-          "f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k or q6_k (default: q8_0).")
-  private @Nullable TensorType type;
+          "f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, or q4_k_m: q4_k with"
+              + " some matrices of q6_k (default: q8_0).")
+  private @Nullable Type type;
 
   @Option(
       names = "--context",
@@ -132,7 +158,8 @@ final class ModelSynth extends HelpOption implements Runnable {
               requireNonNullElse(kvHeads, from.kvHeads()),
               requireNonNullElse(headDimension, from.headDimension()),
               requireNonNullElse(vocabulary, from.vocabulary()),
-              requireNonNullElse(type, from.type()),
+              type == null ? from.type() : type.most(),
+              type == Type.Q4_K_M,
               requireNonNullElse(context, from.context()));
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()));

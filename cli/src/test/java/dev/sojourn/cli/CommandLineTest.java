@@ -107,16 +107,17 @@ class CommandLineTest {
         "--eviction is one of lru, priority, not 'magic'");
     assertUsage(
         Typed.sojourn("model", "synth", "x", "--arch", "gpt"),
-        "--arch is one of llama, qwen2, qwen3, not 'gpt'");
+        "--arch is one of llama, qwen2, qwen3, qwen3moe, gemma3, phi3, not 'gpt'");
     assertUsage(
         Typed.sojourn("model", "synth", "x", "--shape", "7b"),
         "--shape is one of small, 0.6b, 1.2b, not '7b'");
     assertUsage(
         Typed.sojourn("model", "synth", "x", "--shape", "0.6b", "--type", "iq3_s"),
-        "type is one of f32, ");
+        "--type is one of f32, ");
     assertUsage(
         Typed.sojourn("model", "synth", "x", "--type", "q3_K"),
-        "type is one of f32, f16, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k, bf16, not q3_k");
+        "--type is one of f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k, q4_k_m,"
+            + " not 'q3_K'");
     assertUsage(
         Typed.sojourn("model", "synth", "x", "--head-dimension", "3"),
         "head-dimension must be a multiple of 2");
@@ -164,7 +165,8 @@ class CommandLineTest {
   @Test
   void help_showsNamesInLowerCaseAndPlaceholdersInUpper() {
     assertThat(Typed.sojourn("model", "synth", "--help").out())
-        .contains("llama, qwen2 or qwen3.", "(default: small)", "(default: q8_0)", "--kv-heads=N")
+        .containsPattern("gemma3\\s+or\\s+phi3")
+        .contains("(default: small)", "(default: q8_0)", "--kv-heads=N")
         .doesNotContain("<", "QWEN", "Q8");
     assertThat(Typed.sojourn("serve", "--help").out())
         .containsPattern("lru or priority \\(default:\\s+lru\\)")

@@ -34,11 +34,11 @@ final class Tensors {
   private long doneBytes;
   private long parameters;
 
-  Tensors(ModelFile file, Hyperparameters parameters, Matrices matrices, Progress progress) {
+  Tensors(ModelFile file, float epsilon, Matrices matrices, Progress progress) {
     this.file = file;
     this.matrices = matrices;
     this.progress = progress;
-    this.epsilon = parameters.epsilon();
+    this.epsilon = epsilon;
     this.totalBytes = file.tensors().stream().mapToLong(tensor -> tensor.data().byteSize()).sum();
   }
 
@@ -71,14 +71,21 @@ final class Tensors {
     return new Linear(matrix(name + ".weight", rows, columns), vector(name + ".bias", rows));
   }
 
-  /** Packs the parts of {@code name.weight}, which stand one after the other in its rows. */
+  /**
+   * Packs the parts of {@code name.weight}, which stand one after the other in its rows, and takes
+   * those of {@code name.bias} if the file has it.
+   */
   Linear[] split(String name, int columns, int... rows) {
-    ModelTensor tensor = file.stored(name + ".weight", columns, Arrays.stream(rows).sum());
+    int all = Arrays.stream(rows).sum();
+    ModelTensor tensor = file.stored(name + ".weight", columns, all);
+    float[] bias = optional(name + ".bias", all);
     Linear[] parts = new Linear[rows.length];
     int first = 0;
     for (int i = 0; i < rows.length; i++) {
-      parts[i] = new Linear(matrices.take(tensor, first, rows[i], columns), NONE);
-      first += rows[i];
+      int end = first + rows[i];
+      float[] own = bias.length == 0 ? NONE : Arrays.copyOfRange(bias, first, end);
+      parts[i] = new Linear(matrices.take(tensor, first, rows[i], columns), own);
+      first = end;
     }
     count(tensor);
     return parts;

@@ -49,7 +49,7 @@ final class WeightLoader {
     this.file = file;
     this.architecture = Architecture.of(file);
     this.h = Hyperparameters.read(file, contextLength);
-    Weights.read(architecture, h, new Tensors(file, h, this::measure, Progress.NONE));
+    Weights.read(architecture, h, new Tensors(file, h.epsilon(), this::measure, Progress.NONE));
   }
 
   /** Returns the numbers that the file states. */
@@ -100,7 +100,7 @@ final class WeightLoader {
   }
 
   private Loaded read(Tensors.Matrices matrices, Progress progress) {
-    Tensors tensors = new Tensors(file, h, matrices, progress);
+    Tensors tensors = new Tensors(file, h.epsilon(), matrices, progress);
     return new Loaded(Weights.read(architecture, h, tensors), tensors.parameters());
   }
 

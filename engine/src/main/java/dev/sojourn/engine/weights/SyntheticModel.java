@@ -28,7 +28,10 @@ public final class SyntheticModel {
   public enum Architecture {
     LLAMA("llama-bpe"),
     QWEN2("qwen2"),
-    QWEN3("qwen2");
+    QWEN3("qwen2"),
+    QWEN3MOE("qwen2"),
+    GEMMA3("llama-bpe"),
+    PHI3("llama-bpe");
 
     private final String preTokenizer;
 
@@ -47,13 +50,14 @@ public final class SyntheticModel {
    *
    * @param layers number of transformer blocks
    * @param dimension numbers in the residual stream
-   * @param hidden numbers inside the feed-forward part
+   * @param hidden numbers inside the feed-forward part, or inside each expert
    * @param heads of queries
    * @param kvHeads of keys and values; divides {@code heads}
    * @param headDimension numbers of a head; even
    * @param vocabulary tokens, at least {@value #SMALLEST_VOCABULARY}; those beyond what the text
    *     gives are padding
    * @param type of the matrices; vectors are F32
+   * @param mixed whether some matrices are finer, as in the files that are called {@code Q4_K_M}
    * @param context longest context in tokens
    */
   public record Spec(
@@ -66,7 +70,34 @@ public final class SyntheticModel {
       int headDimension,
       int vocabulary,
       TensorType type,
+      boolean mixed,
       int context) {
+
+    /** Creates the shape of a model whose matrices are all of one type. */
+    public Spec(
+        Architecture architecture,
+        int layers,
+        int dimension,
+        int hidden,
+        int heads,
+        int kvHeads,
+        int headDimension,
+        int vocabulary,
+        TensorType type,
+        int context) {
+      this(
+          architecture,
+          layers,
+          dimension,
+          hidden,
+          heads,
+          kvHeads,
+          headDimension,
+          vocabulary,
+          type,
+          false,
+          context);
+    }
 
     public Spec {
       Objects.requireNonNull(architecture);
@@ -83,11 +114,32 @@ public final class SyntheticModel {
             ("type is one of " + TensorType.supportedNames() + ", not " + type)
                 .toLowerCase(Locale.ROOT));
       }
+      if (mixed && type != TensorType.Q4_K) {
+        throw new IllegalArgumentException("a mix is of q4_k, not " + type);
+      }
       multiple("heads", heads, kvHeads);
       multiple("head-dimension", headDimension, 2);
       multiple("dimension", dimension, type.blockElements());
       multiple("hidden", hidden, type.blockElements());
       multiple("heads * head-dimension", heads * headDimension, type.blockElements());
+    }
+
+    /**
+     * Returns the type of a matrix.
+     *
+     * @param layer where it is; 0 outside of layers
+     */
+    TensorType typeOf(String name, int layer) {
+      if (!mixed) {
+        return type;
+      }
+      int eighth = layers / 8;
+      boolean important = layer < eighth || layer >= layers - eighth || (layer - eighth) % 3 == 2;
+      boolean sensitive = name.contains(".attn_v.") || name.contains(".ffn_down");
+      if (name.equals("output.weight") || (sensitive && important)) {
+        return TensorType.Q6_K;
+      }
+      return name.contains(".attn_qkv.") ? TensorType.Q5_K : type;
     }
 
     /** Returns the model that is served when none is given: 4 million parameters. */
@@ -132,6 +184,14 @@ public final class SyntheticModel {
 
   /** Bytes and special tokens. */
   public static final int SMALLEST_VOCABULARY = 256 + 3;
+
+  /** Of a layer of a mixture. */
+  static final int EXPERTS = 8;
+
+  private static final int USED_EXPERTS = 2;
+
+  /** Positions that five of six layers see, as in the models of 1 billion weights and less. */
+  private static final int GEMMA_WINDOW = 512;
 
   private static final double FLATTENING = 0.7;
   private static final double TURN_END_SHARE = 1.0 / 100;
@@ -188,6 +248,15 @@ public final class SyntheticModel {
         .whole(key + ".rope.dimension_count", spec.headDimension())
         .real(key + ".rope.freq_base", 1e6f)
         .whole(key + ".vocab_size", spec.vocabulary());
+    switch (spec.architecture()) {
+      case QWEN3MOE ->
+          writer
+              .whole(key + ".expert_count", EXPERTS)
+              .whole(key + ".expert_used_count", USED_EXPERTS)
+              .whole(key + ".expert_feed_forward_length", spec.hidden());
+      case GEMMA3 -> writer.whole(key + ".attention.sliding_window", GEMMA_WINDOW);
+      default -> {}
+    }
   }
 
   private static void writeVocabulary(

@@ -3,6 +3,7 @@ package dev.sojourn.engine.weights;
 import dev.sojourn.engine.weights.SyntheticModel.Architecture;
 import dev.sojourn.engine.weights.SyntheticModel.Spec;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * The numbers of a {@link SyntheticModel}.
@@ -51,6 +52,7 @@ final class SyntheticWeights {
   private static final long GAMMA = 0x9e3779b97f4a7c15L;
 
   private final Spec spec;
+  private final Architecture architecture;
   private final long seed;
   private final float[] logProbabilities;
   private final double constant;
@@ -58,6 +60,7 @@ final class SyntheticWeights {
 
   SyntheticWeights(Spec spec, long seed, float[] logProbabilities) {
     this.spec = spec;
+    this.architecture = spec.architecture();
     this.seed = seed;
     this.logProbabilities = logProbabilities;
     constant = StrictMath.sqrt(spec.dimension() * (1 + PER_LAYER * spec.layers()));
@@ -65,39 +68,21 @@ final class SyntheticWeights {
 
   void addTo(GgufWriter writer) {
     int d = spec.dimension();
-    int queries = spec.heads() * spec.headDimension();
-    int keys = spec.kvHeads() * spec.headDimension();
-    Matrix embedding = matrix(d, spec.vocabulary(), 1);
+    // Gemma multiplies embeddings with that root.
+    double embedded = architecture == Architecture.GEMMA3 ? 1 / root(d) : 1;
+    Matrix embedding = matrix(d, spec.vocabulary(), embedded);
     writer.tensor(
         "token_embd.weight",
-        spec.type(),
+        spec.typeOf("token_embd.weight", 0),
         (row, into) -> {
           embedding.fill(row, into);
-          into[0] = (float) constant;
+          into[0] = (float) (constant * embedded);
         },
         d,
         spec.vocabulary());
     for (int layer = 0; layer < spec.layers(); layer++) {
-      String block = "blk." + layer + '.';
-      blindNorm(writer, block + "attn_norm.weight");
-      add(writer, block + "attn_q.weight", matrix(d, queries, SHARPNESS / root(d)));
-      add(writer, block + "attn_k.weight", matrix(d, keys, SHARPNESS / root(d)));
-      add(writer, block + "attn_v.weight", matrix(d, keys, 1 / root(d)));
-      if (spec.architecture() == Architecture.QWEN2) {
-        vector(writer, block + "attn_q.bias", queries, 0);
-        vector(writer, block + "attn_k.bias", keys, 0);
-        vector(writer, block + "attn_v.bias", keys, 0);
-      }
-      if (spec.architecture() == Architecture.QWEN3) {
-        vector(writer, block + "attn_q_norm.weight", spec.headDimension(), SHARPNESS);
-        vector(writer, block + "attn_k_norm.weight", spec.headDimension(), SHARPNESS);
-      }
-      mute(writer, block + "attn_output.weight", matrix(queries, d, 1 / root(queries)));
-      blindNorm(writer, block + "ffn_norm.weight");
-      add(writer, block + "ffn_gate.weight", matrix(d, spec.hidden(), 1 / root(d)));
-      add(writer, block + "ffn_up.weight", matrix(d, spec.hidden(), 1 / root(d)));
-      // SiLU halves and more what passes through it.
-      mute(writer, block + "ffn_down.weight", matrix(spec.hidden(), d, 2 / root(spec.hidden())));
+      addAttention(writer, layer);
+      addFeedForward(writer, layer);
     }
     writer.tensor(
         "output_norm.weight",
@@ -111,7 +96,7 @@ final class SyntheticWeights {
     double constantAfterNorm = root(d) / SQRT_2;
     writer.tensor(
         "output.weight",
-        spec.type(),
+        spec.typeOf("output.weight", 0),
         (row, into) -> {
           output.fill(row, into);
           into[0] = (float) (logProbabilities[(int) row] / constantAfterNorm);
@@ -120,24 +105,119 @@ final class SyntheticWeights {
         spec.vocabulary());
   }
 
-  private void add(GgufWriter writer, String name, Matrix matrix) {
-    writer.tensor(name, spec.type(), matrix::fill, matrix.columns(), matrix.rows());
+  private void addAttention(GgufWriter writer, int layer) {
+    int d = spec.dimension();
+    int head = spec.headDimension();
+    int queries = spec.heads() * head;
+    int keys = spec.kvHeads() * head;
+    String block = block(layer);
+    blindNorm(writer, block + "attn_norm.weight");
+    if (architecture == Architecture.PHI3) {
+      Matrix all = matrix(d, queries + 2 * keys, 1 / root(d));
+      add(
+          writer,
+          layer,
+          "attn_qkv.weight",
+          (row, into) -> {
+            all.fill(row, into);
+            for (int i = 0; row < queries + keys && i < into.length; i++) {
+              into[i] *= SHARPNESS;
+            }
+          },
+          d,
+          queries + 2 * keys);
+    } else {
+      add(writer, layer, "attn_q.weight", matrix(d, queries, SHARPNESS / root(d)));
+      add(writer, layer, "attn_k.weight", matrix(d, keys, SHARPNESS / root(d)));
+      add(writer, layer, "attn_v.weight", matrix(d, keys, 1 / root(d)));
+    }
+    switch (architecture) {
+      case QWEN2 -> {
+        vector(writer, block + "attn_q.bias", queries, 0);
+        vector(writer, block + "attn_k.bias", keys, 0);
+        vector(writer, block + "attn_v.bias", keys, 0);
+      }
+      case QWEN3, QWEN3MOE, GEMMA3 -> {
+        vector(writer, block + "attn_q_norm.weight", head, SHARPNESS);
+        vector(writer, block + "attn_k_norm.weight", head, SHARPNESS);
+      }
+      default -> {}
+    }
+    mute(writer, layer, "attn_output.weight", 1, matrix(queries, d, 1 / root(queries)));
+    if (architecture == Architecture.GEMMA3) {
+      vector(writer, block + "post_attention_norm.weight", d, 1);
+    }
   }
 
-  /** A matrix that writes to the residual stream, but not to its first number. */
-  private void mute(GgufWriter writer, String name, Matrix matrix) {
-    writer.tensor(
-        name,
-        spec.type(),
+  private void addFeedForward(GgufWriter writer, int layer) {
+    int d = spec.dimension();
+    int hidden = spec.hidden();
+    String block = block(layer);
+    blindNorm(writer, block + "ffn_norm.weight");
+    // SiLU halves and more what passes through it.
+    double down = 2 / root(hidden);
+    switch (architecture) {
+      case QWEN3MOE -> {
+        int count = SyntheticModel.EXPERTS;
+        Matrix router = matrix(d, count, 1 / root(d));
+        writer.tensor(block + "ffn_gate_inp.weight", TensorType.F32, router::fill, d, count);
+        for (String part : List.of("ffn_gate_exps.weight", "ffn_up_exps.weight")) {
+          Matrix all = matrix(d, hidden * count, 1 / root(d));
+          add(writer, layer, part, all::fill, d, hidden, count);
+        }
+        mute(writer, layer, "ffn_down_exps.weight", count, matrix(hidden, d * count, down));
+      }
+      case PHI3 -> {
+        add(writer, layer, "ffn_up.weight", matrix(d, 2 * hidden, 1 / root(d)));
+        mute(writer, layer, "ffn_down.weight", 1, matrix(hidden, d, down));
+      }
+      default -> {
+        add(writer, layer, "ffn_gate.weight", matrix(d, hidden, 1 / root(d)));
+        add(writer, layer, "ffn_up.weight", matrix(d, hidden, 1 / root(d)));
+        mute(writer, layer, "ffn_down.weight", 1, matrix(hidden, d, down));
+      }
+    }
+    if (architecture == Architecture.GEMMA3) {
+      vector(writer, block + "post_ffw_norm.weight", d, 1);
+    }
+  }
+
+  private static String block(int layer) {
+    return "blk." + layer + '.';
+  }
+
+  private void add(GgufWriter writer, int layer, String part, Matrix matrix) {
+    add(writer, layer, part, matrix::fill, matrix.columns(), matrix.rows());
+  }
+
+  private void add(
+      GgufWriter writer, int layer, String part, GgufWriter.Rows rows, long... dimensions) {
+    String name = block(layer) + part;
+    writer.tensor(name, spec.typeOf(name, layer), rows, dimensions);
+  }
+
+  /**
+   * A matrix that writes to the residual stream, but not to its first number; or {@code count} of
+   * them in one tensor.
+   */
+  private void mute(GgufWriter writer, int layer, String part, int count, Matrix matrix) {
+    int rows = matrix.rows() / count;
+    long[] dimensions =
+        count == 1
+            ? new long[] {matrix.columns(), rows}
+            : new long[] {matrix.columns(), rows, count};
+    add(
+        writer,
+        layer,
+        part,
         (row, into) -> {
-          if (row == 0) {
+          if (row % rows == 0) {
             Arrays.fill(into, 0);
           } else {
             matrix.fill(row, into);
           }
         },
-        matrix.columns(),
-        matrix.rows());
+        dimensions);
   }
 
   /** A norm that hides the first number and brings the others to a variance of 1. */

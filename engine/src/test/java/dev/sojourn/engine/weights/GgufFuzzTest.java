@@ -3,6 +3,9 @@ package dev.sojourn.engine.weights;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.fail;
 
+import dev.sojourn.engine.model.LoadOptions;
+import dev.sojourn.engine.model.LoadedModel;
+import dev.sojourn.engine.model.NotEnoughMemoryException;
 import dev.sojourn.engine.weights.SyntheticModel.Architecture;
 import dev.sojourn.engine.weights.SyntheticModel.Spec;
 import java.io.IOException;
@@ -12,28 +15,39 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Random;
-import org.junit.jupiter.api.Test;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Damages a model file in thousands of ways: each is either refused with a {@link
- * ModelFileException}, or still a model all of whose parts can be read.
+ * ModelFileException}, or still a model all of whose parts can be read, and whose tensors either
+ * are those of its architecture or refused.
  */
 class GgufFuzzTest {
 
-  private static final int RUNS = 4000;
+  private static final int RUNS = 700;
 
   @TempDir Path directory;
 
-  @Test
-  void open_damagedFile_isRefusedOrReadable() throws IOException {
+  /** All architectures, and between them all kinds of types. */
+  private static Stream<Spec> specs() {
+    return Stream.of(
+        new Spec(Architecture.QWEN2, 1, 32, 32, 2, 1, 16, 300, TensorType.Q8_0, 64),
+        new Spec(Architecture.LLAMA, 2, 256, 256, 2, 1, 128, 300, TensorType.Q4_K, true, 64),
+        new Spec(Architecture.QWEN3, 1, 32, 32, 2, 1, 16, 300, TensorType.Q5_1, 64),
+        new Spec(Architecture.QWEN3MOE, 1, 32, 32, 2, 1, 16, 300, TensorType.Q4_1, 64),
+        new Spec(Architecture.GEMMA3, 1, 256, 256, 2, 1, 128, 300, TensorType.Q5_K, 64),
+        new Spec(Architecture.PHI3, 1, 32, 32, 2, 1, 16, 300, TensorType.Q5_0, 64));
+  }
+
+  @ParameterizedTest
+  @MethodSource("specs")
+  void open_damagedFile_isRefusedOrReadable(Spec spec) throws IOException {
     long seed = Long.getLong("sojourn.seed", System.nanoTime());
     Path path = directory.resolve("model.gguf");
-    SyntheticModel.write(
-        path,
-        new Spec(Architecture.QWEN2, 1, 32, 32, 2, 1, 16, 300, TensorType.Q8_0, 64),
-        1,
-        Progress.NONE);
+    SyntheticModel.write(path, spec, 1, Progress.NONE);
     byte[] sound = Files.readAllBytes(path);
     int header;
     try (GgufFile file = GgufFile.open(path)) {
@@ -45,7 +59,7 @@ class GgufFuzzTest {
       Files.write(path, damaged(sound, header, random));
       try {
         readAll(path);
-      } catch (ModelFileException e) {
+      } catch (ModelFileException | NotEnoughMemoryException e) {
         refused++;
       } catch (RuntimeException | Error e) {
         fail("run with -Dsojourn.seed=" + (seed + run), e);
@@ -67,6 +81,7 @@ class GgufFuzzTest {
       }
       GgufVocabulary.of(file);
       file.chatTemplate();
+      LoadedModel.checkMemory(file, LoadOptions.defaults(), 1, 1);
     }
   }
 

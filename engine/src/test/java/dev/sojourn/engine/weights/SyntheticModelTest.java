@@ -1,8 +1,15 @@
 package dev.sojourn.engine.weights;
 
+import static dev.sojourn.engine.weights.TensorType.Q4_K;
+import static dev.sojourn.engine.weights.TensorType.Q6_K;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sojourn.engine.model.KvType;
+import dev.sojourn.engine.model.LoadOptions;
+import dev.sojourn.engine.model.LoadedModel;
+import dev.sojourn.engine.model.ModelRunner;
+import dev.sojourn.engine.model.StepBatch;
 import dev.sojourn.engine.weights.SyntheticModel.Architecture;
 import dev.sojourn.engine.weights.SyntheticModel.Spec;
 import dev.sojourn.text.Vocabulary;
@@ -13,6 +20,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -74,10 +82,66 @@ class SyntheticModelTest {
       assertThat(file.architecture()).isEqualTo(architecture.key());
       assertThat(file.has("blk.0.attn_q.bias")).isEqualTo(architecture == Architecture.QWEN2);
       assertThat(file.has("blk.0.attn_q_norm.weight"))
-          .isEqualTo(architecture == Architecture.QWEN3);
-      file.tensor("blk.1.attn_k.weight", 64, 16);
+          .isEqualTo(
+              List.of(Architecture.QWEN3, Architecture.QWEN3MOE, Architecture.GEMMA3)
+                  .contains(architecture));
+      switch (architecture) {
+        case PHI3 -> file.tensor("blk.1.attn_qkv.weight", 64, 64 + 2 * 16);
+        case QWEN3MOE -> file.tensor("blk.1.ffn_down_exps.weight", 96, 64, 8);
+        default -> file.tensor("blk.1.attn_k.weight", 64, 16);
+      }
       file.tensor("output.weight", 64, 400);
     }
+  }
+
+  /** Each can be loaded, and answers with finite numbers of the spread that was planned. */
+  @ParameterizedTest
+  @EnumSource(Architecture.class)
+  void write_eachArchitecture_answersWithLogitsOfThePlannedSpread(Architecture architecture) {
+    int vocabulary = 400;
+    LoadOptions options = new LoadOptions(1, OptionalInt.empty(), KvType.F32);
+    try (GgufFile file = GgufFile.open(write(tiny(architecture, TensorType.F32), 1));
+        LoadedModel loaded = LoadedModel.load(file, options, Progress.NONE);
+        ModelRunner runner = loaded.newRunner(2)) {
+      StepBatch step = new StepBatch(vocabulary);
+      step.addSlice(0, new int[] {0, 1}, true);
+      for (int i = 0; i < 20; i++) {
+        step.addToken(260 + i * 7 % 100);
+      }
+      runner.run(step);
+      // Of tokens that come up at all: their own part is at most 8 apart, that of the context has
+      // a deviation of 3.
+      double greatest = Double.NEGATIVE_INFINITY;
+      for (float logit : step.logits(0)) {
+        assertThat(logit).isFinite();
+        greatest = Math.max(greatest, logit);
+      }
+      assertThat(greatest).isBetween(-5.0, 15.0);
+    }
+  }
+
+  @Test
+  void write_mixed_hasFinerTypesWhereFilesOfThatNameHaveThem() {
+    Spec spec =
+        new Spec(Architecture.LLAMA, 8, 256, 256, 2, 1, 128, 300, TensorType.Q4_K, true, 64);
+    try (GgufFile file = GgufFile.open(write(spec, 1))) {
+      assertThat(types(file, "ffn_down"))
+          .containsExactly(Q6_K, Q4_K, Q4_K, Q6_K, Q4_K, Q4_K, Q6_K, Q6_K);
+      assertThat(types(file, "attn_v")).isEqualTo(types(file, "ffn_down"));
+      assertThat(types(file, "attn_q")).containsOnly(Q4_K);
+      assertThat(file.tensor("token_embd.weight", 256, 300).type()).isEqualTo(Q4_K);
+      assertThat(file.tensor("output.weight", 256, 300).type()).isEqualTo(Q6_K);
+    }
+    assertThatThrownBy(
+            () -> new Spec(Architecture.LLAMA, 1, 32, 32, 1, 1, 32, 300, TensorType.Q8_0, true, 9))
+        .hasMessage("a mix is of q4_k, not Q8_0");
+  }
+
+  private static List<TensorType> types(GgufFile file, String part) {
+    return file.tensors().stream()
+        .filter(tensor -> tensor.name().endsWith(part + ".weight"))
+        .map(ModelTensor::type)
+        .toList();
   }
 
   @Test
