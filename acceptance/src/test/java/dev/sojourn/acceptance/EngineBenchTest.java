@@ -23,6 +23,8 @@ class EngineBenchTest {
   /** What our driver calls of llama3.java, without a model behind it. */
   private static final String STAND_IN =
       """
+      package com.llama4j;
+
       import java.nio.file.Path;
       import java.util.*;
       import java.util.function.IntConsumer;
@@ -30,18 +32,20 @@ class EngineBenchTest {
       interface Sampler { Sampler ARGMAX = new Sampler() {}; }
 
       class ModelLoader {
-        static Llama loadModel(Path path, int context) { return new Llama(new Llama.Configuration()); }
+        static Llama loadModel(Path path, int context, boolean loadWeights) {
+          return new Llama(new Llama.Configuration());
+        }
       }
 
       record Llama(Llama.Configuration configuration) {
         static class Configuration { public final int vocabularySize = 300; }
-        static class State { State(Configuration configuration) {} }
+        static class State { State(Configuration configuration, int batch) {} }
         static List<Integer> generateTokens(
             Llama model, State state, int start, List<Integer> prompt, Set<Integer> stop, int end,
             Sampler sampler, boolean echo, IntConsumer heard) {
-          for (int position = start; position < end; position++) {
+          for (int position = start + prompt.size(); position < end; position++) {
             String work = "x".repeat(100_000);
-            if (position >= start + prompt.size()) heard.accept(work.length());
+            heard.accept(work.length());
           }
           System.out.println("what a peer prints");
           return prompt;

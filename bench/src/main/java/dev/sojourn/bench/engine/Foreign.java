@@ -1,6 +1,5 @@
 package dev.sojourn.bench.engine;
 
-import java.lang.reflect.Constructor;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.util.Arrays;
@@ -51,15 +50,5 @@ final class Foreign {
     method.setAccessible(true);
     Object result = method.invoke(ofClass ? null : target, arguments);
     return result == null ? "" : result;
-  }
-
-  /** Returns the constructor of a class with the fewest arguments. */
-  static Constructor<?> constructor(Class<?> type) {
-    Constructor<?> fewest =
-        Arrays.stream(type.getDeclaredConstructors())
-            .min((a, b) -> Integer.compare(a.getParameterCount(), b.getParameterCount()))
-            .orElseThrow();
-    fewest.setAccessible(true);
-    return fewest;
   }
 }

@@ -4,9 +4,7 @@ import dev.sojourn.core.Clock;
 import java.io.IOException;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Field;
-import java.lang.reflect.Method;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.function.IntConsumer;
@@ -19,7 +17,7 @@ import java.util.stream.IntStream;
 final class Llama3Side implements Answers {
 
   private static final int CONTEXT = 8192 + 256; // for which it keeps KV, in the heap
-  private static final int BATCH = 16; // tokens of a prompt at a time, in versions that have it
+  private static final int BATCH = 16; // tokens of a prompt at a time, as its own default
 
   private final Clock clock = Clock.system();
   private final Class<?> llama = type("Llama");
@@ -28,32 +26,20 @@ final class Llama3Side implements Answers {
   private final Object greedy;
   private final int vocabulary;
 
-  /** Tokens of a prompt that the state brings: its latest, in versions that take one at a time. */
-  private final int brought;
-
   private Llama3Side(Path path) throws ReflectiveOperationException {
-    Method load =
-        Arrays.stream(type("ModelLoader").getDeclaredMethods())
-            .filter(it -> it.getName().equals("loadModel") && it.getParameterCount() < 4)
-            .filter(it -> it.getParameterTypes()[0] == Path.class)
-            .findFirst()
-            .orElseThrow(() -> new NoSuchMethodException("ModelLoader.loadModel(Path, …)"));
-    load.setAccessible(true);
-    Object[] all = {path, CONTEXT, true}; // later versions: with the weights
-    model = load.invoke(null, Arrays.copyOf(all, load.getParameterCount()));
+    model = Foreign.call(type("ModelLoader"), "loadModel", path, CONTEXT, true);
     Object configuration = Foreign.call(model, "configuration");
     vocabulary = (int) field(configuration.getClass(), "vocabularySize").get(configuration);
     // Not by Llama.createNewState: it wants Llama 3's special tokens in the vocabulary.
-    Constructor<?> states = Foreign.constructor(type("Llama$State"));
-    state =
-        states.newInstance(
-            Arrays.copyOf(new Object[] {configuration, BATCH}, states.getParameterCount()));
-    brought = states.getParameterCount() == 1 ? 1 : 0;
+    Constructor<?> states =
+        type("Llama$State").getDeclaredConstructor(configuration.getClass(), int.class);
+    states.setAccessible(true);
+    state = states.newInstance(configuration, BATCH);
     greedy = field(type("Sampler"), "ARGMAX").get(null);
   }
 
   private static Class<?> type(String name) throws ClassNotFoundException {
-    return Foreign.type("com.llama4j." + name, name);
+    return Foreign.type("com.llama4j." + name);
   }
 
   private static Field field(Class<?> type, String name) throws NoSuchFieldException {
@@ -75,7 +61,7 @@ final class Llama3Side implements Answers {
 
   @Override
   public double prefill(int tokens) throws ReflectiveOperationException {
-    return generate(0, tokens - brought, 1)[0];
+    return generate(0, tokens, 1)[0];
   }
 
   @Override
