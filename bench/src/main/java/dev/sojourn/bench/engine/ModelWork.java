@@ -5,6 +5,8 @@ import dev.sojourn.engine.model.LoadOptions;
 import dev.sojourn.engine.model.LoadedModel;
 import dev.sojourn.engine.weights.ModelFile;
 import dev.sojourn.engine.weights.ModelTensor;
+import java.util.List;
+import java.util.function.IntToDoubleFunction;
 
 /**
  * What a model asks of a machine, by the header of its file: for the share of the machine's speed
@@ -13,11 +15,21 @@ import dev.sojourn.engine.weights.ModelTensor;
  * @param stepBytes weights that a step of decoding reads
  * @param tokenFlops operations of a prompt's token, attention and logits aside
  * @param logitFlops operations of a token's logits
- * @param pairFlops operations of attention for each pair of tokens
- * @param kvBytes KV of a token, as our engine stores it
+ * @param pairFlops operations of a layer's attention for each pair of tokens
+ * @param kvBytes KV of a token in a layer, as our engine stores it
+ * @param windows for each layer how many positions a query sees, its own included; 0: all
  */
 record ModelWork(
-    double stepBytes, double tokenFlops, double logitFlops, double pairFlops, double kvBytes) {
+    double stepBytes,
+    double tokenFlops,
+    double logitFlops,
+    double pairFlops,
+    double kvBytes,
+    List<Integer> windows) {
+
+  ModelWork {
+    windows = List.copyOf(windows);
+  }
 
   static ModelWork of(ModelFile file, LoadOptions options) {
     boolean tied = !file.has("output.weight");
@@ -37,8 +49,8 @@ record ModelWork(
         tokenFlops += used * 2.0 * tensor.elements();
       }
     }
+    List<Integer> windows = LoadedModel.windows(file);
     String key = file.architecture() + ".";
-    double layers = file.metadata().integer(key + "block_count", 1, 1 << 16);
     int heads = file.metadata().integer(key + "attention.head_count", 1, 1 << 16);
     int width = file.metadata().integer(key + "embedding_length", 1, 1 << 24);
     int headDim =
@@ -47,8 +59,9 @@ record ModelWork(
         stepBytes,
         tokenFlops,
         logitFlops,
-        4.0 * layers * heads * headDim,
-        (double) LoadedModel.kvBytesPerPage(file, options) / BlockHasher.BLOCK);
+        4.0 * heads * headDim,
+        (double) LoadedModel.kvBytesPerPage(file, options) / BlockHasher.BLOCK / windows.size(),
+        windows);
   }
 
   private static double expertsUsed(ModelFile file) {
@@ -67,11 +80,26 @@ record ModelWork(
   double limit(Point point, double readSpeed, double fmaSpeed) {
     return switch (point) {
       case Point.Prefill(int tokens) -> {
-        double pairs = tokens * (tokens + 1.0) / 2;
+        double pairs = overLayers(window -> pairs(tokens, window));
         yield tokens * fmaSpeed / (tokens * tokenFlops + logitFlops + pairs * pairFlops);
       }
       case Point.Decode(int batch, int context) ->
-          batch * readSpeed / (stepBytes + (double) batch * context * kvBytes);
+          batch
+              * readSpeed
+              / (stepBytes + batch * kvBytes * overLayers(window -> Math.min(context, window)));
     };
+  }
+
+  /** Returns a sum over the layers, whose windows reach as far as there are positions. */
+  private double overLayers(IntToDoubleFunction ofWindow) {
+    return windows.stream()
+        .mapToDouble(window -> ofWindow.applyAsDouble(window == 0 ? Integer.MAX_VALUE : window))
+        .sum();
+  }
+
+  /** Returns how many pairs of a token with itself or one before are in each other's window. */
+  private static double pairs(int tokens, int window) {
+    double near = Math.min(tokens, window);
+    return near * (near + 1) / 2 + (tokens - near) * near;
   }
 }

@@ -79,10 +79,19 @@ class EngineReportTest {
 
   @Test
   void limit_isWhatTheMachineAllows() {
-    ModelWork work = new ModelWork(100, 10, 5, 2, 1);
+    ModelWork work = new ModelWork(100, 10, 5, 2, 1, List.of(0));
     // 4 tokens of 10 operations, 5 for the logits, 10 pairs of 2
     assertThat(work.limit(new Point.Prefill(4), 1, 650)).isEqualTo(40, offset(1e-9));
     // 100 bytes of weights once, and KV of 3 contexts of 50 tokens
     assertThat(work.limit(new Point.Decode(3, 50), 1000, 1)).isEqualTo(12, offset(1e-9));
+  }
+
+  @Test
+  void limit_ofLayersWithAWindow_countsWhatTheySee() {
+    ModelWork work = new ModelWork(100, 10, 5, 2, 1, List.of(0, 3));
+    // 4 tokens of 10 operations, 5 for the logits, 10 and 9 pairs of 2
+    assertThat(work.limit(new Point.Prefill(4), 1, 83)).isEqualTo(4, offset(1e-9));
+    // 100 bytes of weights once, and of 3 contexts 50 and 3 tokens
+    assertThat(work.limit(new Point.Decode(3, 50), 2590, 1)).isEqualTo(30, offset(1e-9));
   }
 }

@@ -37,6 +37,11 @@ sealed interface Architecture permits Llama, Qwen2, Qwen3, Qwen3Moe, Gemma3, Phi
   /** Takes the tensors of a layer. */
   Layer layer(LayerTensors tensors);
 
+  /** Returns how many positions a query of a layer sees, its own included; 0: all up to its own. */
+  default int window(int layer) {
+    return 0;
+  }
+
   /** Returns the rotations that layers choose from by index. */
   default List<Rope> ropes(Tensors tensors, Hyperparameters h) {
     return List.of(Rope.of(h, tensors.optional("rope_freqs.weight", h.ropeDim() / 2)));

@@ -37,11 +37,16 @@ record Gemma3(int window, int pattern, float localBase) implements Architecture 
 
   @Override
   public Layer layer(LayerTensors tensors) {
-    boolean local = window > 0 && (tensors.index() + 1) % pattern != 0;
+    int positions = window(tensors.index());
     return Layer.of(tensors, tensors.projections(), tensors.dense())
         .withHeadNorms(tensors)
         .withPostNorms(tensors)
-        .withPositions(local ? LOCAL : GLOBAL, local ? window : 0);
+        .withPositions(positions > 0 ? LOCAL : GLOBAL, positions);
+  }
+
+  @Override
+  public int window(int layer) {
+    return (layer + 1) % pattern == 0 ? 0 : window;
   }
 
   @Override

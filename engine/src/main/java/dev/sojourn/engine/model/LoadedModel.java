@@ -12,7 +12,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.IntStream;
 
 /**
  * A model in memory: its weights, packed, and the threads that multiply them. Ranks are runners of
@@ -52,6 +54,18 @@ public final class LoadedModel implements AutoCloseable {
     Architecture.of(file); // an unknown one is wrong, rather than what its keys lack
     Hyperparameters h = Hyperparameters.read(file, options.contextLength());
     return KvCache.pageBytes(options.kvType(), h.layers(), h.kvHeads(), h.headDim());
+  }
+
+  /**
+   * Returns for each layer of a model that is not loaded yet how many positions a query sees, its
+   * own included; 0: all up to its own.
+   *
+   * @throws dev.sojourn.engine.weights.ModelFileException if the file is not a model that we know
+   */
+  public static List<Integer> windows(ModelFile file) {
+    Architecture architecture = Architecture.of(file);
+    int layers = Hyperparameters.read(file, OptionalInt.empty()).layers();
+    return IntStream.range(0, layers).mapToObj(architecture::window).toList();
   }
 
   /**

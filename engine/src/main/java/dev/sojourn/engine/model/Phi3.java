@@ -32,6 +32,11 @@ record Phi3(int window, int original, int longest, ModelMetadata metadata) imple
   }
 
   @Override
+  public int window(int layer) {
+    return window;
+  }
+
+  @Override
   public List<Rope> ropes(Tensors tensors, Hyperparameters h) {
     int pairs = h.ropeDim() / 2;
     float[] shorter = tensors.optional("rope_factors_short.weight", pairs);

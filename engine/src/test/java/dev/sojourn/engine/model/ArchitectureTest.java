@@ -9,6 +9,7 @@ import dev.sojourn.engine.weights.ModelFileException;
 import dev.sojourn.engine.weights.Progress;
 import dev.sojourn.engine.weights.TensorType;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -55,6 +56,20 @@ class ArchitectureTest {
     GgufWriter phi =
         new GgufWriter().text("general.architecture", "phi3").whole("phi3.context_length", 4096);
     assertThat(of(phi)).isInstanceOfSatisfying(Phi3.class, it -> assertThat(it.window()).isZero());
+  }
+
+  @Test
+  void windows_ofALayer_areThoseOfItsArchitecture() {
+    assertThat(windows("llama")).containsExactly(0, 0);
+    assertThat(windows("phi3")).containsExactly(TinyModel.WINDOW, TinyModel.WINDOW);
+    assertThat(windows("gemma3")).containsExactly(TinyModel.WINDOW, 0);
+  }
+
+  private List<Integer> windows(String architecture) {
+    try (GgufFile file =
+        GgufFile.open(TinyModel.of(architecture, TensorType.F32).write(directory))) {
+      return LoadedModel.windows(file);
+    }
   }
 
   @Test

@@ -1,7 +1,5 @@
 package dev.sojourn.engine.model;
 
-import dev.sojourn.core.Tokens;
-import dev.sojourn.text.TokenBytes;
 import java.io.File;
 import java.io.IOException;
 import java.net.URISyntaxException;
@@ -19,10 +17,10 @@ final class OtherJvm {
   /** How a program ended, and what it wrote to its output and errors. */
   record Outcome(int exitCode, String output) {}
 
-  /** Runs the main method of a test class, which finds the engine and its tests, and no library. */
+  /** Runs the main method of a test class, which finds the classes that are found here. */
   static Outcome run(Class<?> main, List<String> options, String... arguments)
       throws IOException, InterruptedException {
-    Path here = classes(LoadedModel.class);
+    Path here = classes();
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     command.addAll(List.of("--add-modules", "jdk.incubator.vector"));
@@ -32,10 +30,10 @@ final class OtherJvm {
     command.add(
         String.join(
             File.pathSeparator,
-            here.toString(),
             here.resolveSibling("test-classes").toString(),
-            classes(Tokens.class).toString(),
-            classes(TokenBytes.class).toString()));
+            here.toString(),
+            System.getProperty("jdk.module.path", ""),
+            System.getProperty("java.class.path")));
     command.add(main.getName());
     command.addAll(List.of(arguments));
     Path output = Files.createTempFile("other-jvm", ".txt");
@@ -52,9 +50,10 @@ final class OtherJvm {
     }
   }
 
-  private static Path classes(Class<?> of) {
+  /** Returns where the engine's classes are. */
+  private static Path classes() {
     try {
-      return Path.of(of.getProtectionDomain().getCodeSource().getLocation().toURI());
+      return Path.of(LoadedModel.class.getProtectionDomain().getCodeSource().getLocation().toURI());
     } catch (URISyntaxException e) {
       throw new AssertionError(e);
     }
