@@ -20,11 +20,7 @@ final class FewTokens {
 
   /** Returns whether so many tokens are better multiplied here than by {@link ManyTokens}. */
   static boolean takes(WeightType type, int tokens) {
-    return tokens <= (quants(type) ? TOGETHER : MOST);
-  }
-
-  private static boolean quants(WeightType type) {
-    return type.subBlock > 0 && type.bits < 8;
+    return tokens <= (type.bits < 8 ? TOGETHER : MOST);
   }
 
   static void multiply(
@@ -36,7 +32,7 @@ final class FewTokens {
       float[] out,
       int stride,
       ProductScratch scratch) {
-    if (quants(w.type())) {
+    if (w.type().bits < 8) {
       FewTokensQuants.multiply(w, firstPanel, panels, x, tokens, out, stride, scratch);
       return;
     }

@@ -13,9 +13,6 @@ final class Products implements ComputePool.Job {
 
   private static final int MOST = 3;
 
-  /** Units for each thread, if there are panels enough: the last ones make others wait. */
-  private static final int UNITS = 4;
-
   private final Kernels kernels;
   private final Scratch[] scratch; // by compute thread
   private final Linear[] linears = new Linear[MOST];
@@ -23,7 +20,6 @@ final class Products implements ComputePool.Job {
   private float[] input = new float[0];
   private int tokens;
   private int count;
-  private int run; // panels of a unit
   private int units;
 
   Products(Kernels kernels, Scratch[] scratch) {
@@ -35,26 +31,18 @@ final class Products implements ComputePool.Job {
   void add(Linear linear, float[] out) {
     linears[count] = linear;
     outs[count++] = out;
+    units += runs(linear);
   }
 
-  /** Sets the input of all, laid out as {@link Kernels#product} wants it. */
+  /** Sets the input, laid out as {@link Kernels#product} wants it. */
   void of(float[] interleaved, int rows) {
     input = interleaved;
     tokens = rows;
-    int panels = 0;
-    for (int i = 0; i < count; i++) {
-      panels += linears[i].weights().panels();
-    }
-    int share = Integer.highestOneBit(panels / (UNITS * scratch.length));
-    run = Math.clamp(share, 1, Kernels.RUN);
-    units = 0;
-    for (int i = 0; i < count; i++) {
-      units += runs(linears[i]);
-    }
   }
 
   void clear() {
     count = 0;
+    units = 0;
   }
 
   /** Returns the number of units. */
@@ -62,19 +50,19 @@ final class Products implements ComputePool.Job {
     return units;
   }
 
-  private int runs(Linear linear) {
-    return Math.ceilDiv(linear.weights().panels(), run);
+  private static int runs(Linear linear) {
+    return Math.ceilDiv(linear.weights().panels(), Kernels.RUN);
   }
 
   @Override
   public void run(int worker, int unit) {
-    int place = unit;
+    int run = unit;
     int i = 0;
-    while (place >= runs(linears[i])) {
-      place -= runs(linears[i++]);
+    while (run >= runs(linears[i])) {
+      run -= runs(linears[i++]);
     }
-    int first = place * run;
-    int panels = Math.min(run, linears[i].weights().panels() - first);
+    int first = run * Kernels.RUN;
+    int panels = Math.min(Kernels.RUN, linears[i].weights().panels() - first);
     linears[i].multiply(kernels, first, panels, input, tokens, outs[i], scratch[worker].product);
   }
 }
