@@ -9,13 +9,13 @@ import java.util.Arrays;
  */
 final class WarmUp {
 
-  /** Weights times rounds: about a second of two cores. */
+  /** Weights times rounds: two or three seconds of two cores. */
   private static final double WORK = 1.5e9;
 
   /** Enough rounds for the shapes of a large model to be found worth compiling, and of a small. */
   private static final int FEWEST = 2;
 
-  private static final int ENOUGH = 100;
+  private static final int ENOUGH = 300;
 
   /** How many more there may be, each after something was compiled. */
   private static final int PATIENCE = 20;
