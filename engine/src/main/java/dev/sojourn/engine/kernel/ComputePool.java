@@ -1,9 +1,11 @@
 package dev.sojourn.engine.kernel;
 
+import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -45,15 +47,32 @@ public final class ComputePool implements AutoCloseable {
   private final AtomicInteger round = new AtomicInteger();
   private volatile boolean closed;
 
-  /** Starts a pool of this many threads, the caller's included. */
+  /**
+   * Starts a pool of this many threads, the caller's included.
+   *
+   * @throws OutOfMemoryError if the system has no room for so many; none is left behind
+   */
   public ComputePool(int threads) {
+    this(threads, Thread::start);
+  }
+
+  /** Starts a pool of threads in a way of one's own. */
+  ComputePool(int threads, Consumer<Thread> start) {
     if (threads < 1) {
       throw new IllegalArgumentException("a pool has at least 1 thread, not " + threads);
     }
     workers = new Worker[threads - 1];
-    for (int i = 0; i < workers.length; i++) {
-      workers[i] = new Worker(i + 1);
-      workers[i].start();
+    Arrays.setAll(workers, i -> new Worker(i + 1));
+    boolean started = false;
+    try {
+      for (Worker worker : workers) {
+        start.accept(worker);
+      }
+      started = true;
+    } finally {
+      if (!started) {
+        close();
+      }
     }
   }
 

@@ -3,6 +3,9 @@ package dev.sojourn.engine.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.stream.IntStream;
@@ -75,6 +78,26 @@ class ComputePoolTest {
       one.join();
       two.join();
       assertThat(wrong).hasValue(0);
+    }
+  }
+
+  @Test
+  void new_whereAThreadCannotStart_endsThoseThatDid() throws InterruptedException {
+    List<Thread> started = new ArrayList<>();
+    assertThatThrownBy(() ->
+            new ComputePool(
+                5,
+                thread -> {
+                  if (started.size() == 2) {
+                    throw new OutOfMemoryError("unable to create native thread");
+                  }
+                  thread.start();
+                  started.add(thread);
+                }))
+        .isInstanceOf(OutOfMemoryError.class);
+    assertThat(started).hasSize(2);
+    for (Thread thread : started) {
+      assertThat(thread.join(Duration.ofMinutes(1))).isTrue();
     }
   }
 
