@@ -179,6 +179,7 @@ final class PackedCache {
       WholeFile.write(
           path,
           imageAt + image.byteSize(),
+          model.files(),
           channel -> {
             inParts(
                 "writing " + path.getFileName(),

@@ -153,7 +153,7 @@ public final class GgufWriter {
    */
   public void write(Path target, Progress progress) {
     String what = "writing " + target.getFileName();
-    WholeFile.write(target, bytes(), channel -> write(channel, what, progress));
+    WholeFile.write(target, bytes(), List.of(), channel -> write(channel, what, progress));
   }
 
   private void write(FileChannel channel, String what, Progress progress) throws IOException {

@@ -5,14 +5,13 @@ import java.nio.channels.FileChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.util.concurrent.ThreadLocalRandom;
+import java.util.List;
 
 /**
  * Writes files that are there whole or not at all: under another name beside their place, forced to
  * the disk, then moved into place in one step. So a target is the old file or the new one, whatever
- * happens. What was written so far is deleted on failure.
+ * happens. What was written so far is deleted on failure; if the process was killed, by whoever
+ * writes the same target next.
  */
 public final class WholeFile {
 
@@ -30,31 +29,19 @@ public final class WholeFile {
    * Writes a file.
    *
    * @param bytes that will be written
+   * @param sources what it is made of: nobody may read the file who may not read all of these; if
+   *     there are none, who may is left to the system
    * @throws ModelFileException.Unwritable if there is no room or no permission
    */
-  public static void write(Path target, long bytes, Content content) {
+  public static void write(Path target, long bytes, List<Path> sources, Content content) {
     Path absolute = target.toAbsolutePath();
-    Path part =
-        absolute.resolveSibling(
-            "."
-                + absolute.getFileName()
-                + "."
-                + Long.toHexString(ThreadLocalRandom.current().nextLong())
-                + ".part");
     checkPlace(target, absolute, bytes);
-    part.toFile().deleteOnExit(); // for a JVM that is told to stop meanwhile
-    try {
-      try (FileChannel channel =
-          FileChannel.open(part, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
-        content.write(channel);
-        channel.force(true);
-      }
-      Files.move(part, absolute, StandardCopyOption.ATOMIC_MOVE);
+    try (PartFile part = PartFile.of(absolute, sources)) {
+      content.write(part.channel());
+      part.finish();
     } catch (IOException e) {
       throw new ModelFileException.Unwritable(
           target, room(absolute, bytes) + " and permission to write there", found(absolute, e));
-    } finally {
-      deleteIfThere(part);
     }
   }
 
@@ -90,15 +77,6 @@ public final class WholeFile {
       return Files.getFileStore(absolute.resolveSibling(".")).getUsableSpace();
     } catch (IOException e) {
       return Long.MAX_VALUE; // unknown: writing will tell
-    }
-  }
-
-  private static void deleteIfThere(Path part) {
-    try {
-      Files.deleteIfExists(part);
-    } catch (IOException e) {
-      System.getLogger(WholeFile.class.getName())
-          .log(System.Logger.Level.WARNING, "could not delete " + part, e);
     }
   }
 }
