@@ -46,10 +46,11 @@ import java.util.zip.CRC32C;
  * </pre>
  *
  * <p>No length and no offset is read from the file: all follow from the model, whose identity the
- * cache must have. The identity is made of the layout of packed matrices, their shapes, the names,
- * sizes, inodes and times of the model's files, and some bytes of each tensor. The times are those
- * of the last change of contents and, where the system keeps it, of anything about the file, which
- * no program can set back. So a cache is not taken for that of a file that was written since.
+ * cache must have. The identity is made of the layout of packed matrices, which matrix is where and
+ * in which shape, how tensors are {@link ModelFile#RESTORED restored}, the names, sizes, inodes and
+ * times of the model's files, and some bytes of each tensor. The times are those of the last change
+ * of contents and, where the system keeps it, of anything about the file, which no program can set
+ * back. So a cache is not taken for that of a file that was written since.
  *
  * <p>Used by one thread.
  */
@@ -263,7 +264,10 @@ final class PackedCache {
   private Optional<byte[]> identity() {
     try {
       MessageDigest digest = MessageDigest.getInstance("SHA-256");
-      add(digest, "layout " + PackedMatrix.LAYOUT + " " + loader.shapes());
+      add(
+          digest,
+          "layout %d, restored %d, %s"
+              .formatted(PackedMatrix.LAYOUT, ModelFile.RESTORED, loader.shapes()));
       for (Path file : model.files()) {
         boolean unix = file.getFileSystem().supportedFileAttributeViews().contains("unix");
         String attributes = unix ? "unix:size,lastModifiedTime,ctime,ino" : "size,lastModifiedTime";

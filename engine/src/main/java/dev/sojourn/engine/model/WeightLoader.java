@@ -20,11 +20,13 @@ import java.util.OptionalInt;
 final class WeightLoader {
 
   /**
-   * A matrix of the image.
+   * A matrix of the image: which one, and its form.
    *
+   * @param tensor its name
+   * @param firstRow of the tensor, of those that the matrix has
    * @param type of its weights, as in the model's file
    */
-  record Shape(WeightType type, int rows, int columns) {}
+  record Shape(String tensor, long firstRow, WeightType type, int rows, int columns) {}
 
   /**
    * What was loaded.
@@ -106,7 +108,7 @@ final class WeightLoader {
 
   private PackedMatrix measure(ModelTensor tensor, long firstRow, int rows, int columns) {
     WeightType type = WeightType.of(tensor.type());
-    shapes.add(new Shape(type, rows, columns));
+    shapes.add(new Shape(tensor.name(), firstRow, type, rows, columns));
     return PackedMatrix.packed(type, rows, columns, false, this::measure);
   }
 

@@ -28,6 +28,12 @@ import java.util.OptionalLong;
  */
 public abstract sealed class ModelFile implements AutoCloseable permits GgufFile, Checkpoint {
 
+  /**
+   * The version of {@link #restored}: another whenever the same matrix is given other numbers, or
+   * the same in another order, so that nobody takes what was made of the former for the latter.
+   */
+  public static final int RESTORED = 1;
+
   private final Path path;
   private final Arena arena;
   private final ModelMetadata metadata;
@@ -128,31 +134,15 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
    * #restored} makes of them what is computed with.
    */
   public final ModelTensor stored(String name, long... dimensions) {
-    return findStored(name, dimensions)
-        .orElseThrow(() ->
-            new ModelFileException.Malformed(
-                path,
-                quoted(name) + " with dimensions " + Arrays.toString(dimensions),
-                "no such tensor"));
-  }
-
-  /** Returns a tensor to compute with, checked as {@link #tensor} does, if there is one. */
-  public final Optional<ModelTensor> findTensor(String name, long... dimensions) {
-    return findStored(name, dimensions).map(this::restored);
-  }
-
-  private Optional<ModelTensor> findStored(String name, long... dimensions) {
     ModelTensor tensor = byName.get(name);
-    if (tensor == null) {
-      return Optional.empty();
-    }
     List<Long> expected = Arrays.stream(dimensions).boxed().toList();
+    String described = quoted(name) + " with dimensions " + expected;
+    if (tensor == null) {
+      throw new ModelFileException.Malformed(path, described, "no such tensor");
+    }
     if (!tensor.dimensions().equals(expected)) {
       throw new ModelFileException.Malformed(
-          place(tensor),
-          tensor.offset(),
-          quoted(name) + " with dimensions " + expected,
-          tensor.dimensions().toString());
+          place(tensor), tensor.offset(), described, tensor.dimensions().toString());
     }
     if (!tensor.type().supported()) {
       throw new ModelFileException.Unsupported(
@@ -161,7 +151,7 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
           quoted(name) + " of a supported type (" + TensorType.supportedNames() + ")",
           "type " + tensor.type());
     }
-    return Optional.of(tensor);
+    return tensor;
   }
 
   /** Returns what to throw where the numbers of a tensor make no sense. */

@@ -152,6 +152,18 @@ class PackedCacheTest {
         .isEqualTo(start(model, true).logits());
   }
 
+  /** The identity has them: whoever takes gate for up has another. */
+  @ParameterizedTest
+  @ValueSource(strings = {"llama", "qwen2", "qwen3", "qwen3moe", "gemma3", "phi3"})
+  void shapes_ofEachArchitecture_tellAnyTwoMatricesApart(String architecture) {
+    try (GgufFile file =
+        GgufFile.open(TinyModel.of(architecture, TensorType.F32).write(directory))) {
+      assertThat(new WeightLoader(file, OptionalInt.empty()).shapes())
+          .hasSizeGreaterThan(2 * TinyModel.LAYERS)
+          .doesNotHaveDuplicates();
+    }
+  }
+
   @Test
   void load_whereNoCacheCanBeWritten_packs() throws IOException {
     TinyModel model = TinyModel.of("qwen3", TensorType.Q8_0);

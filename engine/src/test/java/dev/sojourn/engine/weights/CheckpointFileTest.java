@@ -8,13 +8,16 @@ import static org.assertj.core.api.Assertions.fail;
 import dev.sojourn.engine.model.LoadOptions;
 import dev.sojourn.engine.model.LoadedModel;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
 import java.net.URISyntaxException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.security.MessageDigest;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Objects;
 import java.util.Random;
@@ -41,14 +44,16 @@ class CheckpointFileTest {
   }
 
   private void copy(String name) throws IOException, URISyntaxException {
-    Path sound =
-        Path.of(Objects.requireNonNull(getClass().getResource("transformers/" + name)).toURI());
-    try (Stream<Path> files = Files.list(sound)) {
+    try (Stream<Path> files = Files.list(resource(name))) {
       for (Path file : files.toList()) {
         Files.copy(
             file, directory.resolve(file.getFileName()), StandardCopyOption.REPLACE_EXISTING);
       }
     }
+  }
+
+  private Path resource(String name) throws URISyntaxException {
+    return Path.of(Objects.requireNonNull(getClass().getResource("transformers/" + name)).toURI());
   }
 
   @Test
@@ -68,6 +73,24 @@ class CheckpointFileTest {
         assertThat(info.unsupported()).isEmpty();
       }
     }
+  }
+
+  @Test
+  void restored_ofAllMatrices_givesTheBytesOfThisVersion() throws Exception {
+    MessageDigest digest = MessageDigest.getInstance("SHA-256");
+    for (String name :
+        List.of("llama", "mistral", "qwen2", "qwen3", "qwen3moe", "gemma3", "phi3")) {
+      try (Checkpoint file = Checkpoint.open(resource(name))) {
+        for (ModelTensor tensor : file.tensors()) {
+          if (tensor.dimensions().size() > 1) {
+            digest.update(file.restored(tensor).data().toArray(ValueLayout.JAVA_BYTE));
+          }
+        }
+      }
+    }
+    assertThat(HexFormat.of().formatHex(digest.digest()))
+        .as("the bytes of version %d: other bytes are another", ModelFile.RESTORED)
+        .isEqualTo("da8e8d1a93169b03f247621b78d05cb6e57245dd53f2c27a175baab0a939ab2c");
   }
 
   @ParameterizedTest
