@@ -159,14 +159,23 @@ public final class LoadedModel implements AutoCloseable {
     }
     int tokens = Math.multiplyExact(pages, BlockHasher.BLOCK);
     long bytes = Math.multiplyExact(pages, shape.kvBytesPerPage());
-    NotEnoughMemoryException.check(
-        "KV for " + tokens + " more tokens",
-        List.of(new Share("this rank", bytes), new Share("other ranks", promised.get())),
-        "a token takes " + shape.kvBytesPerPage() / BlockHasher.BLOCK + " bytes: ask for fewer");
-    KvCache kv =
-        new KvCache(options.kvType(), shape.layers(), shape.kvHeads(), shape.headDim(), pages);
-    promised.addAndGet(bytes);
-    return new CpuRunner(pass, kv, shape, pages, () -> promised.addAndGet(-bytes));
+    // Promised before it is checked: of two at a time, at least one sees the other.
+    long others = promised.getAndAdd(bytes);
+    boolean created = false;
+    try {
+      NotEnoughMemoryException.check(
+          "KV for " + tokens + " more tokens",
+          List.of(new Share("this rank", bytes), new Share("other ranks", others)),
+          "a token takes " + shape.kvBytesPerPage() / BlockHasher.BLOCK + " bytes: ask for fewer");
+      KvCache kv =
+          new KvCache(options.kvType(), shape.layers(), shape.kvHeads(), shape.headDim(), pages);
+      created = true;
+      return new CpuRunner(pass, kv, shape, pages, () -> promised.addAndGet(-bytes));
+    } finally {
+      if (!created) {
+        promised.addAndGet(-bytes);
+      }
+    }
   }
 
   /**

@@ -1,10 +1,5 @@
 package dev.sojourn.engine.model;
 
-import com.sun.management.OperatingSystemMXBean;
-import java.io.IOException;
-import java.lang.management.ManagementFactory;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Collectors;
 
@@ -27,7 +22,7 @@ public final class NotEnoughMemoryException extends RuntimeException {
   /** Throws unless all shares together are available now. */
   static void check(String what, List<Share> shares, String advice) {
     long bytes = shares.stream().mapToLong(Share::bytes).reduce(0, Math::addExact);
-    long available = available();
+    long available = AvailableMemory.now();
     if (bytes > available) {
       String parts =
           shares.stream()
@@ -41,25 +36,5 @@ public final class NotEnoughMemoryException extends RuntimeException {
 
   private static String megabytes(long bytes) {
     return Math.ceilDiv(bytes, 1L << 20) + " MB";
-  }
-
-  /** Linux's own estimate, as free memory alone leaves out its caches; the container's bound. */
-  static long available() {
-    var system = (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
-    long available = system.getFreeMemorySize();
-    Path estimates = Path.of("/proc/meminfo");
-    if (Files.isReadable(estimates)) {
-      try {
-        for (String line : Files.readAllLines(estimates)) {
-          if (line.startsWith("MemAvailable:")) {
-            available = Long.parseLong(line.replaceAll("\\D", "")) << 10;
-          }
-        }
-      } catch (IOException e) {
-        // Then free memory is the best there is.
-        return available;
-      }
-    }
-    return Math.min(available, system.getTotalMemorySize());
   }
 }

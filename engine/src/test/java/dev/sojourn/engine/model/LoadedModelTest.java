@@ -15,8 +15,15 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -71,7 +78,7 @@ class LoadedModelTest {
     try (LoadedModel loaded =
         TinyModel.of("llama", TensorType.F32).load(directory, 1, KvType.F32)) {
       long page = loaded.shape().kvBytesPerPage();
-      int pages = Math.toIntExact(NotEnoughMemoryException.available() * 6 / 10 / page);
+      int pages = Math.toIntExact(AvailableMemory.now() * 6 / 10 / page);
       ModelRunner first = loaded.newRunner(pages);
       assertThatThrownBy(() -> loaded.newRunner(pages))
           .isInstanceOf(NotEnoughMemoryException.class)
@@ -79,6 +86,34 @@ class LoadedModelTest {
       first.close();
       first.close();
       loaded.newRunner(pages).close();
+    }
+  }
+
+  @Test
+  void newRunner_fromManyThreadsAtOnce_neverPromisesMoreThanThereIs() throws Exception {
+    try (LoadedModel loaded = TinyModel.of("llama", TensorType.F32).load(directory, 1, KvType.F32);
+        ExecutorService threads = Executors.newFixedThreadPool(4)) {
+      int pages = Math.toIntExact(AvailableMemory.now() * 6 / 10 / loaded.shape().kvBytesPerPage());
+      CyclicBarrier together = new CyclicBarrier(4);
+      Callable<Optional<ModelRunner>> create =
+          () -> {
+            together.await();
+            try {
+              return Optional.of(loaded.newRunner(pages));
+            } catch (NotEnoughMemoryException e) {
+              return Optional.empty();
+            }
+          };
+      for (int round = 0; round < 50; round++) {
+        List<ModelRunner> created = new ArrayList<>();
+        for (Future<Optional<ModelRunner>> each :
+            threads.invokeAll(Collections.nCopies(4, create))) {
+          each.get().ifPresent(created::add);
+        }
+        created.forEach(ModelRunner::close);
+        assertThat(created).hasSizeLessThan(2);
+      }
+      loaded.newRunner(pages).close(); // those that were refused took their promise back
     }
   }
 
