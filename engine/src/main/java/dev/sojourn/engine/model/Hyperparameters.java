@@ -63,6 +63,15 @@ record Hyperparameters(
       throw metadata.wrong(
           headsKey, "at most " + MOST / headDim + " of " + headDim + " numbers each");
     }
+    String scaleKey = prefix + "attention.scale";
+    float scale = (float) (1 / Math.sqrt(headDim));
+    if ((float) metadata.findReal(scaleKey).orElse(0) != 0) {
+      metadata.usual(scaleKey, scale);
+    }
+    String causalKey = prefix + "attention.causal";
+    if (!metadata.findFlag(causalKey).orElse(true)) {
+      throw metadata.unsupported(causalKey, "true");
+    }
     int ropeDim = metadata.findInteger(ropeKey, 2, headDim).orElse(headDim);
     if (ropeDim % 2 != 0) {
       throw metadata.wrong(

@@ -46,6 +46,16 @@ record RopeScaling(float factor, boolean yarn, int originalContext, float attent
                 .findInteger(prefix + "rope.scaling.original_context_length", 1, Integer.MAX_VALUE)
                 .orElse(own)
             : own;
+    metadata.usual(prefix + "rope.scaling.yarn_beta_fast", FAST_TURNS);
+    metadata.usual(prefix + "rope.scaling.yarn_beta_slow", SLOW_TURNS);
+    metadata.usual(prefix + "rope.scaling.yarn_attn_factor", 1);
+    metadata.usual(prefix + "rope.scaling.yarn_log_multiplier", 0);
+    metadata.usual(prefix + "rope.scale_linear", 1); // an old name of the factor
+    String mixKey = prefix + "rope.scaling.yarn_ext_factor"; // how much YaRN there is; below 0: all
+    double mix = metadata.findReal(mixKey).orElse(-1);
+    if (mix >= 0 && mix != (yarn ? 1 : 0)) {
+      throw metadata.unsupported(mixKey, yarn ? "1" : "0");
+    }
     float attention = (float) metadata.findReal(prefix + "rope.scaling.attn_factor").orElse(1);
     if (context <= own) {
       return new RopeScaling(factor, yarn, original, attention);

@@ -5,10 +5,14 @@ import dev.sojourn.engine.weights.ModelFile;
 import dev.sojourn.engine.weights.ModelTensor;
 import dev.sojourn.engine.weights.Progress;
 import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Pattern;
 
 /**
  * Takes a model's tensors out of its file: matrices from where {@link Matrices} has them, vectors
- * as floats; counts what it took. Used by one thread.
+ * as floats; remembers what it took. Used by one thread.
  */
 final class Tensors {
 
@@ -26,11 +30,16 @@ final class Tensors {
 
   private static final float[] NONE = {};
 
+  /** What files hold of rotations that everybody computes from their base. */
+  private static final Pattern COMPUTED =
+      Pattern.compile("blk\\.\\d+\\.(attn_rot_embd|rotary_emb\\.inv_freq)(\\.\\w+)?");
+
   private final ModelFile file;
   private final Matrices matrices;
   private final Progress progress;
   private final float epsilon;
   private final long totalBytes;
+  private final Set<String> taken = new HashSet<>();
   private long doneBytes;
   private long parameters;
 
@@ -136,12 +145,30 @@ final class Tensors {
   }
 
   private void count(ModelTensor tensor) {
+    taken.add(tensor.name());
     parameters += tensor.elements();
     doneBytes += tensor.data().byteSize();
     if (tensor.data().isMapped()) {
       tensor.data().unload(); // else file and packed weights would be in memory side by side
     }
     progress.at("loading " + file.path().getFileName(), doneBytes, totalBytes);
+  }
+
+  /**
+   * Checks that nothing is left: a model that is computed without a part of it answers, but
+   * wrongly.
+   *
+   * @throws dev.sojourn.engine.weights.ModelFileException if there are tensors that nobody took
+   */
+  void requireAllTaken() {
+    List<ModelTensor> left =
+        file.tensors().stream()
+            .filter(tensor -> !taken.contains(tensor.name()))
+            .filter(tensor -> !COMPUTED.matcher(tensor.name()).matches())
+            .toList();
+    if (!left.isEmpty()) {
+      throw file.unknown(left);
+    }
   }
 
   /** Returns how many weights were taken. */

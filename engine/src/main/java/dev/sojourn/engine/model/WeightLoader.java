@@ -51,7 +51,9 @@ final class WeightLoader {
     this.file = file;
     this.architecture = Architecture.of(file);
     this.h = Hyperparameters.read(file, contextLength);
-    Weights.read(architecture, h, new Tensors(file, h.epsilon(), this::measure, Progress.NONE));
+    Tensors tensors = new Tensors(file, h.epsilon(), this::measure, Progress.NONE);
+    Weights.read(architecture, h, tensors);
+    tensors.requireAllTaken();
   }
 
   /** Returns the numbers that the file states. */

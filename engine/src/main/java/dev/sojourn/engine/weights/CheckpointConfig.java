@@ -120,10 +120,10 @@ final class CheckpointConfig {
   }
 
   private void yarn(String scaling) {
-    usual(scaling + "beta_fast", 32);
-    usual(scaling + "beta_slow", 1);
-    usual(scaling + "mscale", Double.NaN);
-    usual(scaling + "mscale_all_dim", Double.NaN);
+    config.usual(scaling + "beta_fast", 32);
+    config.usual(scaling + "beta_slow", 1);
+    config.usual(scaling + "mscale", Double.NaN);
+    config.usual(scaling + "mscale_all_dim", Double.NaN);
     if (!config.findFlag(scaling + "truncate").orElse(true)) {
       throw config.unsupported(scaling + "truncate", "true");
     }
@@ -160,7 +160,7 @@ final class CheckpointConfig {
     require("expert_count", config.has("num_experts") ? "num_experts" : "num_local_experts");
     require("expert_used_count", "num_experts_per_tok");
     require("expert_feed_forward_length", "moe_intermediate_size");
-    usual("decoder_sparse_step", 1);
+    config.usual("decoder_sparse_step", 1);
     if (config.isIntegers("mlp_only_layers")) {
       throw config.unsupported("mlp_only_layers", "empty");
     }
@@ -172,8 +172,8 @@ final class CheckpointConfig {
   /** Each so many'th layer sees all; new files list the kinds of layers. */
   private void windows() {
     copy("attention.sliding_window", "sliding_window");
-    usual(at + "attn_logit_softcapping", Double.NaN);
-    usual(at + "final_logit_softcapping", Double.NaN);
+    config.usual(at + "attn_logit_softcapping", Double.NaN);
+    config.usual(at + "final_logit_softcapping", Double.NaN);
     String own = "sliding_window_pattern";
     copy("attention.sliding_window_pattern", config.has(at + own) ? own : "_" + own);
     int pattern =
@@ -197,7 +197,7 @@ final class CheckpointConfig {
       throw config.unsupported(at + "use_bidirectional_attention", "false");
     }
     boolean largest = config.integer(at + "num_hidden_layers", 1, MOST) == LAYERS_OF_GEMMA_27B;
-    usual(at + "query_pre_attn_scalar", largest ? widthByHeads() : headDim());
+    config.usual(at + "query_pre_attn_scalar", largest ? widthByHeads() : headDim());
   }
 
   private void longRope() {
@@ -288,13 +288,6 @@ final class CheckpointConfig {
   private int widthByHeads() {
     return config.integer(at + "hidden_size", 1, MOST)
         / config.integer(at + "num_attention_heads", 1, MOST);
-  }
-
-  private void usual(String key, double usual) {
-    OptionalDouble value = config.findReal(key);
-    if (value.isPresent() && value.getAsDouble() != usual) {
-      throw config.unsupported(key, Double.isNaN(usual) ? "absent" : String.valueOf(usual));
-    }
   }
 
   private void require(String key, String own) {

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.stream.Collectors;
 
 /**
  * An open model: its metadata and vocabulary, and its tensors mapped from disk. Whatever the
@@ -33,6 +34,8 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
    * the same in another order, so that nobody takes what was made of the former for the latter.
    */
   public static final int RESTORED = 1;
+
+  private static final int MOST_NAMES = 5;
 
   private final Path path;
   private final Arena arena;
@@ -158,6 +161,22 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
   public final ModelFileException wrong(ModelTensor tensor, String expected, String found) {
     return new ModelFileException.Malformed(
         place(tensor), tensor.offset(), quoted(tensor.name()) + " to have " + expected, found);
+  }
+
+  /** Returns what to throw where a model has tensors that its architecture has no use for. */
+  public final ModelFileException unknown(List<ModelTensor> unknown) {
+    ModelTensor first = unknown.getFirst();
+    String names =
+        unknown.stream()
+            .limit(MOST_NAMES)
+            .map(tensor -> quoted(tensor.name()))
+            .collect(Collectors.joining(", "));
+    int more = unknown.size() - MOST_NAMES;
+    return new ModelFileException.Unsupported(
+        place(first),
+        OptionalLong.of(first.offset()),
+        "tensors of \"" + architecture() + "\" and no others",
+        names + (more > 0 ? " and " + more + " more" : ""));
   }
 
   private String quoted(String name) {

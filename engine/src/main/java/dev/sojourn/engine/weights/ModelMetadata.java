@@ -121,6 +121,19 @@ public final class ModelMetadata {
     return OptionalDouble.of(number.doubleValue());
   }
 
+  /**
+   * Checks that a number is absent, or what it is in all models that we know.
+   *
+   * @param usual not a number: it must be absent
+   * @throws ModelFileException if it is another
+   */
+  public void usual(String key, double usual) {
+    OptionalDouble value = findReal(key);
+    if (value.isPresent() && value.getAsDouble() != usual) {
+      throw unsupported(key, Double.isNaN(usual) ? "absent" : String.valueOf(usual));
+    }
+  }
+
   /** Returns a truth value if the key is there. */
   public Optional<Boolean> findFlag(String key) {
     return Optional.ofNullable(as(key, "true or false", Boolean.class));

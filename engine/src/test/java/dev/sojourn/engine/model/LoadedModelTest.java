@@ -15,6 +15,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
@@ -27,6 +28,7 @@ import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class LoadedModelTest {
@@ -159,6 +161,70 @@ class LoadedModelTest {
             .whole("llama.attention.head_count", 2)
             .real("llama.attention.layer_norm_rms_epsilon", 1e-6f);
     assertRefused(noTensors, "token_embd.weight");
+  }
+
+  /** Each would answer, but not as the model does. */
+  @ParameterizedTest
+  @CsvSource({
+    "llama, blk.1.attn_q_norm.weight",
+    "llama, blk.2.attn_q.weight",
+    "llama, rope_factors_long.weight",
+    "qwen2, blk.0.attn_k_norm.weight",
+    "qwen3moe, blk.0.ffn_gate_exps.bias",
+    "qwen3moe, blk.0.exp_probs_b.bias",
+    "gemma3, rope_freqs.weight",
+  })
+  void load_ofATensorThatTheArchitectureHasNoUseFor_namesIt(String architecture, String name) {
+    GgufWriter more = TinyModel.of(architecture, TensorType.F32).writer();
+    for (int i = 0; i < 6; i++) {
+      more.tensor(name + (i == 0 ? "" : i), TensorType.F32, (_, _) -> {}, 32);
+    }
+    assertRefused(
+        more,
+        "expected tensors of \"%s\" and no others, found tensor \"%s\", tensor"
+            .formatted(architecture, name));
+    assertRefused(more, "4\" and 1 more, which is not supported yet");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "llama, rope_freqs.weight, 16",
+    "llama, blk.0.attn_output.bias, 64",
+    "llama, blk.0.attn_rot_embd.inv_freq, 16",
+    "qwen2, rope_freqs.weight, 16",
+  })
+  void load_ofATensorThatMayBeThere_takesIt(String architecture, String name, int length) {
+    Path path = directory.resolve("model.gguf");
+    TinyModel.of(architecture, TensorType.F32)
+        .writer()
+        .tensor(name, TensorType.F32, (_, into) -> Arrays.fill(into, 1), length)
+        .write(path, Progress.NONE);
+    try (GgufFile file = GgufFile.open(path)) {
+      assertThatNoException()
+          .isThrownBy(() -> LoadedModel.load(file, LoadOptions.defaults(), Progress.NONE).close());
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "rope.scaling.yarn_beta_fast, 64, 32",
+    "rope.scaling.yarn_beta_slow, 2, 1",
+    "rope.scaling.yarn_attn_factor, 0.5, 1",
+    "rope.scaling.yarn_log_multiplier, 0.1, 0",
+    "rope.scaling.yarn_ext_factor, 0.5, -1",
+    "rope.scale_linear, 2, 1",
+    "attention.scale, 0.125, 0.17677669",
+  })
+  void load_ofASettingThatChangesTheArithmetic_isRefusedUnlessItIsTheUsual(
+      String key, float other, float usual) {
+    TinyModel model = TinyModel.of("llama", TensorType.F32);
+    assertRefused(
+        model.writer().real("llama." + key, other), "expected \"llama." + key + "\" to be");
+    Path path = directory.resolve("model.gguf");
+    model.writer().real("llama." + key, usual).write(path, Progress.NONE);
+    try (GgufFile file = GgufFile.open(path)) {
+      assertThatNoException().isThrownBy(() -> new WeightLoader(file, OptionalInt.empty()));
+    }
   }
 
   @Test

@@ -102,6 +102,7 @@ class CheckpointFileTest {
         "\"hidden_size\": 32 | \"hidden_size\": -1 | expected \"hidden_size\" to be a whole number from 1",
         "\"hidden_size\": 32 | \"hidden\": 32 | expected \"hidden_size\" in the metadata",
         "\"num_hidden_layers\": 2 | \"num_hidden_layers\": 3 | tensor \"model.layers.2.",
+        "\"num_hidden_layers\": 2 | \"num_hidden_layers\": 1 | no others, found tensor \"model.layers.1.",
         "\"hidden_act\": \"silu\" | \"hidden_act\": \"relu\" | expected \"hidden_act\" to be \"silu\"",
         "\"use_sliding_window\": false | \"use_sliding_window\": true, \"sliding_window\": 16 | \"sliding_window\"",
         "\"rope_type\": \"default\" | \"rope_type\": \"dynamic\" | expected \"rope_parameters.rope_type\"",
