@@ -101,12 +101,13 @@ final class ExpertStep {
     int rows = Math.ceilDiv(n, Kernels.GROUP) * Kernels.GROUP;
     int needed = rows * Workspace.Strides.padded(experts);
     if (scores.length < needed) {
-      scores = new float[needed];
+      // The array whose length was asked last: memory may run out before, and there is a next step.
       chosen = new int[rows * used];
       share = new float[rows * used];
       places = new int[rows * used];
       results = new float[rows * used * stride];
       first = new int[experts + rows * used / MOST + 2];
+      scores = new float[needed];
     }
     return scores;
   }

@@ -289,9 +289,7 @@ final class ForwardPass {
 
   /** Computes the products that were added, of the present input with {@code count} rows. */
   private void multiply(int count) {
-    products.of(w.input, count);
-    pool.run(products.units(), products);
-    products.clear();
+    products.run(pool, w.input, count);
   }
 
   private static int groups(int n) {

@@ -7,7 +7,8 @@ import dev.sojourn.engine.kernel.Kernels;
  * Products of one input with several matrices, as one job: a unit is a run of panels of one of
  * them.
  *
- * <p>Made once and filled for each job, by the thread that runs the pool.
+ * <p>Made once and filled for each job, by the thread that runs the pool; empty again after it,
+ * whether it went well or not.
  */
 final class Products implements ComputePool.Job {
 
@@ -20,7 +21,6 @@ final class Products implements ComputePool.Job {
   private float[] input = new float[0];
   private int tokens;
   private int count;
-  private int units;
 
   Products(Kernels kernels, Scratch[] scratch) {
     this.kernels = kernels;
@@ -31,23 +31,25 @@ final class Products implements ComputePool.Job {
   void add(Linear linear, float[] out) {
     linears[count] = linear;
     outs[count++] = out;
-    units += runs(linear);
   }
 
-  /** Sets the input, laid out as {@link Kernels#product} wants it. */
-  void of(float[] interleaved, int rows) {
+  /**
+   * Computes the products of what was added.
+   *
+   * @param interleaved the input of {@code rows} rows, laid out as {@link Kernels#product} wants it
+   */
+  void run(ComputePool pool, float[] interleaved, int rows) {
     input = interleaved;
     tokens = rows;
-  }
-
-  void clear() {
-    count = 0;
-    units = 0;
-  }
-
-  /** Returns the number of units. */
-  int units() {
-    return units;
+    int units = 0;
+    for (int i = 0; i < count; i++) {
+      units += runs(linears[i]);
+    }
+    try {
+      pool.run(units, this);
+    } finally {
+      count = 0;
+    }
   }
 
   private static int runs(Linear linear) {

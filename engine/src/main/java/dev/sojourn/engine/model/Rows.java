@@ -43,10 +43,11 @@ final class Rows {
   void add(int tokenId, int tokenPosition, int ofSlice) {
     if (count == id.length) {
       int more = Math.min(Math.max(8, 2 * count), MOST);
-      id = Arrays.copyOf(id, more);
+      // The array whose length was asked last: memory may run out before, and there is a next step.
       position = Arrays.copyOf(position, more);
       slice = Arrays.copyOf(slice, more);
       block = Arrays.copyOf(block, more + 1);
+      id = Arrays.copyOf(id, more);
     }
     boolean fitsBlock =
         blocks > 0 && count - block[blocks - 1] < most && slice[count - 1] == ofSlice;
