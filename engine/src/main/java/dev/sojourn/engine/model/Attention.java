@@ -127,7 +127,8 @@ final class Attention implements ComputePool.Job {
     int kvHead = firstHead / group;
     int firstPosition = rows.position[firstRow];
     int lastPosition = rows.position[endRow - 1];
-    int reach = window == 0 ? lastPosition + 1 : window;
+    int most = lastPosition + 1; // a window may be any int
+    int reach = window == 0 ? most : Math.min(window, most);
     int firstSeen = Math.max(0, firstPosition - reach + 1);
     for (int start = firstSeen - firstSeen % SPAN; start <= lastPosition; start += SPAN) {
       int firstPage = Math.max(0, firstSeen - start) / SLOTS;

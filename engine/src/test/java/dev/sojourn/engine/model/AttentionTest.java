@@ -21,7 +21,7 @@ class AttentionTest {
   @CsvSource({
     "1,  64, 0", "2, 128, 0", "3,  80, 0", "8,  20, 0", "1,   6, 0", "2, 256, 0", "1, 64, 1",
     "2,  96, 2", "3,  16, 5", "1,  64, 16", "4, 64, 17", "2, 32, 40", "1, 80, 64", "2, 64, 149",
-    "1,  64, 1000"
+    "1,  64, 1000", "2, 32, 2147483647", "4, 16, 1073741824"
   })
   void run_ofAnyWindow_comesCloseToTheFormula(int group, int headDim, int window) {
     Random random = new Random(20261121);
