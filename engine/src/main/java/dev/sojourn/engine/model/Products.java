@@ -21,6 +21,7 @@ final class Products implements ComputePool.Job {
   private float[] input = new float[0];
   private int tokens;
   private int count;
+  private int panels; // of a unit, at most
 
   Products(Kernels kernels, Scratch[] scratch) {
     this.kernels = kernels;
@@ -41,6 +42,11 @@ final class Products implements ComputePool.Job {
   void run(ComputePool pool, float[] interleaved, int rows) {
     input = interleaved;
     tokens = rows;
+    int all = 0;
+    for (int i = 0; i < count; i++) {
+      all += linears[i].weights().panels();
+    }
+    panels = panelsOfAUnit(all, pool.threads());
     int units = 0;
     for (int i = 0; i < count; i++) {
       units += runs(linears[i]);
@@ -52,8 +58,16 @@ final class Products implements ComputePool.Job {
     }
   }
 
-  private static int runs(Linear linear) {
-    return Math.ceilDiv(linear.weights().panels(), Kernels.RUN);
+  /**
+   * Returns how many of a job's panels make a unit: the most that a product takes, or half of them
+   * where threads would have fewer than two units each. Not fewer: a token alone reads four.
+   */
+  static int panelsOfAUnit(int all, int threads) {
+    return all < 2 * threads * Kernels.RUN ? Kernels.RUN / 2 : Kernels.RUN;
+  }
+
+  private int runs(Linear linear) {
+    return Math.ceilDiv(linear.weights().panels(), panels);
   }
 
   @Override
@@ -63,8 +77,8 @@ final class Products implements ComputePool.Job {
     while (run >= runs(linears[i])) {
       run -= runs(linears[i++]);
     }
-    int first = run * Kernels.RUN;
-    int panels = Math.min(Kernels.RUN, linears[i].weights().panels() - first);
-    linears[i].multiply(kernels, first, panels, input, tokens, outs[i], scratch[worker].product);
+    int first = run * panels;
+    int size = Math.min(panels, linears[i].weights().panels() - first);
+    linears[i].multiply(kernels, first, size, input, tokens, outs[i], scratch[worker].product);
   }
 }

@@ -12,6 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ProductsTest {
@@ -46,6 +47,13 @@ class ProductsTest {
         }
       }
     }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"32, 2, 8", "31, 2, 4", "32, 3, 4", "32, 16, 4", "4748, 128, 8", "8, 1, 4"})
+  void panelsOfAUnit_ofAJob_areHalvedForThreadsWithFewerThanTwoUnits(
+      int panels, int threads, int expected) {
+    assertThat(Products.panelsOfAUnit(panels, threads)).isEqualTo(expected);
   }
 
   /** A column: each row's weight is its number. */
