@@ -1,5 +1,6 @@
 package dev.sojourn.engine.model;
 
+import dev.sojourn.engine.kernel.Kernels;
 import java.util.Arrays;
 
 /**
@@ -11,8 +12,8 @@ import java.util.Arrays;
  */
 final class Rows {
 
-  /** The most rows at a time: bounds the memory of a step. */
-  static final int MOST = 512;
+  /** The most rows at a time: bounds the memory of a step. Twice what a product unpacks for. */
+  static final int MOST = 44 * Kernels.GROUP;
 
   private final int most;
   private int count;
