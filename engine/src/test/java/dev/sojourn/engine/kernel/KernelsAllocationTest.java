@@ -22,7 +22,7 @@ class KernelsAllocationTest {
       float[] x = new float[2 * Kernels.GROUP * columns];
       float[] out = new float[16 * 32];
       ProductScratch scratch = new ProductScratch();
-      for (int tokens : new int[] {1, 8, 13}) {
+      for (int tokens : new int[] {1, 2, 3, 4, 5, 6, 7, 8, 13}) {
         Allocation.assertCeases(
             type + " for " + tokens,
             () -> kernels.product(matrix, 0, 1, x, tokens, out, 32, scratch));
