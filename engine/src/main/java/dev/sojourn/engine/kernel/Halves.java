@@ -51,7 +51,7 @@ record Halves(float factor) {
    * Looks how a matrix's halves are best stored.
    *
    * @param source little-endian halves
-   * @throws ArithmeticException if one is not finite
+   * @throws ArithmeticException if one is not finite: what is stored has no code for it
    */
   static Halves of(MemorySegment source, ComputePool pool) {
     int unit = 1 << 16; // bytes
@@ -86,8 +86,7 @@ record Halves(float factor) {
   /**
    * Returns a half, as it is in a file.
    *
-   * @throws ArithmeticException if it is not finite: the vectors' conversion knows no infinity, and
-   *     no sound model holds one
+   * @throws ArithmeticException if it is not finite: no sound model holds one
    */
   static short requireFinite(short half) {
     if ((half & EXPONENT) == EXPONENT) {

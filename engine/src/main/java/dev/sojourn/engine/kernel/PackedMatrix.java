@@ -69,7 +69,8 @@ public final class PackedMatrix {
    * @param source the rows one after the other, as in the file, little-endian
    * @param memory where the packed matrix lives
    * @throws IllegalArgumentException if the shape does not fit the type or the source
-   * @throws ArithmeticException if a half is not finite
+   * @throws ArithmeticException if a half is not finite: how it is stored may have no infinity. In
+   *     F32 and BF16 such a weight stays what it is, and what is computed with it is no number
    */
   public static PackedMatrix pack(
       WeightType type,

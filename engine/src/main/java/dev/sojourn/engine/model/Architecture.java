@@ -44,7 +44,7 @@ sealed interface Architecture permits Llama, Qwen2, Qwen3, Qwen3Moe, Gemma3, Phi
 
   /** Returns the rotations that layers choose from by index. */
   default List<Rope> ropes(Tensors tensors, Hyperparameters h) {
-    return List.of(Rope.of(h, tensors.optional("rope_freqs.weight", h.ropeDim() / 2)));
+    return List.of(Rope.of(h, tensors.frequencyFactors("rope_freqs.weight", h.ropeDim() / 2)));
   }
 
   /** Returns what the gate of the feed-forward goes through. */

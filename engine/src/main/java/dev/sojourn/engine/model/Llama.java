@@ -12,7 +12,7 @@ record Llama() implements Architecture {
 
   @Override
   public List<Rope> ropes(Tensors tensors, Hyperparameters h) {
-    float[] factors = tensors.optional("rope_freqs.weight", h.ropeDim() / 2);
+    float[] factors = tensors.frequencyFactors("rope_freqs.weight", h.ropeDim() / 2);
     return List.of(
         new Rope(h.ropeDim(), h.ropeBase(), h.scaling(), factors, Rope.Pairs.NEIGHBOURS));
   }

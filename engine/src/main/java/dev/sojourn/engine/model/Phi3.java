@@ -39,8 +39,8 @@ record Phi3(int window, int original, int longest, ModelMetadata metadata) imple
   @Override
   public List<Rope> ropes(Tensors tensors, Hyperparameters h) {
     int pairs = h.ropeDim() / 2;
-    float[] shorter = tensors.optional("rope_factors_short.weight", pairs);
-    float[] longer = tensors.optional("rope_factors_long.weight", pairs);
+    float[] shorter = tensors.frequencyFactors("rope_factors_short.weight", pairs);
+    float[] longer = tensors.frequencyFactors("rope_factors_long.weight", pairs);
     if (longer.length > 0 && h.contextLength() > longest) {
       throw metadata.unsupported("phi3.context_length", "as long as the one to serve");
     }

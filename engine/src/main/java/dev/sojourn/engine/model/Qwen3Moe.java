@@ -27,9 +27,12 @@ record Qwen3Moe(int experts, int used, int feedForward) implements Architecture 
       throw metadata.unsupported(scaleKey, "1 (shares add up to 1)");
     }
     int experts = metadata.integer(countKey, 1, 1 << 12);
+    int width = metadata.integer("qwen3moe.embedding_length", 1, Hyperparameters.MOST);
+    // A row's results, one of each expert that it uses, are no wider than anything else.
+    int mostUsed = Math.min(experts, Hyperparameters.MOST / width);
     return new Qwen3Moe(
         experts,
-        metadata.integer(usedKey, 1, experts),
+        metadata.integer(usedKey, 1, mostUsed),
         metadata.integer("qwen3moe.expert_feed_forward_length", 1, Hyperparameters.MOST));
   }
 

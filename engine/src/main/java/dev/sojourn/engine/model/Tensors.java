@@ -136,12 +136,29 @@ final class Tensors {
   private float[] vector(String name, int length) {
     ModelTensor tensor = file.stored(name, length);
     count(tensor);
-    return file.restored(tensor).toFloats();
+    float[] numbers = file.restored(tensor).toFloats();
+    for (float number : numbers) {
+      if (!Float.isFinite(number)) {
+        throw file.wrong(tensor, "finite numbers", String.valueOf(number));
+      }
+    }
+    return numbers;
   }
 
   /** Takes a vector, or an empty one if it is not there. */
   float[] optional(String name, int length) {
     return file.has(name) ? vector(name, length) : NONE;
+  }
+
+  /** Takes what frequencies are divided by, each above 0, or nothing if it is not there. */
+  float[] frequencyFactors(String name, int length) {
+    float[] factors = optional(name, length);
+    for (float factor : factors) {
+      if (factor <= 0) {
+        throw file.wrong(file.stored(name, length), "factors above 0", String.valueOf(factor));
+      }
+    }
+    return factors;
   }
 
   private void count(ModelTensor tensor) {

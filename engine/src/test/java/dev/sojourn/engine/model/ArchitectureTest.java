@@ -50,6 +50,18 @@ class ArchitectureTest {
   }
 
   @Test
+  void of_moreExpertsForATokenThanThereIsRoomFor_saysHowManyThereMayBe() {
+    GgufWriter writer =
+        new GgufWriter()
+            .text("general.architecture", "qwen3moe")
+            .whole("qwen3moe.embedding_length", 4096)
+            .whole("qwen3moe.expert_count", 4096)
+            .whole("qwen3moe.expert_used_count", 4096)
+            .whole("qwen3moe.expert_feed_forward_length", 1);
+    assertRefused(writer, "expert_used_count", "from 1 to 256");
+  }
+
+  @Test
   void of_aFileThatSaysLittle_takesTheFamilysHabits() {
     GgufWriter gemma = new GgufWriter().text("general.architecture", "gemma3");
     assertThat(of(gemma)).isEqualTo(new Gemma3(0, 6, 10_000));

@@ -1,6 +1,7 @@
 package dev.sojourn.engine.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sojourn.engine.kernel.ComputePool;
 import dev.sojourn.engine.kernel.Kernels;
@@ -9,13 +10,17 @@ import dev.sojourn.engine.kernel.ProductScratch;
 import dev.sojourn.engine.kernel.WeightType;
 import dev.sojourn.engine.weights.GgufFile;
 import dev.sojourn.engine.weights.GgufWriter;
+import dev.sojourn.engine.weights.ModelFileException;
 import dev.sojourn.engine.weights.Progress;
 import dev.sojourn.engine.weights.TensorType;
 import java.lang.foreign.Arena;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TensorsTest {
 
@@ -48,6 +53,40 @@ class TensorsTest {
       // Four ones times a row of its number, and the bias.
       assertThat(product(parts[0])).startsWith(0.5f, 5.5f, 0);
       assertThat(product(parts[1])).startsWith(10.5f, 15.5f, 20.5f, 0);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
+  void norm_ofANumberThatIsNotFinite_namesItsTensor(float number) {
+    assertThatThrownBy(() -> take(number, tensors -> tensors.norm("m", 3)))
+        .isInstanceOf(ModelFileException.class)
+        .hasMessageContaining("\"m.weight\" to have finite numbers")
+        .hasMessageContaining(String.valueOf(number));
+  }
+
+  @ParameterizedTest
+  @ValueSource(floats = {0, -0f, -1, Float.NaN, Float.POSITIVE_INFINITY})
+  void frequencyFactors_withOneThatCannotDivide_areRefused(float number) {
+    assertThatThrownBy(() -> take(number, tensors -> tensors.frequencyFactors("m.weight", 3)))
+        .isInstanceOf(ModelFileException.class)
+        .hasMessageContaining("\"m.weight\" to have ")
+        .hasMessageContaining(String.valueOf(number));
+  }
+
+  /** Takes something of a file with a vector of three numbers, the second of which is this. */
+  private void take(float number, Consumer<Tensors> taking) {
+    Path path = directory.resolve("v.gguf");
+    float[] numbers = {1, number, 1};
+    new GgufWriter()
+        .tensor("m.weight", TensorType.F32, (_, row) -> System.arraycopy(numbers, 0, row, 0, 3), 3)
+        .write(path, Progress.NONE);
+    try (GgufFile file = GgufFile.open(path)) {
+      Tensors.Matrices none =
+          (tensor, _, _, _) -> {
+            throw new AssertionError(tensor.name());
+          };
+      taking.accept(new Tensors(file, 0, none, Progress.NONE));
     }
   }
 
