@@ -19,7 +19,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * The vectors against plain Java, bit for bit. The width is that of this JVM; {@code
- * EveryWidthTest} runs other widths.
+ * EveryWidthTest} runs {@link KernelsProbe} with the others.
  */
 class KernelsTest {
 
