@@ -15,7 +15,7 @@ final class WarmUp {
   /** Enough rounds for the shapes of a large model to be found worth compiling, and of a small. */
   private static final int FEWEST = 2;
 
-  private static final int ENOUGH = 300;
+  private static final int ENOUGH = 600;
 
   /** How many more there may be, each after something was compiled. */
   private static final int PATIENCE = 20;
