@@ -186,6 +186,7 @@ public final class LoadedModel implements AutoCloseable {
     try (ModelRunner runner = newRunner(WarmUp.pages(shape.contextLength()))) {
       new WarmUp(runner).run(shape.parameters());
     }
+    System.gc(); // of the vectors in boxes that kernels left until they were compiled
   }
 
   /** Frees the weights and ends the threads, after a step that runs. */
