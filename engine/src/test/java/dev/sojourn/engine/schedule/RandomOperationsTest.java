@@ -384,7 +384,8 @@ class RandomOperationsTest {
       Plan plan;
       int common = common(committed, input);
       if (committed.isEmpty()) {
-        plan = new Plan(null, TurnMode.OPENED, input, 0);
+        TurnMode mode = turn.rewindFloor() > 0 ? TurnMode.ASIDE : TurnMode.OPENED;
+        plan = new Plan(null, mode, input, 0);
       } else if (isDelta) {
         List<Integer> all = new ArrayList<>(committed);
         all.addAll(input);
