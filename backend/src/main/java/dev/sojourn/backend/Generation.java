@@ -33,7 +33,7 @@ public interface Generation {
      * A token.
      *
      * @param id the token
-     * @param logprob its log probability
+     * @param logprob its log probability; NaN if none was asked for
      * @param top the likeliest tokens at its position
      * @param text what the client may be shown now; whole characters; often empty
      * @param settled how many tokens so far are shown in full: a later one may yet turn out to be

@@ -5,6 +5,7 @@ import dev.sojourn.core.Namespace;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.engine.sample.SamplingParameters;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * One generation.
@@ -16,7 +17,8 @@ import java.util.Optional;
  * @param maxTokens the most tokens to sample; at least 1
  * @param sampling how they are drawn
  * @param stop what ends it earlier
- * @param topLogprobs how many alternatives to report with each token; 0 for none
+ * @param topLogprobs how many alternatives to report with each token, beside its own log
+ *     probability; no log probability is computed if empty
  * @param hints what the agent knows of it
  */
 public record TurnRequest(
@@ -27,15 +29,16 @@ public record TurnRequest(
     int maxTokens,
     SamplingParameters sampling,
     StopRules stop,
-    int topLogprobs,
+    OptionalInt topLogprobs,
     AgentHints hints) {
 
   public TurnRequest {
     if (maxTokens < 1) {
       throw new IllegalArgumentException("max_tokens is at least 1, not " + maxTokens);
     }
-    if (topLogprobs < 0) {
-      throw new IllegalArgumentException("top_logprobs is at least 0, not " + topLogprobs);
+    if (topLogprobs.orElse(0) < 0) {
+      throw new IllegalArgumentException(
+          "top_logprobs is at least 0, not " + topLogprobs.getAsInt());
     }
   }
 }

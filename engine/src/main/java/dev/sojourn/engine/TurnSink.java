@@ -19,7 +19,7 @@ public interface TurnSink {
    * A token was sampled.
    *
    * @param id the token
-   * @param logprob its log probability before temperature and cuts
+   * @param logprob its log probability before temperature and cuts; NaN if none was asked for
    * @param top the likeliest tokens at its position, as many as asked for
    * @param visibleBytes how many bytes of the output so far, as {@link dev.sojourn.text.TokenBytes}
    *     spells it, may be shown now; the rest may be the beginning of a stop string

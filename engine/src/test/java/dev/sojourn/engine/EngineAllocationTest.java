@@ -156,7 +156,7 @@ class EngineAllocationTest {
         maxTokens,
         new SamplingParameters(0.8f, 40, 0.9f, 0.01f, random.nextLong(), 0),
         new StopRules(List.of("\u0001 is in no text"), Set.of(VOCABULARY + 1)),
-        0,
+        OptionalInt.empty(),
         AgentHints.NONE);
   }
 

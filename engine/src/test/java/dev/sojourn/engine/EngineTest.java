@@ -346,7 +346,7 @@ class EngineTest {
         maxTokens,
         SamplingParameters.GREEDY,
         StopRules.NONE,
-        0,
+        OptionalInt.empty(),
         AgentHints.NONE);
   }
 

@@ -22,6 +22,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
@@ -84,7 +85,7 @@ class LongContextTest {
               ANSWER,
               SamplingParameters.GREEDY,
               StopRules.NONE,
-              VOCABULARY,
+              OptionalInt.of(VOCABULARY),
               AgentHints.NONE),
           answer);
       assertThat(answer.end.join().reason()).isEqualTo(FinishReason.LENGTH);

@@ -104,17 +104,20 @@ public final class Sampler {
               + logits.length);
     }
     int best = 0;
+    float greatest = Float.NEGATIVE_INFINITY;
     for (int i = 0; i < logits.length; i++) {
-      if (Float.isNaN(logits[i])) {
-        throw new ArithmeticException("the logit of token " + i + " is not a number");
-      }
-      if (logits[i] > logits[best]) {
+      float logit = logits[i];
+      if (!(logit <= greatest)) { // seldom; also where it is NaN
+        if (Float.isNaN(logit)) {
+          throw new ArithmeticException("the logit of token " + i + " is not a number");
+        }
+        greatest = logit;
         best = i;
       }
     }
-    if (Float.isInfinite(logits[best])) {
+    if (Float.isInfinite(greatest)) {
       throw new ArithmeticException(
-          "the greatest logit, that of token " + best + ", is " + logits[best]);
+          "the greatest logit, that of token " + best + ", is " + greatest);
     }
     return best;
   }

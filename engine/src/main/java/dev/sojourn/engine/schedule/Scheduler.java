@@ -398,10 +398,15 @@ public final class Scheduler {
       return; // a sink of this step cancelled it
     }
     int id;
-    double norm;
+    float logprob = Float.NaN;
+    TopLogprobs top = TopLogprobs.NONE;
     try {
       id = sampler.sample(logits, turn.request.sampling(), turn.length());
-      norm = sampler.logSumExp(logits);
+      if (turn.request.topLogprobs().isPresent()) {
+        double norm = sampler.logSumExp(logits);
+        logprob = (float) (logits[id] - norm);
+        top = Sampler.top(logits, turn.request.topLogprobs().getAsInt(), norm);
+      }
     } catch (ArithmeticException e) {
       fail(turn, new Fault.Internal("the model's logits are no numbers: " + e.getMessage()));
       return;
@@ -410,8 +415,6 @@ public final class Scheduler {
     turn.append(id);
     boolean endOfTurn = turn.endsTurn(id);
     boolean stopped = turn.stop.append(endOfTurn ? NOTHING : spelling.of(id));
-    float logprob = (float) (logits[id] - norm);
-    TopLogprobs top = Sampler.top(logits, turn.request.topLogprobs(), norm);
     try { // as tell does, but without an object for each token
       turn.sink.token(id, logprob, top, turn.stop.visibleBytes());
     } catch (RuntimeException e) {

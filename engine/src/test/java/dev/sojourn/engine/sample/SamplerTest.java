@@ -193,6 +193,10 @@ class SamplerTest {
     assertThatThrownBy(() -> sampler.sample(new float[] {0, Float.NaN, 1}, greedy, 0))
         .isInstanceOf(ArithmeticException.class)
         .hasMessageContaining("token 1");
+    assertThatThrownBy(() -> sampler.sample(new float[] {2, 1, Float.NaN}, greedy, 0))
+        .hasMessageContaining("token 2");
+    assertThatThrownBy(() -> sampler.sample(new float[] {Float.NaN, 1, 2}, greedy, 0))
+        .hasMessageContaining("token 0");
     float low = Float.NEGATIVE_INFINITY;
     assertThatThrownBy(() -> sampler.sample(new float[] {low, low, low}, greedy, 0))
         .isInstanceOf(ArithmeticException.class);

@@ -658,7 +658,7 @@ class RandomOperationsTest {
           1 + random.nextInt(40),
           sampling,
           new StopRules(stops, stopTokens),
-          0,
+          OptionalInt.of(0),
           hints);
     }
 

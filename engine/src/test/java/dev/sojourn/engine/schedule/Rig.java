@@ -217,7 +217,7 @@ final class Rig {
         maxTokens,
         SamplingParameters.GREEDY,
         stop,
-        0,
+        OptionalInt.of(0),
         AgentHints.NONE);
   }
 
@@ -249,7 +249,7 @@ final class Rig {
             sampled + (stopped ? 1 : 0),
             request.sampling(),
             request.stop(),
-            0,
+            OptionalInt.of(0),
             AgentHints.NONE),
         oracle);
     while (!oracle.isOver()) {

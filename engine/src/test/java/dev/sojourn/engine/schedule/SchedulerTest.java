@@ -367,6 +367,17 @@ class SchedulerTest {
   }
 
   @Test
+  void token_whoseLogprobNobodyAskedFor_isTheSameAndToldWithoutOne() {
+    Rig rig = new Rig(64);
+    TurnRequest asking = rig.stateless(Rig.ids(0, 40), 5);
+    RecordedAnswer asked = rig.run(withTopLogprobs(asking, OptionalInt.of(0)));
+    RecordedAnswer plain = rig.run(withTopLogprobs(asking, OptionalInt.empty()));
+    assertThat(plain.ids).hasSize(5).isEqualTo(asked.ids);
+    assertThat(plain.logprobs).containsOnly(Float.NaN);
+    assertThat(asked.logprobs).allMatch(logprob -> logprob <= 0);
+  }
+
+  @Test
   void longPrompt_doesNotHoldUpADecode_forMoreThanTheChunk() {
     Rig rig = new Rig(64, Rig.config(4, 16, 512));
     RecordedAnswer decoding = rig.submit(rig.stateless(Rig.ids(0, 5), 40));
@@ -573,7 +584,7 @@ class SchedulerTest {
         .contains("24 tokens");
     assertThat(rig.submit(rig.stateless(Tokens.of(1, -1), 1)).fault().message())
         .contains("token -1");
-    assertThatThrownBy(() -> withTopLogprobs(rig.stateless(Rig.ids(0, 4), 2), -1))
+    assertThatThrownBy(() -> withTopLogprobs(rig.stateless(Rig.ids(0, 4), 2), OptionalInt.of(-1)))
         .hasMessageContaining("top_logprobs is at least 0, not -1");
     TurnRequest twice = rig.stateless(Rig.ids(0, 4), 2);
     rig.submit(twice);
@@ -708,7 +719,7 @@ class SchedulerTest {
         request.maxTokens(),
         SamplingParameters.GREEDY,
         request.stop(),
-        0,
+        OptionalInt.empty(),
         hints);
   }
 
@@ -721,11 +732,11 @@ class SchedulerTest {
         request.maxTokens(),
         SamplingParameters.GREEDY,
         request.stop(),
-        0,
+        OptionalInt.empty(),
         AgentHints.NONE);
   }
 
-  private static TurnRequest withTopLogprobs(TurnRequest request, int count) {
+  private static TurnRequest withTopLogprobs(TurnRequest request, OptionalInt count) {
     return new TurnRequest(
         request.requestId(),
         request.namespace(),

@@ -244,7 +244,9 @@ public final class TurnRunner {
             spec.options().sampling(spec.choice()),
             new StopRules(
                 spec.options().stops(), spec.options().ignoreEos() ? Set.of() : endOfTurn),
-            spec.options().topLogprobs(),
+            spec.options().logprobs()
+                ? OptionalInt.of(spec.options().topLogprobs())
+                : OptionalInt.empty(),
             spec.ext().hints());
     Worker worker = worker(selection.target());
     return new Dispatched(worker.generate(selection.target().rank(), request), selection);
