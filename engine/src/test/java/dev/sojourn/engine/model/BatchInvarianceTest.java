@@ -23,6 +23,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 class BatchInvarianceTest {
 
+  private static final KvType SERVED = LoadOptions.defaults().kvType();
   private static final int LENGTH = 61;
   private static final int[] IDS = Run.prompt(LENGTH, 7);
 
@@ -48,7 +49,7 @@ class BatchInvarianceTest {
   }
 
   private float[][] measure(TinyModel model, int... ids) {
-    return measure(model, KvType.F32, ids);
+    return measure(model, SERVED, ids);
   }
 
   private float[][] measure(TinyModel model, KvType kvType, int... ids) {
@@ -68,7 +69,7 @@ class BatchInvarianceTest {
     float[][] expected = measure(model, IDS);
     long seed = 3;
     Random random = new Random(seed);
-    try (LoadedModel loaded = model.load(directory, 2, KvType.F32);
+    try (LoadedModel loaded = model.load(directory, 2, SERVED);
         ModelRunner runner = loaded.newRunner(20)) {
       for (int round = 0; round < 25; round++) {
         Run run = new Run(runner, Run.pages(LENGTH, 0));
@@ -110,7 +111,7 @@ class BatchInvarianceTest {
   void run_onAnyNumberOfThreads_givesTheSameLogits(int threads) {
     TinyModel model = TinyModel.of("qwen3", TensorType.Q8_0);
     float[][] expected = measure(model, IDS);
-    try (LoadedModel loaded = model.load(directory, threads, KvType.F32);
+    try (LoadedModel loaded = model.load(directory, threads, SERVED);
         ModelRunner runner = loaded.newRunner(20)) {
       assertThat(new Run(runner, Run.pages(LENGTH, 0)).feed(IDS)).isEqualTo(expected[LENGTH - 1]);
       assertThat(oneByOne(runner, IDS)).isDeepEqualTo(expected);
@@ -129,7 +130,7 @@ class BatchInvarianceTest {
     }
     long seed = 4;
     Random random = new Random(seed);
-    try (LoadedModel loaded = model.load(directory, 2, KvType.F32);
+    try (LoadedModel loaded = model.load(directory, 2, SERVED);
         ModelRunner runner = loaded.newRunner(20)) {
       for (int round = 0; round < 8; round++) {
         List<Integer> free = new ArrayList<>();
@@ -177,7 +178,7 @@ class BatchInvarianceTest {
   void run_slicesThatReadPagesOfAnEarlierSlice_areComputedAsIfOneAfterTheOther() {
     TinyModel model = TinyModel.of("llama", TensorType.F16);
     float[][] expected = measure(model, IDS);
-    try (LoadedModel loaded = model.load(directory, 3, KvType.F32);
+    try (LoadedModel loaded = model.load(directory, 3, SERVED);
         ModelRunner runner = loaded.newRunner(20)) {
       StepBatch batch = new StepBatch(runner.vocabularySize());
       int[] shared = {5, 6, 7};
@@ -198,7 +199,7 @@ class BatchInvarianceTest {
   void run_ofAStepLongerThanTheRowsAtATime_givesTheSameLogits() {
     TinyModel model = TinyModel.of("qwen2", TensorType.F32);
     int[] ids = Run.prompt(TinyModel.CONTEXT, 1);
-    try (LoadedModel loaded = model.load(directory, 2, KvType.F32);
+    try (LoadedModel loaded = model.load(directory, 2, SERVED);
         ModelRunner runner = loaded.newRunner(40)) {
       float[] expected = new Run(runner, Run.pages(ids.length, 0)).feed(ids);
       StepBatch batch = new StepBatch(runner.vocabularySize());
@@ -255,7 +256,7 @@ class BatchInvarianceTest {
   void newRunner_ofTwoRanks_sharesWeightsAndNoPages() throws InterruptedException {
     TinyModel model = TinyModel.of("llama", TensorType.Q4_0);
     float[][] expected = measure(model, IDS);
-    try (LoadedModel loaded = model.load(directory, 2, KvType.F32);
+    try (LoadedModel loaded = model.load(directory, 2, SERVED);
         ModelRunner one = loaded.newRunner(4);
         ModelRunner two = loaded.newRunner(4)) {
       float[][][] actual = new float[2][][];

@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.sojourn.engine.weights.GgufFile;
+import dev.sojourn.engine.weights.Progress;
 import dev.sojourn.engine.weights.TensorType;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.OptionalInt;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -42,34 +44,40 @@ class ForwardPassTest {
   @ParameterizedTest
   @MethodSource("models")
   void run_ofAnyModel_comesCloseToTheReferenceInDouble(TinyModel model) {
-    assertCloseToReference(model, KvType.F32, 1e-4);
+    assertCloseToReference(model, KvType.F32, LoadOptions.defaults().kvType());
   }
 
   @ParameterizedTest
   @EnumSource
   void run_withAnyKvType_comesCloseToTheReferenceInDouble(KvType kvType) {
-    double tolerance =
-        switch (kvType) {
-          case F32 -> 1e-4;
-          case F16 -> 2e-2;
-          case Q8_0 -> 1e-1;
-          case BF16 -> 2e-1;
-        };
-    assertCloseToReference(TinyModel.of("qwen3", TensorType.F32), kvType, tolerance);
+    assertCloseToReference(TinyModel.of("qwen3", TensorType.F32), kvType);
   }
 
-  private void assertCloseToReference(TinyModel model, KvType kvType, double tolerance) {
+  private static double tolerance(KvType kvType) {
+    return switch (kvType) {
+      case F32 -> 1e-4;
+      case F16 -> 2e-2;
+      case Q8_0 -> 1e-1;
+      case BF16 -> 2e-1;
+    };
+  }
+
+  private void assertCloseToReference(TinyModel model, KvType... kvTypes) {
     int[] ids = Run.prompt(LENGTH, 5);
-    try (GgufFile file = GgufFile.open(model.write(directory));
-        LoadedModel loaded = model.load(directory, 2, kvType);
-        ModelRunner runner = loaded.newRunner(4)) {
+    try (GgufFile file = GgufFile.open(model.write(directory))) {
       double[] expected = new ReferenceModel(file, model).logits(ids);
-      float[] actual = new Run(runner, 2, 0, 3).feed(ids);
-      assertThat(actual).hasSize(TinyModel.VOCABULARY);
-      for (int id = 0; id < actual.length; id++) {
-        assertThat((double) actual[id])
-            .as("logit %d", id)
-            .isCloseTo(expected[id], within(tolerance));
+      for (KvType kvType : kvTypes) {
+        LoadOptions options = new LoadOptions(2, OptionalInt.empty(), kvType);
+        try (LoadedModel loaded = model.load(directory, options, Progress.NONE);
+            ModelRunner runner = loaded.newRunner(4)) {
+          float[] actual = new Run(runner, 2, 0, 3).feed(ids);
+          assertThat(actual).hasSize(TinyModel.VOCABULARY);
+          for (int id = 0; id < actual.length; id++) {
+            assertThat((double) actual[id])
+                .as("KV %s, logit %d", kvType, id)
+                .isCloseTo(expected[id], within(tolerance(kvType)));
+          }
+        }
       }
     }
   }
