@@ -1,6 +1,7 @@
 package dev.sojourn.cli;
 
 import dev.sojourn.bench.engine.EngineReport;
+import dev.sojourn.bench.engine.EngineReport.Cold;
 import dev.sojourn.bench.engine.EngineReport.Measured;
 import dev.sojourn.bench.engine.EngineReport.Missing;
 import dev.sojourn.bench.engine.EngineReport.Result;
@@ -64,6 +65,10 @@ record EngineTables(Output output, ColorScheme colours) {
     return switch (result) {
       case Measured it ->
           String.format(Locale.ROOT, "%.1f (%.1f–%.1f)", it.median(), it.least(), it.most());
+      case Cold(double speed) -> {
+        reasons.add("* the one round that time allowed: it warms up, and does not count");
+        yield String.format(Locale.ROOT, "%.1f *", speed);
+      }
       case Missing(String why) -> {
         reasons.add(NONE + " " + what + ": " + why);
         yield NONE;

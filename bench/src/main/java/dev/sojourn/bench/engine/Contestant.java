@@ -1,5 +1,6 @@
 package dev.sojourn.bench.engine;
 
+import dev.sojourn.bench.engine.EngineReport.Cold;
 import dev.sojourn.bench.engine.EngineReport.Measured;
 import dev.sojourn.bench.engine.EngineReport.Missing;
 import dev.sojourn.bench.engine.EngineReport.Result;
@@ -160,11 +161,11 @@ final class Contestant implements AutoCloseable {
     }
   }
 
-  /** Returns what came of the point: where time allowed no other round, the one that warmed up. */
+  /** Returns what came of the point. */
   Result result() {
     return missing
         .<Result>map(Missing::new)
-        .orElseGet(() -> new Measured(rounds.isEmpty() ? List.of(warm) : rounds));
+        .orElseGet(() -> rounds.isEmpty() ? new Cold(warm) : new Measured(rounds));
   }
 
   /** Returns what its starts took; after {@link #close}, all the memory that it held. */

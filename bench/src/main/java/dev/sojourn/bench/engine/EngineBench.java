@@ -1,5 +1,6 @@
 package dev.sojourn.bench.engine;
 
+import dev.sojourn.bench.engine.EngineReport.Cold;
 import dev.sojourn.bench.engine.EngineReport.Machine;
 import dev.sojourn.bench.engine.EngineReport.Measured;
 import dev.sojourn.bench.engine.EngineReport.Missing;
@@ -175,6 +176,7 @@ public record EngineBench(
   private static String words(Result result, String format) {
     return switch (result) {
       case Measured it -> String.format(Locale.ROOT, format, it.median());
+      case Cold(double speed) -> String.format(Locale.ROOT, format, speed) + " cold";
       case Missing(String why) -> "(" + why + ")";
     };
   }

@@ -77,7 +77,7 @@ public record EngineReport(
     }
   }
 
-  /** What came of measuring. */
+  /** What came of measuring. Shares and ratios are of what was {@link Measured}. */
   public sealed interface Result {}
 
   /** The values of the rounds, in their order; at least one. */
@@ -113,6 +113,13 @@ public record EngineReport(
       return sorted;
     }
   }
+
+  /**
+   * There was time for one round alone, which warms up and does not count.
+   *
+   * @param speed of that round, most likely too low
+   */
+  public record Cold(double speed) implements Result {}
 
   /** Nothing was measured, and this is why. */
   public record Missing(String why) implements Result {}
@@ -158,6 +165,7 @@ public record EngineReport(
   private static void put(ObjectNode into, Result result) {
     switch (result) {
       case Missing(String why) -> into.put("missing", why);
+      case Cold(double speed) -> into.put("cold", speed).putArray("rounds");
       case Measured measured -> {
         into.put("median", measured.median());
         into.put("min", measured.least()).put("max", measured.most());

@@ -3,6 +3,7 @@ package dev.sojourn.bench.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.data.Offset.offset;
 
+import dev.sojourn.bench.engine.EngineReport.Cold;
 import dev.sojourn.bench.engine.EngineReport.Machine;
 import dev.sojourn.bench.engine.EngineReport.Measured;
 import dev.sojourn.bench.engine.EngineReport.Missing;
@@ -133,8 +134,11 @@ class EngineBenchTest {
   @Test
   void run_roundsThatTakeTooLong_areFewer() throws Exception {
     // The clock says that each answer took 100 s.
-    Result slow = run(Ticking.seconds(100), 180, STEADY).rows().getFirst().results().getFirst();
-    assertThat(((Measured) slow).rounds()).hasSize(1);
+    EngineReport slow = run(Ticking.seconds(100), 180, STEADY);
+    assertThat(slow.rows().getFirst().results().getFirst())
+        .isInstanceOfSatisfying(
+            Cold.class, it -> assertThat(it.speed()).isEqualTo(3200, offset(1e-6)));
+    assertThat(slow.rows().getFirst().share()).isEmpty();
     Result faster = run(Ticking.seconds(100), 301, STEADY).rows().getFirst().results().getFirst();
     assertThat(((Measured) faster).rounds()).hasSize(2);
   }
@@ -153,7 +157,7 @@ class EngineBenchTest {
     // The clock says that each answer took 100 s, and so did each step of the start.
     EngineReport report =
         bench(Ticking.seconds(100), 180, Duration.ofMinutes(16), Duration.ofMinutes(5), STEADY);
-    assertThat(report.rows().get(1).results().getFirst()).isInstanceOf(Measured.class);
+    assertThat(report.rows().get(1).results().getFirst()).isInstanceOf(Cold.class);
     assertThat(report.rows().get(2).results())
         .containsExactly(new Missing("skipped: the run's 16 minutes were over"));
   }

@@ -3,6 +3,7 @@ package dev.sojourn.bench.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.data.Offset.offset;
 
+import dev.sojourn.bench.engine.EngineReport.Cold;
 import dev.sojourn.bench.engine.EngineReport.Machine;
 import dev.sojourn.bench.engine.EngineReport.Measured;
 import dev.sojourn.bench.engine.EngineReport.Missing;
@@ -32,7 +33,8 @@ class EngineReportTest {
           List.of(
               new Row(new Point.Prefill(32), 40, List.of(FAST, SLOW)),
               new Row(new Point.Prefill(128), 40, List.of(FAST, NONE)),
-              new Row(new Point.Decode(2, 16), 40, List.of(NONE, SLOW))));
+              new Row(new Point.Decode(2, 16), 40, List.of(NONE, SLOW)),
+              new Row(new Point.Decode(4, 16), 40, List.of(FAST, new Cold(3)))));
 
   private static Start start(String side, EngineReport.Result millis) {
     return new Start(side, "set up", millis, millis, OptionalLong.of(7), OptionalLong.empty());
@@ -61,6 +63,11 @@ class EngineReportTest {
     assertThat(missing.path("ratio").has("peer")).isFalse();
     assertThat(json.path("points").path(2).path("batch").asInt()).isEqualTo(2);
     assertThat(json.path("points").path(2).has("share_of_limit")).isFalse();
+    JsonNode cold = json.path("points").path(3).path("tokens_per_second").path("peer");
+    assertThat(cold.path("cold").asDouble()).isEqualTo(3);
+    assertThat(cold.path("rounds").isEmpty()).isTrue();
+    assertThat(cold.has("median")).isFalse();
+    assertThat(json.path("points").path(3).path("ratio").has("peer")).isFalse();
     assertThat(json.path("sides").path(0).path("load_ms").path("median").asDouble()).isEqualTo(20);
     assertThat(json.path("sides").path(0).path("loaded_peak_bytes").asInt()).isEqualTo(7);
     assertThat(json.path("sides").path(0).has("peak_bytes")).isFalse();
@@ -72,7 +79,7 @@ class EngineReportTest {
         DocumentBuilderFactory.newInstance()
             .newDocumentBuilder()
             .parse(new InputSource(new StringReader(EnginePlot.svg(REPORT))));
-    assertThat(svg.getElementsByTagName("circle").getLength()).isEqualTo(4);
+    assertThat(svg.getElementsByTagName("circle").getLength()).isEqualTo(5);
     assertThat(svg.getDocumentElement().getTextContent())
         .contains("Prompts", "Decoding at 16 tokens", "sojourn", "peer");
   }
