@@ -164,7 +164,7 @@ public record Peers(Path model, int threads, Path scratch) {
 
   /**
    * What both Java peers are run with by their users, and threads: they share work out by the
-   * common pool, whose caller computes too.
+   * common pool, whose caller computes too (with a parallelism of 0 alone).
    */
   private List<String> peerArguments() {
     return List.of(
@@ -173,7 +173,7 @@ public record Peers(Path model, int threads, Path scratch) {
         "--add-modules=jdk.incubator.vector",
         "--enable-native-access=ALL-UNNAMED",
         "--sun-misc-unsafe-memory-access=allow",
-        "-Djava.util.concurrent.ForkJoinPool.common.parallelism=" + Math.max(1, threads - 1));
+        "-Djava.util.concurrent.ForkJoinPool.common.parallelism=" + (threads - 1));
   }
 
   private Path write(String resource, String name) {

@@ -2,6 +2,7 @@ package dev.sojourn.bench.engine;
 
 import dev.sojourn.core.BlockHasher;
 import dev.sojourn.core.Clock;
+import dev.sojourn.engine.EngineConfig;
 import dev.sojourn.engine.model.KvType;
 import dev.sojourn.engine.model.LoadOptions;
 import dev.sojourn.engine.model.LoadedModel;
@@ -19,6 +20,9 @@ import java.util.stream.IntStream;
  * has the first page's KV in all its pages, which takes as long to read as any other.
  */
 final class SojournSide implements Answers {
+
+  /** A prompt is computed in the steps that an engine makes of it. */
+  private static final int CHUNK = EngineConfig.defaults().prefillChunk();
 
   private final Clock clock = Clock.system();
   private final LoadedModel model;
@@ -58,14 +62,19 @@ final class SojournSide implements Answers {
   @Override
   public double prefill(int tokens) {
     int pages = Math.ceilDiv(tokens, BlockHasher.BLOCK);
+    int[] table = pages(0, pages);
     StepBatch step = new StepBatch(vocabulary());
-    step.addSlice(0, pages(0, pages), true);
-    for (int i = 0; i < tokens; i++) {
-      step.addToken(token(i));
-    }
     try (ModelRunner runner = model.newRunner(pages)) {
       long start = clock.nanos();
-      runner.run(step);
+      for (int from = 0; from < tokens; from += CHUNK) {
+        int to = Math.min(tokens, from + CHUNK);
+        step.clear();
+        step.addSlice(from, table, to == tokens);
+        for (int i = from; i < to; i++) {
+          step.addToken(token(i));
+        }
+        runner.run(step);
+      }
       best(step.logits(0));
       return (clock.nanos() - start) / 1e6;
     }

@@ -48,6 +48,16 @@ class PeersTest {
         .hasMessageContaining("error");
   }
 
+  @Test
+  void llama3Java_isGivenAsManyThreads_itsCallerBeingOne() throws Exception {
+    Path source = Files.writeString(directory.resolve("Llama3.java"), "class Llama3 {}");
+    for (int threads : new int[] {1, 2, 5}) {
+      Side side = new Peers(directory.resolve("m.gguf"), threads, directory).llama3Java(source);
+      assertThat(side.command())
+          .contains("-Djava.util.concurrent.ForkJoinPool.common.parallelism=" + (threads - 1));
+    }
+  }
+
   private Peers peers() {
     return new Peers(directory.resolve("m.gguf"), 3, directory);
   }
