@@ -9,6 +9,8 @@ module dev.sojourn.engine {
   requires static org.jspecify;
 
   exports dev.sojourn.engine;
+  exports dev.sojourn.engine.kernel to
+      dev.sojourn.bench;
   exports dev.sojourn.engine.model;
   exports dev.sojourn.engine.sample;
   exports dev.sojourn.engine.weights;
