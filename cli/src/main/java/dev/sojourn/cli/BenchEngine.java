@@ -10,6 +10,8 @@ import dev.sojourn.bench.engine.Side;
 import dev.sojourn.core.Clock;
 import dev.sojourn.engine.model.KvType;
 import dev.sojourn.engine.model.LoadOptions;
+import dev.sojourn.engine.weights.ModelFile;
+import dev.sojourn.engine.weights.ModelInfo;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -55,6 +57,10 @@ final class BenchEngine extends HelpOption implements Callable<Integer> {
 
   private static final Duration PATIENCE = Duration.ofMinutes(10);
   private static final int MOST_TOKENS = 1 << 20; // of a prompt or a context
+
+  /** Room that a context must have left for the tokens that are decoded from it. */
+  private static final int DECODED = 128;
+
   private static final int MOST_SEQUENCES = 64;
 
   @Spec private CommandSpec spec = CommandSpec.create();
@@ -129,7 +135,7 @@ final class BenchEngine extends HelpOption implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
-    EngineBench.Plan plan = plan();
+    EngineBench.Plan asked = plan(MOST_TOKENS);
     int used = threads == null ? Runtime.getRuntime().availableProcessors() : threads;
     new Bounds(spec.commandLine()).between("--threads", used, 1, 1024);
     PlotFile drawing = plot == null ? null : PlotFile.at(plot);
@@ -140,6 +146,7 @@ final class BenchEngine extends HelpOption implements Callable<Integer> {
     // Also where Ctrl-C ends it: states of contexts take gigabytes.
     Runtime.getRuntime().addShutdownHook(new Thread(() -> delete(scratch)));
     List<Side> sides = sides(new Peers(file, used, scratch));
+    EngineBench.Plan plan = model == null ? asked : plan(context(model));
     LoadOptions options = new LoadOptions(used, OptionalInt.empty(), kvType);
     EngineBench bench = new EngineBench(file, options, sides, plan, Clock.system());
     EngineReport report = bench.run(MachineSpeed.measure(used, Clock.system()), err::println);
@@ -158,19 +165,26 @@ final class BenchEngine extends HelpOption implements Callable<Integer> {
     return ExitCode.OK;
   }
 
-  private EngineBench.Plan plan() {
+  /** Returns how many tokens a model's context has, if it says. */
+  private static int context(Path file) {
+    try (ModelFile opened = ModelFile.open(file)) {
+      return ModelInfo.of(opened).context().orElse(MOST_TOKENS);
+    }
+  }
+
+  private EngineBench.Plan plan(int context) {
     new Bounds(spec.commandLine()).betweenIfGiven("--minutes", minutes, 1, 1440);
     return new EngineBench.Plan(
         EngineBench.Plan.points(
             list(
                 "--prefill",
                 prompts,
-                MOST_TOKENS,
+                Math.min(MOST_TOKENS, context),
                 quick ? List.of(32, 128, 512) : List.of(32, 128, 512, 2048, 8192)),
             list(
                 "--context",
                 contexts,
-                MOST_TOKENS,
+                Math.clamp(context - DECODED, 1, MOST_TOKENS),
                 quick ? List.of(128) : List.of(128, 2048, 8192)),
             list("--batch", batches, MOST_SEQUENCES, quick ? List.of(1, 4) : List.of(1, 2, 4, 8))),
         quick ? 3 : 5,
@@ -180,12 +194,15 @@ final class BenchEngine extends HelpOption implements Callable<Integer> {
         PATIENCE);
   }
 
-  /** Returns what an option lists, each of it from one to {@code most}, or its default. */
+  /**
+   * Returns what an option lists, each of it from one to {@code most}, or its default as far as
+   * that.
+   */
   private List<Integer> list(
       String option, List<Integer> given, int most, List<Integer> otherwise) {
     Bounds bounds = new Bounds(spec.commandLine());
     given.forEach(value -> bounds.between(option, value, 1, most));
-    return given.isEmpty() ? otherwise : given;
+    return given.isEmpty() ? otherwise.stream().filter(value -> value <= most).toList() : given;
   }
 
   private List<Side> sides(Peers known) throws InterruptedException {

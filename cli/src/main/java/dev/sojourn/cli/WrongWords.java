@@ -26,7 +26,7 @@ final class WrongWords {
     ArgSpec argument = wrong.getArgSpec();
     String value = wrong.getValue();
     if (argument != null && value != null && isConversion(wrong)) {
-      return name(argument) + " is " + kind(argument.type()) + ", not '" + value + "'";
+      return name(argument) + " is " + kind(argument.auxiliaryTypes()[0]) + ", not '" + value + "'";
     }
     return String.valueOf(wrong.getMessage()).lines().findFirst().orElse("");
   }
@@ -55,7 +55,9 @@ final class WrongWords {
   }
 
   private static String kind(@Nullable Class<?> type) {
-    if (type == int.class || type == Integer.class || type == long.class) {
+    if (type == int.class || type == Integer.class) {
+      return "a whole number up to " + Integer.MAX_VALUE;
+    } else if (type == long.class) {
       return "a whole number";
     } else if (type == double.class) {
       return "a number";

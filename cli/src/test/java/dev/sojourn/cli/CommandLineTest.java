@@ -98,7 +98,9 @@ class CommandLineTest {
 
   @Test
   void valueOfTheWrongKind_saysWhichIsRight() {
-    assertUsage(Typed.sojourn("serve", "--port", "x"), "--port is a whole number, not 'x'");
+    assertUsage(
+        Typed.sojourn("serve", "--port", "x"),
+        "--port is a whole number up to 2147483647, not 'x'");
     assertUsage(
         Typed.sojourn("serve", "--session-kv-fraction", "x"),
         "--session-kv-fraction is a number, not 'x'");
@@ -127,12 +129,29 @@ class CommandLineTest {
     assertUsage(
         Typed.sojourn("bench", "engine", "--model", "m", "--vs", "jinfer"), "--vs is jinfer=JAR");
     assertUsage(Typed.sojourn("bench", "engine", "--batch", "1,0"), "--batch is 1 to 64, not 0");
+    assertUsage(
+        Typed.sojourn("bench", "engine", "--batch", "1,x"),
+        "--batch is a whole number up to 2147483647, not ");
     assertUsage(Typed.sojourn("serve", "--model", "a\0b"), "--model is a file's path, not ");
     assertUsage(
         Typed.sojourn("sessions", "list", "--url", "a b"),
         "--url is an address, such as http://127.0.0.1:8000, not 'a b'");
     assertUsage(
         Typed.sojourn("sessions", "list", "--url", "http://here:70000"), "'http://here:70000' is");
+  }
+
+  @Test
+  void bench_ofPromptsBeyondTheModelsContext_isRefusedBeforeAnythingIsLoaded(
+      @TempDir Path directory) {
+    String file = directory.resolve("m.gguf").toString();
+    String[] synth = {"model", "synth", file, "--context", "300", "--vocabulary", "400"};
+    assertThat(Typed.sojourn(synth).exit()).isZero();
+    assertUsage(
+        Typed.sojourn("bench", "engine", "--model", file, "--prefill", "100,301"),
+        "--prefill is 1 to 300, not 301");
+    assertUsage(
+        Typed.sojourn("bench", "engine", "--model", file, "--context", "299"),
+        "--context is 1 to 172, not 299");
   }
 
   @Test

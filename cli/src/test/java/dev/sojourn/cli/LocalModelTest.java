@@ -22,7 +22,7 @@ class LocalModelTest {
     assertThatThrownBy(() -> LocalModel.load(options, cache, progress).close())
         .isInstanceOf(UserError.class)
         .hasMessageContaining("with KV for 2000000000 tokens on each of 2 ranks takes")
-        .hasMessageContaining("of memory are available; a token's KV takes 4096 bytes");
+        .hasMessageContaining("of memory are available; a token's KV takes 2048 bytes");
     assertThat(stages).isEmpty();
   }
 }
