@@ -6,6 +6,7 @@ import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionSettings;
+import dev.sojourn.core.SessionView;
 import dev.sojourn.core.WorkerId;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.lifecycle.EngineSessions;
@@ -34,6 +35,11 @@ public final class WorkerSessions implements EngineSessions {
   public CloseResult close(WorkerRank target, SessionId id, Incarnation incarnation, OnClose how)
       throws InterruptedException {
     return worker(target).close(target.rank(), id, incarnation, how);
+  }
+
+  @Override
+  public List<SessionView> sessions(WorkerRank target) {
+    return worker(target).sessions(target.rank());
   }
 
   private Worker worker(WorkerRank target) {

@@ -85,14 +85,22 @@ public final class Router implements AutoCloseable {
         task -> Thread.ofVirtual().name("session-close").start(task));
   }
 
-  /** Creates a router whose closes run on {@code executor}. */
-  Router(
+  /**
+   * Creates a router without ranks, whose calls of workers that nobody waits for run elsewhere.
+   *
+   * @param random where incarnations come from; need not be thread-safe
+   * @param store where bindings live
+   * @param engines how workers' sessions are opened and closed
+   * @param closes runs closes, which block; one that runs them at once makes the router's time the
+   *     clock's alone
+   */
+  public Router(
       RouterConfig config,
       Clock clock,
       RandomGenerator random,
       AffinityStore store,
       EngineSessions engines,
-      Executor executor) {
+      Executor closes) {
     this.config = config;
     this.clock = clock;
     this.random = random;
@@ -105,7 +113,7 @@ public final class Router implements AutoCloseable {
         new EngineLifecycle(
             engines,
             clock,
-            executor,
+            closes,
             this::presence,
             new EngineLifecycle.Timing(
                 config.engineGrace(), config.closeRetryFirst(), config.closeRetryLast()));

@@ -33,7 +33,7 @@ final class House implements AutoCloseable {
   static final Duration TIMEOUT = Duration.ofSeconds(60);
 
   final ManualClock clock = new ManualClock();
-  final ScriptedEngines engines = new ScriptedEngines();
+  final ScriptedEngines engines = new ScriptedEngines(clock);
   final MemoryAffinityStore store;
   final Router router;
   private int requests;

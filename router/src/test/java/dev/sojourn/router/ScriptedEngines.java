@@ -3,16 +3,21 @@ package dev.sojourn.router;
 import dev.sojourn.core.CloseResult;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.ManualClock;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionSettings;
+import dev.sojourn.core.SessionView;
 import dev.sojourn.core.WorkerId;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.lifecycle.EngineSessions;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -35,21 +40,30 @@ final class ScriptedEngines implements EngineSessions {
 
   final Queue<Fate> openFates = new ArrayDeque<>();
   final Queue<Fate> closeFates = new ArrayDeque<>();
-  final Set<Life> open = new HashSet<>();
+  private final ManualClock clock;
+
+  /** When each life was opened. */
+  private final Map<Life, Long> since = new LinkedHashMap<>();
+
+  final Set<Life> open = since.keySet();
   final List<SessionSettings> opened = new ArrayList<>();
   final List<Life> closeCalls = new ArrayList<>();
   final List<OnClose> closeHows = new ArrayList<>();
   final Set<Life> answeredCloses = new HashSet<>();
   Consumer<Life> onClose = _ -> {};
 
+  ScriptedEngines(ManualClock clock) {
+    this.clock = clock;
+  }
+
   @Override
   public synchronized void open(WorkerRank target, SessionSettings settings) {
     Fate fate = next(openFates);
     if (fate == Fate.REFUSED) {
-      throw new Fault.Overloaded("no room", java.time.Duration.ofSeconds(1)).asException();
+      throw new Fault.Overloaded("no room", Duration.ofSeconds(1)).asException();
     }
     if (fate != Fate.LOST) {
-      open.add(new Life(target, settings.id(), settings.incarnation()));
+      since.put(new Life(target, settings.id(), settings.incarnation()), clock.nanos());
       opened.add(settings);
     }
     answer(fate);
@@ -70,6 +84,25 @@ final class ScriptedEngines implements EngineSessions {
     answer(fate);
     answeredCloses.add(life);
     return new CloseResult(existed, existed ? 100 : 0);
+  }
+
+  @Override
+  public synchronized List<SessionView> sessions(WorkerRank target) {
+    return since.entrySet().stream()
+        .filter(held -> held.getKey().rank().equals(target))
+        .map(held ->
+            new SessionView(
+                held.getKey().id(),
+                held.getKey().incarnation(),
+                100,
+                100,
+                1,
+                false,
+                false,
+                Duration.ofNanos(clock.nanos() - held.getValue()),
+                House.TIMEOUT,
+                0))
+        .toList();
   }
 
   /** A worker's process ends. */

@@ -50,7 +50,8 @@ public final class MemoryAffinityStore implements AffinityStore {
   private final ConcurrentHashMap<SessionId, Cell> cells = new ConcurrentHashMap<>();
   private final ConcurrentSkipListSet<Slot> slots = new ConcurrentSkipListSet<>();
   private final AtomicInteger entries = new AtomicInteger();
-  private final AtomicLong numbers = new AtomicLong();
+  private final AtomicLong revisions = new AtomicLong();
+  private final AtomicLong slotNumbers = new AtomicLong();
   private final List<Consumer<Change>> watchers = new CopyOnWriteArrayList<>();
   private final Queue<Change> changes = new ConcurrentLinkedQueue<>();
   private final AtomicInteger undelivered = new AtomicInteger();
@@ -98,7 +99,7 @@ public final class MemoryAffinityStore implements AffinityStore {
               if (!(binding instanceof Vacant) || !reserveEntry()) {
                 return binding;
               }
-              return new Opening(numbers.incrementAndGet(), incarnation, terms, opener);
+              return new Opening(revisions.incrementAndGet(), incarnation, terms, opener);
             });
     if (step.happened() && step.after() instanceof Opening opening) {
       return new Won(opening);
@@ -112,7 +113,7 @@ public final class MemoryAffinityStore implements AffinityStore {
             id,
             binding ->
                 binding instanceof Opening opening && opening.revision() == revision
-                    ? opening.commit(numbers.incrementAndGet(), target)
+                    ? opening.commit(revisions.incrementAndGet(), target)
                     : binding)
         .bound();
   }
@@ -143,7 +144,7 @@ public final class MemoryAffinityStore implements AffinityStore {
   public Optional<Bound> repin(
       SessionId id, long revision, WorkerRank target, Incarnation incarnation) {
     return changeBound(
-            id, revision, bound -> bound.repin(numbers.incrementAndGet(), target, incarnation))
+            id, revision, bound -> bound.repin(revisions.incrementAndGet(), target, incarnation))
         .bound();
   }
 
@@ -277,7 +278,7 @@ public final class MemoryAffinityStore implements AffinityStore {
     if (!(binding instanceof Bound bound) || !bound.leases().isEmpty()) {
       return null;
     }
-    Slot slot = new Slot(bound.idleDeadlineNanos(), numbers.incrementAndGet(), id);
+    Slot slot = new Slot(bound.idleDeadlineNanos(), slotNumbers.incrementAndGet(), id);
     slots.add(slot);
     return slot;
   }

@@ -5,7 +5,9 @@ import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionSettings;
+import dev.sojourn.core.SessionView;
 import dev.sojourn.core.WorkerRank;
+import java.util.List;
 
 /**
  * The port to the workers: their sessions. Calls block; the caller is a virtual thread.
@@ -27,4 +29,11 @@ public interface EngineSessions {
    */
   CloseResult close(WorkerRank target, SessionId id, Incarnation incarnation, OnClose how)
       throws InterruptedException;
+
+  /**
+   * Returns the sessions that a rank holds, as of its last step.
+   *
+   * @throws dev.sojourn.core.FaultException if there was no answer
+   */
+  List<SessionView> sessions(WorkerRank target);
 }
