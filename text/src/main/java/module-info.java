@@ -6,5 +6,6 @@ module dev.sojourn.text {
   requires static org.jspecify;
 
   exports dev.sojourn.text;
+  exports dev.sojourn.text.answer;
   exports dev.sojourn.text.template;
 }

@@ -129,11 +129,11 @@ final class AnswerFormat {
       Map<String, @Nullable Object> probabilities =
           result.spec().options().logprobs() ? tokens(result.tokens(), 0) : null;
       String reason = Metadata.finishReason(result.end().reason());
-      Object said = result.text();
+      Object said = result.answer().text();
       if (chat) {
         Map<String, @Nullable Object> message = new LinkedHashMap<>();
         message.put("role", "assistant");
-        message.put("content", result.text());
+        message.put("content", result.answer().text());
         message.put("refusal", null);
         said = message;
       }

@@ -5,6 +5,7 @@ import dev.sojourn.engine.TurnStart;
 import dev.sojourn.router.Selection;
 import dev.sojourn.server.http.EventStream;
 import dev.sojourn.server.http.Exchange;
+import dev.sojourn.text.answer.Part;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -49,24 +50,24 @@ final class ChoiceStream implements TurnListener {
   }
 
   @Override
-  public void token(Event.Token token) throws InterruptedException {
+  public void parts(List<Part> parts, Event.Token token) throws InterruptedException {
     open();
     if (logprobs) {
       unsettled.add(token);
-      tell(token.text(), token.settled());
-    } else if (!token.text().isEmpty()) {
-      events.data(chunk.before(), AnswerFormat.escaped(token.text()), chunk.after());
+      tell(text(parts), token.settled());
+    } else {
+      tell(parts);
     }
   }
 
   /** Tells the rest of the text, and why it ended. */
   @Override
-  public void ended(Event.Ended ended) throws InterruptedException {
+  public void ended(List<Part> parts, Event.Ended ended) throws InterruptedException {
     open();
     if (logprobs) {
-      tell(ended.text(), ended.end().completion().length());
-    } else if (!ended.text().isEmpty()) {
-      events.data(chunk.before(), AnswerFormat.escaped(ended.text()), chunk.after());
+      tell(text(parts), ended.end().completion().length());
+    } else {
+      tell(parts);
     }
     events.data(format.finishChunk(index, ended.end().reason()));
   }
@@ -78,6 +79,23 @@ final class ChoiceStream implements TurnListener {
         events.data(format.roleChunk(index));
       }
     }
+  }
+
+  private void tell(List<Part> parts) throws InterruptedException {
+    String text = text(parts);
+    if (!text.isEmpty()) {
+      events.data(chunk.before(), AnswerFormat.escaped(text), chunk.after());
+    }
+  }
+
+  private static String text(List<Part> parts) {
+    StringBuilder text = new StringBuilder();
+    for (Part part : parts) {
+      if (part instanceof Part.Text(String more)) {
+        text.append(more);
+      }
+    }
+    return text.toString();
   }
 
   private void tell(String text, int settled) throws InterruptedException {

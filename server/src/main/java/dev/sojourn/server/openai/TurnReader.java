@@ -16,7 +16,11 @@ import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Selection;
 import dev.sojourn.router.TurnGuard;
 import dev.sojourn.server.metrics.GatewayMetrics;
+import dev.sojourn.server.prompt.Answer;
+import dev.sojourn.server.prompt.AnswerBuilder;
 import dev.sojourn.server.prompt.Prompt;
+import dev.sojourn.text.answer.AnswerParser;
+import dev.sojourn.text.answer.Part;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -33,7 +37,8 @@ final class TurnReader {
   private final TurnGuard guard;
   private final TurnListener listener;
   private final GatewayMetrics metrics;
-  private final StringBuilder text = new StringBuilder();
+  private final AnswerParser parser = AnswerParser.plain();
+  private final AnswerBuilder answer;
   private final List<Event.Token> tokens = new ArrayList<>();
   private @Nullable TurnStart start;
   private @Nullable TurnEnd end;
@@ -52,6 +57,7 @@ final class TurnReader {
     this.guard = guard;
     this.listener = listener;
     this.metrics = metrics;
+    this.answer = new AnswerBuilder(spec.turnId());
   }
 
   /**
@@ -66,8 +72,8 @@ final class TurnReader {
       guard.accepted();
       while (!over()) {
         Event event = generation.next();
-        take(event);
-        tell(event, begunNanos, clock);
+        List<Part> parts = take(event);
+        tell(event, parts, begunNanos, clock);
       }
       whole = true;
     } finally {
@@ -83,7 +89,8 @@ final class TurnReader {
     }
   }
 
-  private void tell(Event event, long begunNanos, Clock clock) throws InterruptedException {
+  private void tell(Event event, List<Part> parts, long begunNanos, Clock clock)
+      throws InterruptedException {
     switch (event) {
       case Event.Started(TurnStart found) -> listener.started(selection, found);
       case Event.Token token -> {
@@ -96,33 +103,38 @@ final class TurnReader {
         }
         guard.generated(1);
         lastTokenNanos = now;
-        listener.token(token);
+        listener.parts(parts, token);
       }
       case Event.Ended ended -> {
         if (committed()) {
-          listener.ended(ended);
+          listener.ended(parts, ended);
         }
       }
       case Event.Failed _ -> {}
     }
   }
 
-  private void take(Event event) {
+  /** Notes what happened, and returns what it adds to the answer. */
+  private List<Part> take(Event event) {
+    List<Part> parts = List.of();
     switch (event) {
       case Event.Started(TurnStart found) -> start = found;
       case Event.Token token -> {
         sampled++;
-        text.append(token.text());
+        parts = parser.append(token.text());
         if (spec.options().logprobs()) {
           tokens.add(token);
         }
       }
       case Event.Ended(TurnEnd ended, String rest) -> {
         end = ended;
-        text.append(rest);
+        parts = new ArrayList<>(parser.append(rest));
+        parts.addAll(parser.end());
       }
       case Event.Failed(Fault fault) -> failure = fault;
     }
+    answer.add(parts);
+    return parts;
   }
 
   private boolean over() {
@@ -135,7 +147,7 @@ final class TurnReader {
     boolean interrupted = Thread.interrupted();
     while (!over()) {
       try {
-        take(generation.next());
+        var _ = take(generation.next());
       } catch (InterruptedException e) {
         interrupted = true;
       }
@@ -160,8 +172,8 @@ final class TurnReader {
     return requireNonNull(end, "the turn has not ended");
   }
 
-  String text() {
-    return text.toString();
+  Answer answer() {
+    return answer.answer();
   }
 
   TurnResult result(NoSession why, Promise promise, Prompt prompt, CloseReport close) {
@@ -171,7 +183,7 @@ final class TurnReader {
         selection,
         found(prompt),
         end(),
-        text(),
+        answer(),
         tokens.subList(0, counted),
         why,
         promise,

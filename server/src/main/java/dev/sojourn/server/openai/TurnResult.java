@@ -7,6 +7,7 @@ import dev.sojourn.engine.TurnStart;
 import dev.sojourn.router.CloseReport;
 import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Selection;
+import dev.sojourn.server.prompt.Answer;
 import dev.sojourn.server.prompt.Divergence;
 import java.util.List;
 import java.util.Optional;
@@ -18,7 +19,7 @@ import java.util.Optional;
  * @param selection where it ran
  * @param start what it found there
  * @param end how it ended
- * @param text the answer
+ * @param answer what it says
  * @param tokens the tokens that count, if log probabilities were asked for; a sampled end-of-turn
  *     token among them
  * @param why why it had no session, or had to open it
@@ -31,7 +32,7 @@ record TurnResult(
     Selection selection,
     TurnStart start,
     TurnEnd end,
-    String text,
+    Answer answer,
     List<Event.Token> tokens,
     NoSession why,
     Promise promise,

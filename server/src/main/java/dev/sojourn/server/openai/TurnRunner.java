@@ -284,7 +284,9 @@ public final class TurnRunner {
       Prompt prompt,
       TurnReader reader) {
     if (control.isPresent() && selection.incarnation().isPresent() && transcript.isPresent()) {
-      transcript.get().commit(prompt, reader.start().mode(), reader.end(), reader.text());
+      transcript
+          .get()
+          .commit(prompt, reader.start().mode(), reader.end(), reader.answer().message());
     }
   }
 

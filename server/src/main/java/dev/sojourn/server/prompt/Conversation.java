@@ -42,11 +42,6 @@ final class Conversation {
     return canonical;
   }
 
-  /** Returns the answer that a model gave, as a message. */
-  static Map<String, ?> answer(String text) {
-    return Map.of("role", "assistant", "content", text);
-  }
-
   /**
    * Returns how many messages at the beginning of the two are the same.
    *

@@ -1,7 +1,5 @@
 package dev.sojourn.server.prompt;
 
-import static dev.sojourn.server.prompt.Conversation.answer;
-
 import dev.sojourn.core.FaultException;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
@@ -124,6 +122,10 @@ final class SuffixLocality {
         List.of(tool, tool),
         List.of(tool, user),
         List.of(user, user));
+  }
+
+  private static Map<String, ?> answer(String content) {
+    return said("assistant", content);
   }
 
   private static Map<String, ?> said(String role, String content) {

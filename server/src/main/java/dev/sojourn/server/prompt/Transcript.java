@@ -77,10 +77,10 @@ public final class Transcript {
    * @param prompt what the turn was built from; by {@link PromptBuilder}, under the same lease
    * @param mode what the turn did to the session
    * @param end how it ended
-   * @param answer what the client was shown
+   * @param answer the message that the client was told; of a chat's turn
    * @throws IllegalStateException if the engine's session is not what this transcript makes of it
    */
-  public void commit(Prompt prompt, TurnMode mode, TurnEnd end, String answer) {
+  public void commit(Prompt prompt, TurnMode mode, TurnEnd end, Map<String, ?> answer) {
     if (mode == TurnMode.ASIDE || mode == TurnMode.NONE) {
       return;
     }
@@ -103,7 +103,7 @@ public final class Transcript {
     cut(messages, draft.said().kept());
     messages.addAll(draft.said().added());
     if (draft.said().chat()) {
-      messages.add(Conversation.answer(answer));
+      messages.add(answer);
     }
     options = draft.said().options();
     digest = end.digest();

@@ -196,7 +196,12 @@ final class Fixture {
     return new Ended(end, shown.toString());
   }
 
-  record Ended(TurnEnd end, String shown) {}
+  record Ended(TurnEnd end, String shown) {
+
+    Map<String, ?> message() {
+      return new Answer(shown, "", List.of()).message();
+    }
+  }
 
   /** Returns what an engine would do with the prompt. */
   static TurnMode mode(Transcript transcript, Prompt prompt) {

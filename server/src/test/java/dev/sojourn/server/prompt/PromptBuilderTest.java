@@ -129,7 +129,7 @@ class PromptBuilderTest {
     Prompt first = build(chatml, List.of(user("one")));
     Fixture.Ended ended = Fixture.end(first, sampled, Optional.of("wer"));
     assertThat(ended.shown()).isEqualTo("a lo");
-    held.commit(first, TurnMode.OPENED, ended.end(), ended.shown());
+    held.commit(first, TurnMode.OPENED, ended.end(), ended.message());
     assertThat(held.committed()).isEqualTo(first.length() + 1);
     Prompt second = build(chatml, List.of(user("one"), said("assistant", "a lo"), user("two")));
     assertThat(second.extendsCommitted()).isTrue();
@@ -197,12 +197,12 @@ class PromptBuilderTest {
     Prompt first = build(chatml, List.of(said("system", "s"), user("one")));
     Fixture.Ended ended =
         Fixture.end(first, letterByLetter("the").concat(Tokens.of(END)), Optional.empty());
-    held.commit(first, TurnMode.OPENED, ended.end(), ended.shown());
+    held.commit(first, TurnMode.OPENED, ended.end(), ended.message());
     Tokens before = held.tokens();
     Prompt title = build(chatml, List.of(said("system", "s"), user("name this chat")));
     assertThat(title.rewindFloor()).isGreaterThan(title.knownPrefix());
     assertThat(title.knownPrefix()).isPositive();
-    held.commit(title, TurnMode.ASIDE, ended.end(), ended.shown());
+    held.commit(title, TurnMode.ASIDE, ended.end(), ended.message());
     assertThat(held.tokens()).isEqualTo(before);
   }
 
@@ -240,7 +240,7 @@ class PromptBuilderTest {
       assertThat(turn == 0 || prompt.extendsCommitted()).isTrue();
       Tokens sampled = letterByLetter("the").concat(Tokens.of(END));
       Fixture.Ended ended = Fixture.end(prompt, sampled, Optional.empty());
-      held.commit(prompt, Fixture.mode(held, prompt), ended.end(), ended.shown());
+      held.commit(prompt, Fixture.mode(held, prompt), ended.end(), ended.message());
       conversation.add(said("assistant", "the"));
       assertThat(prompt.fresh().length()).isLessThan(60);
     }
@@ -281,7 +281,7 @@ class PromptBuilderTest {
   void completion_fullAndDelta_goOnFromWhatWasSampled() {
     Prompt first = chatml.completion("the low", Input.FULL, Optional.of(held));
     Fixture.Ended ended = Fixture.end(first, letterByLetter("er and"), Optional.empty());
-    held.commit(first, TurnMode.OPENED, ended.end(), ended.shown());
+    held.commit(first, TurnMode.OPENED, ended.end(), ended.message());
     Prompt full = chatml.completion("the lower and the", Input.FULL, Optional.of(held));
     Prompt delta = chatml.completion(" the", Input.DELTA, Optional.of(held));
     assertThat(full.extendsCommitted()).isTrue();
@@ -295,7 +295,7 @@ class PromptBuilderTest {
     Prompt first = chatml.completion(ids, Input.FULL, Optional.of(held));
     assertThat(first.context()).isEqualTo(ids);
     Fixture.Ended ended = Fixture.end(first, letterByLetter("er"), Optional.empty());
-    held.commit(first, TurnMode.OPENED, ended.end(), ended.shown());
+    held.commit(first, TurnMode.OPENED, ended.end(), ended.message());
     Tokens more = letterByLetter(" and");
     Prompt delta = chatml.completion(more, Input.DELTA, Optional.of(held));
     Prompt full = chatml.completion(held.tokens().concat(more), Input.FULL, Optional.of(held));
@@ -306,7 +306,7 @@ class PromptBuilderTest {
     assertThat(edited.knownPrefix()).isEqualTo(2);
     assertThat(edited.rewindFloor()).isEqualTo(3);
     ended = Fixture.end(full, letterByLetter("x"), Optional.empty());
-    held.commit(full, TurnMode.APPEND, ended.end(), ended.shown());
+    held.commit(full, TurnMode.APPEND, ended.end(), ended.message());
     assertThat(
             chatml.completion("the lower andx!", Input.FULL, Optional.of(held)).extendsCommitted())
         .isTrue();
@@ -316,7 +316,7 @@ class PromptBuilderTest {
   void chat_deltaAfterACompletion_saysThatThereAreNoMessages() {
     Prompt first = chatml.completion("the low", Input.FULL, Optional.of(held));
     Fixture.Ended ended = Fixture.end(first, letterByLetter("er"), Optional.empty());
-    held.commit(first, TurnMode.OPENED, ended.end(), ended.shown());
+    held.commit(first, TurnMode.OPENED, ended.end(), ended.message());
     assertThatThrownBy(
             () -> chatml.chat(List.of(user("two")), Input.DELTA, Map.of(), Optional.of(held)))
         .isInstanceOf(FaultException.class)
@@ -337,7 +337,7 @@ class PromptBuilderTest {
             OptionalInt.empty(),
             first.length(),
             0);
-    assertThatThrownBy(() -> held.commit(first, TurnMode.OPENED, end, "x"))
+    assertThatThrownBy(() -> held.commit(first, TurnMode.OPENED, end, said("assistant", "x")))
         .isInstanceOf(IllegalStateException.class);
     assertThat(held.committed()).isZero();
   }
@@ -349,7 +349,7 @@ class PromptBuilderTest {
   private Fixture.Ended say(PromptBuilder builder, Tokens sampled, List<Map<String, ?>> messages) {
     Prompt prompt = build(builder, messages);
     Fixture.Ended ended = Fixture.end(prompt, sampled, Optional.empty());
-    held.commit(prompt, Fixture.mode(held, prompt), ended.end(), ended.shown());
+    held.commit(prompt, Fixture.mode(held, prompt), ended.end(), ended.message());
     return ended;
   }
 

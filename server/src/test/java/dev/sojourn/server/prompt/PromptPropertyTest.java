@@ -122,8 +122,8 @@ class PromptPropertyTest {
       }
       Optional<String> stop = random.nextInt(3) == 0 ? Optional.of("op h") : Optional.empty();
       Fixture.Ended ended = Fixture.end(prompt, sample(), stop);
-      quickHeld.commit(prompt, mode, ended.end(), ended.shown());
-      wholeHeld.commit(expected, mode, ended.end(), ended.shown());
+      quickHeld.commit(prompt, mode, ended.end(), ended.message());
+      wholeHeld.commit(expected, mode, ended.end(), ended.message());
       assertThat(wholeHeld.tokens()).as(label).isEqualTo(quickHeld.tokens());
       if (mode == TurnMode.ASIDE) {
         return false;

@@ -72,7 +72,7 @@ class TranscriptsTest {
         builder.chat(List.of(user("the lower")), Input.FULL, Map.of(), Optional.of(transcript));
     Fixture.Ended ended = Fixture.end(prompt, Tokens.of('a', Fixture.END), Optional.empty());
     TurnMode mode = transcript.committed() == 0 ? TurnMode.OPENED : TurnMode.REWIND;
-    transcript.commit(prompt, mode, ended.end(), ended.shown());
+    transcript.commit(prompt, mode, ended.end(), ended.message());
   }
 
   private static SessionId id(String name) {

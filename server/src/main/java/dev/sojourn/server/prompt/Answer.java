@@ -1,0 +1,33 @@
+package dev.sojourn.server.prompt;
+
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * What a model answered, as its client is told.
+ *
+ * @param text words for the reader
+ * @param reasoning what the model said to itself
+ * @param calls the tools that it calls, in order
+ */
+public record Answer(String text, String reasoning, List<ToolCall> calls) {
+
+  public Answer {
+    calls = List.copyOf(calls);
+  }
+
+  /** Returns the answer as a message, as a client sends it back. */
+  public Map<String, ?> message() {
+    Map<String, Object> message = new TreeMap<>();
+    message.put("role", "assistant");
+    message.put("content", text);
+    if (!reasoning.isEmpty()) {
+      message.put("reasoning_content", reasoning);
+    }
+    if (!calls.isEmpty()) {
+      message.put("tool_calls", calls.stream().map(ToolCall::field).toList());
+    }
+    return message;
+  }
+}

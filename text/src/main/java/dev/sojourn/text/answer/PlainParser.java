@@ -1,0 +1,17 @@
+package dev.sojourn.text.answer;
+
+import java.util.List;
+
+/** Finds nothing but text. */
+final class PlainParser implements AnswerParser {
+
+  @Override
+  public List<Part> append(String text) {
+    return text.isEmpty() ? List.of() : List.of(new Part.Text(text));
+  }
+
+  @Override
+  public List<Part> end() {
+    return List.of();
+  }
+}
