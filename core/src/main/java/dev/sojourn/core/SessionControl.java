@@ -19,6 +19,8 @@ import java.util.OptionalLong;
  * @param expectedTip the committed length that the client believes in
  * @param expectedDigest the digest of the committed tokens that the client believes in
  * @param parent at open: the name of the session whose committed context this one starts with
+ * @param near at open: the name of a session near whose pages this one is best placed; a preference
+ *     only, it shares nothing
  * @param onDivergence what to do when a full prompt does not extend what the session holds
  * @param onClose what happens to the session's pages at its end
  * @param whileBusy what to do when another turn of the session runs
@@ -34,6 +36,7 @@ public record SessionControl(
     OptionalInt expectedTip,
     OptionalLong expectedDigest,
     Optional<String> parent,
+    Optional<String> near,
     OnDivergence onDivergence,
     OnClose onClose,
     WhileBusy whileBusy,
@@ -108,19 +111,91 @@ public record SessionControl(
 
   /** Returns a turn of a session with every other choice at its default. */
   public static SessionControl of(SessionId session, Action action) {
-    return new SessionControl(
-        session,
-        action,
-        DEFAULT_TIMEOUT,
-        Input.FULL,
-        OptionalInt.empty(),
-        OptionalLong.empty(),
-        Optional.empty(),
-        OnDivergence.REWIND,
-        OnClose.FREE,
-        WhileBusy.QUEUE,
-        OptionalInt.empty(),
-        Require.ANY,
-        false);
+    return builder(session, action).build();
+  }
+
+  /** Begins a turn of a session whose other choices are at their defaults. */
+  public static Builder builder(SessionId session, Action action) {
+    return new Builder(session, action);
+  }
+
+  /** Chooses one thing after the other; what is not chosen keeps its default. */
+  public static final class Builder {
+
+    private final SessionId session;
+    private final Action action;
+    private Duration timeout = DEFAULT_TIMEOUT;
+    private Input input = Input.FULL;
+    private Optional<String> parent = Optional.empty();
+    private Optional<String> near = Optional.empty();
+    private OnClose onClose = OnClose.FREE;
+    private WhileBusy whileBusy = WhileBusy.QUEUE;
+    private boolean implicit;
+
+    private Builder(SessionId session, Action action) {
+      this.session = session;
+      this.action = action;
+    }
+
+    /** Chooses the idle time. */
+    public Builder timeout(Duration chosen) {
+      timeout = chosen;
+      return this;
+    }
+
+    /** Chooses what the messages hold. */
+    public Builder input(Input chosen) {
+      input = chosen;
+      return this;
+    }
+
+    /** Chooses whose context it starts with. */
+    public Builder parent(String chosen) {
+      parent = Optional.of(chosen);
+      return this;
+    }
+
+    /** Chooses whose neighbourhood it prefers, if anybody's. */
+    public Builder near(Optional<String> chosen) {
+      near = chosen;
+      return this;
+    }
+
+    /** Chooses what happens to its pages at its end. */
+    public Builder onClose(OnClose chosen) {
+      onClose = chosen;
+      return this;
+    }
+
+    /** Chooses what happens while another turn runs. */
+    public Builder whileBusy(WhileBusy chosen) {
+      whileBusy = chosen;
+      return this;
+    }
+
+    /** Chooses whether a missing session is opened. */
+    public Builder implicit(boolean chosen) {
+      implicit = chosen;
+      return this;
+    }
+
+    /** Returns what was chosen. */
+    public SessionControl build() {
+      return new SessionControl(
+          session,
+          action,
+          timeout,
+          input,
+          OptionalInt.empty(),
+          OptionalLong.empty(),
+          parent,
+          near,
+          OnDivergence.REWIND,
+          onClose,
+          whileBusy,
+          OptionalInt.empty(),
+          Require.ANY,
+          implicit);
+    }
   }
 }

@@ -2,6 +2,7 @@ package dev.sojourn.core;
 
 import dev.sojourn.core.SessionControl.OnClose;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
@@ -13,10 +14,44 @@ import java.util.OptionalInt;
  * @param timeout idle time, from the end of the last turn, after which the engine closes it
  * @param capacity the most tokens it may hold
  * @param onExpiry what becomes of its pages when it times out
+ * @param parent the session that it is started from, if there is one
  */
 public record SessionSettings(
     SessionId id,
     Incarnation incarnation,
     Duration timeout,
     OptionalInt capacity,
-    OnClose onExpiry) {}
+    OnClose onExpiry,
+    Optional<Parent> parent) {
+
+  /** Returns the settings of a session that chooses nothing. */
+  public static SessionSettings of(SessionId id, Incarnation incarnation) {
+    return new SessionSettings(
+        id,
+        incarnation,
+        SessionControl.DEFAULT_TIMEOUT,
+        OptionalInt.empty(),
+        OnClose.FREE,
+        Optional.empty());
+  }
+
+  /** Returns these settings with another idle time. */
+  public SessionSettings withTimeout(Duration other) {
+    return new SessionSettings(id, incarnation, other, capacity, onExpiry, parent);
+  }
+
+  /** Returns these settings with room for at most so many tokens. */
+  public SessionSettings withCapacity(int tokens) {
+    return new SessionSettings(id, incarnation, timeout, OptionalInt.of(tokens), onExpiry, parent);
+  }
+
+  /** Returns these settings with another end. */
+  public SessionSettings withOnExpiry(OnClose other) {
+    return new SessionSettings(id, incarnation, timeout, capacity, other, parent);
+  }
+
+  /** Returns the settings of a session that is started from another. */
+  public SessionSettings withParent(Parent other) {
+    return new SessionSettings(id, incarnation, timeout, capacity, onExpiry, Optional.of(other));
+  }
+}

@@ -40,24 +40,10 @@ class IdentityTest {
 
   @Test
   void sessionTimeout_outsideItsBounds_namesThem() {
-    SessionControl turn =
-        SessionControl.of(new SessionId(Tenant.DEFAULT, "s"), SessionControl.Action.OPEN);
-    assertThat(turn.timeout()).isEqualTo(Duration.ofMinutes(5));
-    assertThatThrownBy(() ->
-            new SessionControl(
-                turn.session(),
-                turn.action(),
-                Duration.ZERO,
-                turn.input(),
-                turn.expectedTip(),
-                turn.expectedDigest(),
-                turn.parent(),
-                turn.onDivergence(),
-                turn.onClose(),
-                turn.whileBusy(),
-                turn.capacity(),
-                turn.require(),
-                turn.implicit()))
+    SessionControl.Builder turn =
+        SessionControl.builder(new SessionId(Tenant.DEFAULT, "s"), SessionControl.Action.OPEN);
+    assertThat(turn.build().timeout()).isEqualTo(Duration.ofMinutes(5));
+    assertThatThrownBy(() -> turn.timeout(Duration.ZERO).build())
         .hasMessage("a session timeout is 1 to 31536000 seconds, not 0");
   }
 

@@ -76,13 +76,7 @@ class EngineTest {
   @Test
   void open_withOtherSettings_failsWithTheFault() throws Exception {
     engine.open(session(1)).get();
-    SessionSettings other =
-        new SessionSettings(
-            session(1).id(),
-            session(1).incarnation(),
-            Duration.ofSeconds(9),
-            OptionalInt.empty(),
-            OnClose.FREE);
+    SessionSettings other = session(1).withTimeout(Duration.ofSeconds(9));
     assertThatThrownBy(() -> engine.open(other).get())
         .isInstanceOf(ExecutionException.class)
         .hasCauseInstanceOf(FaultException.class);
@@ -321,12 +315,7 @@ class EngineTest {
   }
 
   private static SessionSettings session(long incarnation) {
-    return new SessionSettings(
-        new SessionId(Tenant.DEFAULT, "agent"),
-        new Incarnation(incarnation),
-        Duration.ofMinutes(5),
-        OptionalInt.empty(),
-        OnClose.FREE);
+    return SessionSettings.of(new SessionId(Tenant.DEFAULT, "agent"), new Incarnation(incarnation));
   }
 
   private TurnRequest request(Optional<SessionSettings> session, int prompt, int maxTokens) {

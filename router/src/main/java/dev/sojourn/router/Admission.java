@@ -162,7 +162,7 @@ final class Admission {
         control.timeout(),
         control.capacity(),
         control.onClose(),
-        control.parent().map(name -> new SessionId(control.session().tenant(), name)));
+        control.near().map(name -> new SessionId(control.session().tenant(), name)));
   }
 
   private static void refuseOtherTerms(SessionControl control, Terms present) {

@@ -29,7 +29,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.Executor;
 import java.util.random.RandomGenerator;
@@ -207,22 +206,8 @@ public final class Router implements AutoCloseable {
    */
   public CloseReport close(SessionId id, OnClose how, WhileBusy busy, Duration patience)
       throws InterruptedException {
-    SessionControl plain = SessionControl.of(id, Action.CLOSE);
     SessionControl control =
-        new SessionControl(
-            id,
-            Action.CLOSE,
-            plain.timeout(),
-            plain.input(),
-            OptionalInt.empty(),
-            OptionalLong.empty(),
-            Optional.empty(),
-            plain.onDivergence(),
-            how,
-            busy,
-            OptionalInt.empty(),
-            plain.require(),
-            false);
+        SessionControl.builder(id, Action.CLOSE).onClose(how).whileBusy(busy).build();
     TurnIntent intent =
         new TurnIntent("close", id.tenant(), Optional.of(control), Optional.empty(), false);
     try (TurnGuard guard = begin(intent)) {

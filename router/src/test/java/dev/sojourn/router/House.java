@@ -7,7 +7,6 @@ import dev.sojourn.core.Namespace;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.Input;
-import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionControl.WhileBusy;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.Tenant;
@@ -17,8 +16,6 @@ import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.affinity.MemoryAffinityStore;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.OptionalInt;
-import java.util.OptionalLong;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -67,37 +64,19 @@ final class House implements AutoCloseable {
 
   static SessionControl control(
       String name, Action action, Input input, WhileBusy busy, boolean implicit) {
-    return new SessionControl(
-        id(name),
-        action,
-        TIMEOUT,
-        input,
-        OptionalInt.empty(),
-        OptionalLong.empty(),
-        Optional.empty(),
-        SessionControl.OnDivergence.REWIND,
-        OnClose.FREE,
-        busy,
-        OptionalInt.empty(),
-        SessionControl.Require.ANY,
-        implicit);
+    return SessionControl.builder(id(name), action)
+        .timeout(TIMEOUT)
+        .input(input)
+        .whileBusy(busy)
+        .implicit(implicit)
+        .build();
   }
 
   static SessionControl child(String name, String parent) {
-    return new SessionControl(
-        id(name),
-        Action.OPEN,
-        TIMEOUT,
-        Input.FULL,
-        OptionalInt.empty(),
-        OptionalLong.empty(),
-        Optional.of(parent),
-        SessionControl.OnDivergence.REWIND,
-        OnClose.FREE,
-        WhileBusy.QUEUE,
-        OptionalInt.empty(),
-        SessionControl.Require.ANY,
-        false);
+    return SessionControl.builder(id(name), Action.OPEN)
+        .timeout(TIMEOUT)
+        .near(Optional.of(parent))
+        .build();
   }
 
   static SessionControl control(String name, Action action) {

@@ -352,22 +352,8 @@ class RouterTest {
 
   @Test
   void close_retainAskedAtOpen_isKept() throws InterruptedException {
-    SessionControl plain = control("s", Action.OPEN);
     SessionControl retain =
-        new SessionControl(
-            plain.session(),
-            plain.action(),
-            plain.timeout(),
-            plain.input(),
-            plain.expectedTip(),
-            plain.expectedDigest(),
-            plain.parent(),
-            plain.onDivergence(),
-            OnClose.RETAIN,
-            plain.whileBusy(),
-            plain.capacity(),
-            plain.require(),
-            plain.implicit());
+        SessionControl.builder(id("s"), Action.OPEN).onClose(OnClose.RETAIN).build();
     try (TurnGuard guard = router.begin(house.intent(retain))) {
       dispatch(guard);
     }

@@ -264,19 +264,16 @@ class RandomOperationsTest {
       int kind = random.nextInt(6);
       SessionSettings settings;
       if (there != null && kind < 2) {
-        settings = kind == 0 ? there.settings : with(there.settings, Duration.ofSeconds(77));
+        settings = kind == 0 ? there.settings : there.settings.withTimeout(Duration.ofSeconds(77));
       } else if (there != null && kind < 5) {
         return;
       } else {
         settings =
-            new SessionSettings(
-                Rig.id(name),
-                new Incarnation(incarnations++),
-                Duration.ofSeconds(5 + random.nextInt(60)),
-                random.nextInt(4) == 0
-                    ? OptionalInt.of(60 + random.nextInt(200))
-                    : OptionalInt.empty(),
-                random.nextBoolean() ? OnClose.FREE : OnClose.RETAIN);
+            Rig.settings(name, incarnations++)
+                .withTimeout(Duration.ofSeconds(5 + random.nextInt(60)))
+                .withOnExpiry(random.nextBoolean() ? OnClose.FREE : OnClose.RETAIN);
+        settings =
+            random.nextInt(4) == 0 ? settings.withCapacity(60 + random.nextInt(200)) : settings;
       }
       boolean same = there != null && there.settings.incarnation().equals(settings.incarnation());
       boolean conflict =
@@ -697,11 +694,6 @@ class RandomOperationsTest {
           + contextLength
           + ", operation "
           + operations;
-    }
-
-    private static SessionSettings with(SessionSettings settings, Duration timeout) {
-      return new SessionSettings(
-          settings.id(), settings.incarnation(), timeout, settings.capacity(), settings.onExpiry());
     }
   }
 

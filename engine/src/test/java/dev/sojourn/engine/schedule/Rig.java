@@ -152,12 +152,7 @@ final class Rig {
   }
 
   static SessionSettings settings(String name, long incarnation) {
-    return new SessionSettings(
-        id(name),
-        new Incarnation(incarnation),
-        Duration.ofMinutes(5),
-        OptionalInt.empty(),
-        OnClose.FREE);
+    return SessionSettings.of(id(name), new Incarnation(incarnation));
   }
 
   static SessionId id(String name) {

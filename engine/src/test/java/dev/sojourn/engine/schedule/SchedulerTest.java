@@ -547,13 +547,7 @@ class SchedulerTest {
   @Test
   void capacity_endsGeneration_andRefusesAPromptBeyondIt() {
     Rig rig = new Rig(64);
-    SessionSettings session =
-        new SessionSettings(
-            Rig.id("agent"),
-            new Incarnation(1),
-            Duration.ofMinutes(5),
-            OptionalInt.of(50),
-            OnClose.FREE);
+    SessionSettings session = Rig.settings("agent", 1).withCapacity(50);
     rig.scheduler.open(session);
     RecordedAnswer answer = rig.run(rig.delta(session, Rig.ids(0, 40), 100));
     assertThat(answer.end().reason()).isEqualTo(FinishReason.LENGTH);
@@ -646,13 +640,7 @@ class SchedulerTest {
     Rig rig = new Rig(64);
     SessionSettings session = rig.open("agent", 1);
     rig.scheduler.open(session);
-    SessionSettings other =
-        new SessionSettings(
-            session.id(),
-            session.incarnation(),
-            Duration.ofSeconds(7),
-            session.capacity(),
-            session.onExpiry());
+    SessionSettings other = session.withTimeout(Duration.ofSeconds(7));
     assertThatThrownBy(() -> rig.scheduler.open(other))
         .isInstanceOf(FaultException.class)
         .hasMessageContaining("timeout 300 s");

@@ -127,7 +127,8 @@ public final class EngineLifecycle {
             incarnation,
             terms.timeout().plus(timing.grace()),
             terms.capacity(),
-            terms.onClose());
+            terms.onClose(),
+            Optional.empty());
     try {
       engines.open(target, settings);
       opens.incrementAndGet();

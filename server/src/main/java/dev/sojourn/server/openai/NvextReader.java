@@ -128,6 +128,7 @@ final class NvextReader {
         asked.choice("input", Input.class, EnumSet.allOf(Input.class)).orElse(Input.FULL),
         asked.integer("expected_tip", 0, Integer.MAX_VALUE),
         digest(asked),
+        Optional.empty(),
         identity.flatMap(Identity::parent),
         asked
             .choice("on_divergence", OnDivergence.class, EnumSet.allOf(OnDivergence.class))
@@ -158,23 +159,12 @@ final class NvextReader {
       return Optional.empty();
     }
     boolean last = identity.filter(Identity::last).isPresent();
-    SessionControl plain =
-        SessionControl.of(new SessionId(tenant, name.get()), last ? Action.CLOSE : Action.CONTINUE);
     return Optional.of(
-        new SessionControl(
-            plain.session(),
-            plain.action(),
-            plain.timeout(),
-            plain.input(),
-            plain.expectedTip(),
-            plain.expectedDigest(),
-            identity.flatMap(Identity::parent),
-            plain.onDivergence(),
-            plain.onClose(),
-            plain.whileBusy(),
-            plain.capacity(),
-            plain.require(),
-            implicitSessions));
+        SessionControl.builder(
+                new SessionId(tenant, name.get()), last ? Action.CLOSE : Action.CONTINUE)
+            .near(identity.flatMap(Identity::parent))
+            .implicit(implicitSessions)
+            .build());
   }
 
   private static Optional<String> named(Fields fields, String name) {
