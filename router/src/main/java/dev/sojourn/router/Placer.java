@@ -2,7 +2,6 @@ package dev.sojourn.router;
 
 import dev.sojourn.core.BlockHasher;
 import dev.sojourn.core.Fault;
-import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.Selection.Affinity;
@@ -41,7 +40,16 @@ final class Placer {
       int overlapBlocks,
       Optional<Rank.Booking> booking) {}
 
-  private record Choice(Rank rank, Affinity affinity, String why) {}
+  private record Choice(Rank rank, Affinity affinity, String why) {
+
+    Choice ofSideRequest() {
+      return switch (affinity) {
+        case HIT, NONE -> this;
+        case NEW, MOVED, BROKEN ->
+            new Choice(rank, Affinity.NONE, "a side request; its session stays as it is");
+      };
+    }
+  }
 
   Placer(
       Fleet fleet,
@@ -57,15 +65,21 @@ final class Placer {
     selector = new Selector(config.evictionWeight(), placements::on);
   }
 
-  /** Decides; books the load unless the turn only asks. */
-  Placed place(Standing standing, TurnIntent intent, SelectionQuery query) {
+  /**
+   * Decides; books the load unless the turn only asks.
+   *
+   * @param aside whether it is a side request: where it cannot run in its session, that stays as it
+   *     is
+   */
+  Placed place(Standing standing, TurnIntent intent, SelectionQuery query, boolean aside) {
     int known = query.knownTokens() / BlockHasher.BLOCK;
     // A session that stays knows what it holds; its prompt need not be hashed.
     int[] overlaps =
         staysFor(standing, intent) ? new int[0] : index.overlaps(query.blocks(), fleet.slots());
     Selector.Demand demand = new Selector.Demand(query.promptTokens(), query.expectedOutput());
     synchronized (booking) {
-      Choice choice = choose(standing, intent, overlaps, demand);
+      Choice chosen = choose(standing, intent, overlaps, demand);
+      Choice choice = aside ? chosen.ofSideRequest() : chosen;
       boolean atHome = choice.affinity() == Affinity.HIT && overlaps.length == 0;
       int overlap = atHome ? known : Selector.overlap(overlaps, choice.rank());
       int uncached = demand.uncached(overlap);
@@ -100,7 +114,7 @@ final class Placer {
       return pinned(intent.pin().get(), standing);
     }
     if (bound.isPresent()) {
-      return home(bound.get(), isClosing(intent), overlaps, demand);
+      return home(bound.get(), intent.closes(), overlaps, demand);
     }
     if (!(standing instanceof Standing.Opens opens)) {
       return new Choice(cheapest(overlaps, demand), Affinity.NONE, "cheapest");
@@ -109,13 +123,6 @@ final class Placer {
     return parents
         .map(rank -> new Choice(rank, Affinity.NEW, "the parent's rank"))
         .orElseGet(() -> new Choice(cheapest(overlaps, demand), Affinity.NEW, "cheapest"));
-  }
-
-  private static boolean isClosing(TurnIntent intent) {
-    return intent
-        .control()
-        .filter(control -> control.action() == SessionControl.Action.CLOSE)
-        .isPresent();
   }
 
   private Choice pinned(WorkerRank pin, Standing standing) {

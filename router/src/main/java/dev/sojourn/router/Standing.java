@@ -4,6 +4,7 @@ import dev.sojourn.core.Incarnation;
 import dev.sojourn.router.affinity.Binding.Bound;
 import dev.sojourn.router.affinity.Binding.Opening;
 import dev.sojourn.router.affinity.Lease;
+import dev.sojourn.router.affinity.Terms;
 import java.util.Optional;
 
 /** How a turn stands to its session. */
@@ -38,6 +39,16 @@ sealed interface Standing {
       case Without _, Opens _ -> Optional.empty();
       case Holds holds -> Optional.of(holds.bound());
       case Looks looks -> Optional.of(looks.bound());
+    };
+  }
+
+  /** Returns what the session was opened with. */
+  default Terms terms() {
+    return switch (this) {
+      case Opens opens -> opens.opening().terms();
+      case Holds holds -> holds.bound().terms();
+      case Looks looks -> looks.bound().terms();
+      case Without _ -> throw new IllegalStateException("this turn has no session");
     };
   }
 

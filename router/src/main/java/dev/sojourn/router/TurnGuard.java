@@ -2,13 +2,10 @@ package dev.sojourn.router;
 
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.SessionControl;
-import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
-import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.Selection.Affinity;
 import dev.sojourn.router.affinity.Binding.Bound;
-import dev.sojourn.router.affinity.Binding.Opening;
 import dev.sojourn.router.affinity.Lease;
 import dev.sojourn.router.affinity.Terms;
 import dev.sojourn.router.lifecycle.CloseAnswer;
@@ -53,21 +50,16 @@ public final class TurnGuard implements AutoCloseable {
   private Step step = Step.BEGUN;
   private @Nullable Selection selection;
   private Rank.@Nullable Booking booking;
+  private boolean aside;
 
-  /** The engine life that has to be opened before the dispatch. */
-  private @Nullable Incarnation toOpen;
-
-  /** The engine life that this turn opened and that no binding stands for yet. */
-  private @Nullable Incarnation opened;
-
-  /** Whether the session's worker does not know it any more, so that there is nothing to close. */
-  private boolean lost;
+  private final EngineLife life;
 
   TurnGuard(Router router, TurnIntent intent, Standing standing, Optional<TurnOrder.Place> place) {
     this.router = router;
     this.intent = intent;
     this.standing = standing;
     this.place = place;
+    life = new EngineLife(router, intent, standing);
   }
 
   /**
@@ -85,7 +77,7 @@ public final class TurnGuard implements AutoCloseable {
 
   /** Returns whether {@link #open} has an engine session to open; known after {@link #select}. */
   public boolean opens() {
-    return toOpen != null;
+    return life.opens();
   }
 
   /**
@@ -94,8 +86,19 @@ public final class TurnGuard implements AutoCloseable {
    * @throws dev.sojourn.core.FaultException Unavailable, if there is no rank for it
    */
   public Selection select(SelectionQuery query) {
+    return select(query, false);
+  }
+
+  /**
+   * As {@link #select(SelectionQuery)}.
+   *
+   * @param aside whether the turn is a side request, which commits nothing: it runs in its session
+   *     where that is, but neither opens nor moves it
+   */
+  public Selection select(SelectionQuery query, boolean aside) {
     expect(Step.BEGUN);
-    Placer.Placed placed = router.placer().place(standing, intent, query);
+    this.aside = aside;
+    Placer.Placed placed = router.placer().place(standing, intent, query, aside);
     booking = placed.booking().orElse(null);
     if (booking != null) {
       router.counters().bookings.incrementAndGet();
@@ -107,39 +110,10 @@ public final class TurnGuard implements AutoCloseable {
             placed.affinity(),
             placed.why(),
             placed.overlapBlocks(),
-            engineLife(placed.affinity()));
+            life.placed(placed.affinity()));
     selection = chosen;
     step = Step.SELECTED;
     return chosen;
-  }
-
-  /** Decides in which engine session the turn runs at its rank, if any. */
-  private Optional<Incarnation> engineLife(Affinity affinity) {
-    return switch (standing) {
-      case Standing.Without _ -> Optional.empty();
-      case Standing.Looks looks -> looks.incarnation().filter(_ -> affinity == Affinity.HIT);
-      case Standing.Opens opens -> {
-        if (opens.opening().terms().kind() == Terms.Kind.ENGINE_BACKED) {
-          toOpen = opens.opening().incarnation();
-        }
-        yield Optional.ofNullable(toOpen);
-      }
-      case Standing.Holds holds -> {
-        if (holds.bound().terms().kind() == Terms.Kind.ROUTER_ONLY
-            || holds.why() == NoSession.PINNED) {
-          yield Optional.empty();
-        }
-        if (affinity == Affinity.HIT) {
-          yield holds.incarnation();
-        }
-        if (isClosing()) {
-          // It is gone already, and after this turn it would be anyway.
-          yield Optional.empty();
-        }
-        toOpen = router.mint();
-        yield Optional.of(toOpen);
-      }
-    };
   }
 
   /**
@@ -150,19 +124,17 @@ public final class TurnGuard implements AutoCloseable {
    */
   public void open() {
     expect(Step.SELECTED);
-    if (toOpen != null) {
+    if (life.opens()) {
       step = Step.FAILED;
-      router.lifecycle().open(selected().target(), session(), toOpen, terms());
+      life.open(selected().target());
       step = Step.SELECTED;
-      opened = toOpen;
-      toOpen = null;
     }
   }
 
   /**
    * Tells that the worker does not know the session: it was started anew, or the session ended by
    * the engine's own timeout. A new life begins on the same rank, and {@link #open} has to be
-   * called again; a turn that closes the session goes on without one.
+   * called again; a turn that closes the session, or is a side request, goes on without one.
    *
    * @return the selection as it is now
    */
@@ -174,14 +146,17 @@ public final class TurnGuard implements AutoCloseable {
         || before.incarnation().isEmpty()) {
       throw new IllegalStateException("this turn does not run in a session that was open before");
     }
-    lost = true;
+    if (!aside) {
+      life.lost();
+    }
+    Affinity affinity = aside ? Affinity.NONE : Affinity.BROKEN;
     Selection after =
         new Selection(
             before.target(),
-            Affinity.BROKEN,
+            affinity,
             before.target() + " had lost the session",
             0,
-            engineLife(Affinity.BROKEN));
+            life.placed(affinity));
     selection = after;
     return after;
   }
@@ -189,44 +164,11 @@ public final class TurnGuard implements AutoCloseable {
   /** Tells that the worker accepted the dispatch: the session is bound to the rank from here on. */
   public void accepted() {
     expect(Step.SELECTED);
-    if (intent.queryOnly() || toOpen != null) {
+    if (intent.queryOnly() || life.opens()) {
       throw new IllegalStateException("nothing may be dispatched: query only, or not opened yet");
     }
     step = Step.ACCEPTED;
-    switch (standing) {
-      case Standing.Without _, Standing.Looks _ -> {}
-      case Standing.Opens opens ->
-          router
-              .store()
-              .commit(session(), opens.opening().revision(), selected().target())
-              .ifPresent(_ -> opened = null);
-      case Standing.Holds holds -> {
-        Affinity affinity = selected().affinity();
-        boolean leaves = affinity == Affinity.MOVED || affinity == Affinity.BROKEN;
-        boolean stays = holds.why() == NoSession.PINNED || isClosing();
-        if (leaves && !stays) {
-          move(holds.bound());
-        }
-      }
-    }
-  }
-
-  /**
-   * Rebinds, unless somebody else did so first; then the life that was opened here is an orphan.
-   */
-  private void move(Bound from) {
-    Incarnation life = selected().incarnation().orElse(from.incarnation());
-    Optional<Bound> repinned =
-        router.store().repin(session(), from.revision(), selected().target(), life);
-    if (repinned.isEmpty()) {
-      return;
-    }
-    opened = null;
-    if (lost) {
-      router.lifecycle().lost();
-    } else if (from.terms().kind() == Terms.Kind.ENGINE_BACKED) {
-      var _ = close(from.target(), from.incarnation(), OnClose.FREE);
-    }
+    life.accepted(selected());
   }
 
   /** Tells of the turn's first token: its prompt has been computed. */
@@ -264,14 +206,15 @@ public final class TurnGuard implements AutoCloseable {
         router.counters().ended(outcome);
       }
       releaseLoad();
-      ended = releaseLease();
-      if (opened != null) {
-        var _ = close(selected().target(), opened, OnClose.FREE);
+      try {
+        ended = releaseLease();
+      } finally {
+        life.closeUnbound(); // also where the store failed: nobody else knows of it
       }
       answer =
           ended
               .filter(bound -> bound.terms().kind() == Terms.Kind.ENGINE_BACKED)
-              .map(bound -> close(bound.target(), bound.incarnation(), onClose(bound)));
+              .map(bound -> life.close(bound.target(), bound.incarnation(), onClose(bound)));
     } finally {
       place.ifPresent(TurnOrder.Place::leave);
     }
@@ -306,7 +249,7 @@ public final class TurnGuard implements AutoCloseable {
       }
       case Standing.Holds holds -> {
         router.counters().leasesReturned.incrementAndGet();
-        if (isClosing()) {
+        if (intent.closes()) {
           yield unbind(holds.lease());
         }
         router.store().release(session(), holds.lease());
@@ -326,11 +269,6 @@ public final class TurnGuard implements AutoCloseable {
     return Optional.empty();
   }
 
-  private CompletableFuture<CloseAnswer> close(
-      WorkerRank target, Incarnation incarnation, OnClose how) {
-    return router.lifecycle().close(target, session(), incarnation, how, terms().timeout());
-  }
-
   private OnClose onClose(Bound bound) {
     boolean retains =
         bound.terms().onClose() == OnClose.RETAIN || control().onClose() == OnClose.RETAIN;
@@ -339,7 +277,7 @@ public final class TurnGuard implements AutoCloseable {
 
   private CloseReport report(
       Optional<Bound> ended, Optional<CompletableFuture<CloseAnswer>> answer, Duration patience) {
-    if (!isClosing() || intent.queryOnly()) {
+    if (!intent.closes() || intent.queryOnly()) {
       return CloseReport.NOT_ASKED;
     }
     if (ended.isEmpty()) {
@@ -369,25 +307,12 @@ public final class TurnGuard implements AutoCloseable {
     }
   }
 
-  private boolean isClosing() {
-    return intent.control().filter(control -> control.action() == Action.CLOSE).isPresent();
-  }
-
   private SessionControl control() {
     return intent.control().orElseThrow();
   }
 
   private SessionId session() {
     return control().session();
-  }
-
-  private Terms terms() {
-    return switch (standing) {
-      case Standing.Opens(Opening opening, Lease _, NoSession _) -> opening.terms();
-      case Standing.Holds(Bound bound, Lease _, NoSession _) -> bound.terms();
-      case Standing.Without _, Standing.Looks _ ->
-          throw new IllegalStateException("this turn has no session");
-    };
   }
 
   private Selection selected() {

@@ -1,6 +1,7 @@
 package dev.sojourn.router;
 
 import dev.sojourn.core.SessionControl;
+import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.core.WorkerRank;
 import java.util.Optional;
@@ -26,5 +27,10 @@ public record TurnIntent(
       throw new IllegalArgumentException(
           "a request of tenant " + tenant + " names a session of another tenant");
     }
+  }
+
+  /** Returns whether it is its session's last turn. */
+  boolean closes() {
+    return control.filter(asked -> asked.action() == Action.CLOSE).isPresent();
   }
 }

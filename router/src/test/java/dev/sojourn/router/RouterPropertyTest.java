@@ -16,6 +16,7 @@ import dev.sojourn.router.House.Later;
 import dev.sojourn.router.House.MemoryBound;
 import dev.sojourn.router.ScriptedEngines.Fate;
 import dev.sojourn.router.ScriptedEngines.Life;
+import dev.sojourn.router.Selection.Affinity;
 import dev.sojourn.router.affinity.Terms;
 import dev.sojourn.router.lifecycle.LifecycleStats;
 import java.time.Duration;
@@ -88,6 +89,7 @@ class RouterPropertyTest {
     long interrupted;
     long waited;
     long reopened;
+    long asides;
 
     Run(long seed) {
       random = new Random(seed);
@@ -176,8 +178,12 @@ class RouterPropertyTest {
       try {
         if (!flight.selected) {
           int length = 1 + random.nextInt(100);
-          flight.guard.select(House.prompt(length));
+          boolean aside = random.nextInt(5) == 0;
+          Selection selection = flight.guard.select(House.prompt(length), aside);
           flight.selected = true;
+          if (flight.leased() && aside && selection.affinity() == Affinity.NONE) {
+            asides++;
+          }
         } else if (flight.guard.opens()) {
           flight.guard.open();
           flight.opened = true;
@@ -359,6 +365,7 @@ class RouterPropertyTest {
       reached.put("interrupted", interrupted);
       reached.put("waited", waited);
       reached.put("reopened", reopened);
+      reached.put("asides", asides);
       assertThat(stats.engineBacked() + stats.routerOnly() + stats.opening()).isZero();
       assertThat(stats.lifecycle().tombstones()).isZero();
       assertThat(house.router.nextDeadlineNanos()).isEmpty();
@@ -397,6 +404,6 @@ class RouterPropertyTest {
   /** A random test proves nothing about what it does not reach. */
   @AfterAll
   static void everythingHappened() {
-    assertThat(REACHED).hasSize(12).allSatisfy((_, times) -> assertThat(times).isPositive());
+    assertThat(REACHED).hasSize(13).allSatisfy((_, times) -> assertThat(times).isPositive());
   }
 }
