@@ -1,0 +1,50 @@
+package dev.sojourn.text.answer;
+
+/**
+ * How a model marks what it says to itself and the tools that it calls. Immutable.
+ *
+ * @param reasoning how it marks reasoning
+ * @param calls how it marks calls
+ */
+public record AnswerStyle(Reasoning reasoning, Calls calls) {
+
+  /** Marks nothing. */
+  public static final AnswerStyle PLAIN = new AnswerStyle(Reasoning.NONE, Calls.NONE);
+
+  /** How reasoning is marked. */
+  public enum Reasoning {
+    /** Not at all. */
+    NONE,
+    /** Between {@code <think>} and {@code </think>}, as Qwen and DeepSeek do. */
+    THINK
+  }
+
+  /** How calls are marked. */
+  public enum Calls {
+    /** Not at all. */
+    NONE,
+    /** Each a JSON object between {@code <tool_call>} and {@code </tool_call>}. */
+    HERMES,
+    /** The whole answer is a JSON object, or several with semicolons between them. */
+    LLAMA3_JSON
+  }
+
+  /**
+   * Returns a parser for one answer.
+   *
+   * @param tools whether calls are looked for; else what looks like one is text
+   * @param begunThinking whether the prompt ended within a thought, so that the answer begins there
+   */
+  public AnswerParser parser(boolean tools, boolean begunThinking) {
+    AnswerParser words =
+        switch (tools ? calls : Calls.NONE) {
+          case NONE -> new PlainParser();
+          case HERMES -> new HermesParser();
+          case LLAMA3_JSON -> new Llama3Parser();
+        };
+    return switch (reasoning) {
+      case NONE -> words;
+      case THINK -> new ThinkParser(words, begunThinking);
+    };
+  }
+}
