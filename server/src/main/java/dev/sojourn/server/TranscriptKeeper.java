@@ -11,8 +11,8 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * Ends transcripts with their sessions, and takes them along when a session moves: its new life
- * goes on with what the old one said.
+ * Ends transcripts with the lives of their sessions. One that goes on in another life has been
+ * taken there before by the turn that moved it; so it does not matter how late this hears of it.
  */
 final class TranscriptKeeper implements Consumer<Change> {
 
@@ -25,14 +25,8 @@ final class TranscriptKeeper implements Consumer<Change> {
   @Override
   public void accept(Change change) {
     Optional<Incarnation> before = life(change.before());
-    Optional<Incarnation> after = life(change.after());
-    if (before.isEmpty() || before.equals(after)) {
-      return;
-    }
-    if (change.before() instanceof Bound && change.after() instanceof Bound) {
-      transcripts.move(change.id(), before.get(), after.orElseThrow());
-    } else {
-      transcripts.remove(change.id(), before.get());
+    if (!before.equals(life(change.after()))) {
+      before.ifPresent(ended -> transcripts.remove(change.id(), ended));
     }
   }
 

@@ -1,8 +1,5 @@
 package dev.sojourn.server.openai;
 
-import static java.util.Objects.requireNonNull;
-
-import dev.sojourn.backend.Generation;
 import dev.sojourn.backend.Worker;
 import dev.sojourn.core.Clock;
 import dev.sojourn.core.Fault;
@@ -13,11 +10,7 @@ import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionControl.Require;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.Tokens;
-import dev.sojourn.core.WorkerId;
-import dev.sojourn.core.WorkerRank;
-import dev.sojourn.engine.SessionTurn;
-import dev.sojourn.engine.StopRules;
-import dev.sojourn.engine.TurnRequest;
+import dev.sojourn.router.BindingView;
 import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Router;
 import dev.sojourn.router.Selection;
@@ -29,14 +22,11 @@ import dev.sojourn.server.metrics.GatewayMetrics;
 import dev.sojourn.server.prompt.Prompt;
 import dev.sojourn.server.prompt.Transcript;
 import dev.sojourn.server.prompt.Transcripts;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.OptionalLong;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Walks turns through the house:
@@ -54,10 +44,10 @@ public final class TurnRunner {
   private static final int EXPECTED_OUTPUT = 256; // where nobody says; only weighs ranks
 
   private final Router router;
-  private final Map<WorkerId, Worker> workers = new HashMap<>();
+  private final Workers workers;
+  private final Dispatch dispatch;
   private final Transcripts transcripts;
   private final int contextLength;
-  private final Set<Integer> endOfTurn;
   private final GatewayMetrics metrics;
   private final Clock clock;
 
@@ -76,10 +66,10 @@ public final class TurnRunner {
       GatewayMetrics metrics,
       Clock clock) {
     this.router = router;
-    workers.forEach(worker -> this.workers.put(worker.id(), worker));
+    this.workers = new Workers(workers);
+    dispatch = new Dispatch(this.workers, contextLength, endOfTurn);
     this.transcripts = transcripts;
     this.contextLength = contextLength;
-    this.endOfTurn = Set.copyOf(endOfTurn);
     this.metrics = metrics;
     this.clock = clock;
   }
@@ -93,7 +83,8 @@ public final class TurnRunner {
   TurnResult run(TurnSpec spec, TurnListener listener) throws InterruptedException {
     long begun = clock.nanos();
     TurnIntent intent =
-        new TurnIntent(spec.turnId(), spec.tenant(), spec.ext().control(), pin(spec), false);
+        new TurnIntent(
+            spec.turnId(), spec.tenant(), spec.ext().control(), workers.pin(spec.ext()), false);
     try (TurnGuard guard = router.begin(intent)) {
       try {
         return run(spec, guard, listener, begun);
@@ -110,14 +101,14 @@ public final class TurnRunner {
   /** Tells where a turn would go; books, opens and commits nothing. */
   Placement place(TurnSpec spec) throws InterruptedException {
     TurnIntent intent =
-        new TurnIntent(spec.turnId(), spec.tenant(), spec.ext().control(), pin(spec), true);
+        new TurnIntent(
+            spec.turnId(), spec.tenant(), spec.ext().control(), workers.pin(spec.ext()), true);
     try (TurnGuard guard = router.begin(intent)) {
       Optional<SessionControl> control = spec.ext().control();
       Optional<Transcript> transcript =
           control.flatMap(asked ->
               guard.incarnation().flatMap(life -> transcripts.find(asked.session(), life)));
-      Prompt prompt =
-          spec.source().build(control.map(SessionControl::input).orElse(Input.FULL), transcript);
+      Prompt prompt = spec.source().build(spec.input(), transcript);
       Selection selection = guard.select(query(spec, prompt));
       var _ = guard.finish(TurnOutcome.COMPLETED);
       return new Placement(selection, prompt.context());
@@ -131,29 +122,47 @@ public final class TurnRunner {
   private TurnResult run(TurnSpec spec, TurnGuard guard, TurnListener listener, long begun)
       throws InterruptedException {
     Optional<SessionControl> control = spec.ext().control();
-    Input input = control.map(SessionControl::input).orElse(Input.FULL);
     Optional<Transcript> transcript = transcript(control, guard);
-    Prompt prompt = spec.source().build(input, transcript);
+    Prompt prompt = spec.source().build(spec.input(), transcript);
     checkLength(prompt.length(), contextLength);
     control.ifPresent(asked -> checkCapacity(prompt.length(), asked.capacity()));
     Selection selection = guard.select(query(spec, prompt));
     control.ifPresent(asked -> checkPromise(asked, selection));
-    if (selection.incarnation().isEmpty() || !isForgotten(guard, transcript)) {
+    if (selection.incarnation().isEmpty() || !Dispatch.isForgotten(guard, transcript)) {
       control.ifPresent(asked -> checkExpected(asked, transcript));
     }
     guard.open();
-    Dispatched dispatched = dispatch(spec, guard, prompt, transcript, selection);
-    TurnReader reader = new TurnReader(spec, dispatched.selection(), guard, listener, metrics);
+    Dispatch.Sent sent = dispatch.send(spec, guard, prompt, transcript, selection);
+    move(control, guard.incarnation(), sent.selection().incarnation());
+    TurnReader reader = new TurnReader(spec, sent.selection(), guard, listener, metrics);
     try {
-      reader.read(dispatched.generation(), begun, clock);
+      reader.read(sent.generation(), begun, clock);
     } finally {
       if (reader.committed()) {
-        commit(control, dispatched.selection(), transcript, prompt, reader);
+        commit(control, sent.selection(), transcript, prompt, reader);
       }
+      control.ifPresent(asked -> forgetOrphan(asked.session(), sent.selection().incarnation()));
     }
     var close = guard.finish(TurnOutcome.COMPLETED);
     return reader.result(
-        guard.reason(), worker(dispatched.selection().target()).promise(), prompt, close);
+        guard.reason(), workers.at(sent.selection().target()).promise(), prompt, close);
+  }
+
+  /**
+   * Takes the transcript along to the life that the session goes on with, before anybody can find
+   * that life bound.
+   */
+  private void move(
+      Optional<SessionControl> control, Optional<Incarnation> from, Optional<Incarnation> to) {
+    if (from.isPresent() && to.isPresent() && !from.equals(to)) {
+      transcripts.move(control.orElseThrow().session(), from.get(), to.get());
+    }
+  }
+
+  /** Forgets what was taken along to a life that another gateway did not let the session have. */
+  private void forgetOrphan(SessionId session, Optional<Incarnation> life) {
+    boolean bound = router.binding(session).map(BindingView::incarnation).equals(life);
+    life.filter(_ -> !bound).ifPresent(orphan -> transcripts.remove(session, orphan));
   }
 
   private static SelectionQuery query(TurnSpec spec, Prompt prompt) {
@@ -163,105 +172,6 @@ public final class TurnRunner {
         prompt.length(),
         prompt.knownPrefix(),
         expectedOutput(spec));
-  }
-
-  /** Returns whether a session is older than what is held here of what it said. */
-  private static boolean isForgotten(TurnGuard guard, Optional<Transcript> transcript) {
-    return guard.incarnation().isPresent()
-        && guard.reason() == NoSession.NONE
-        && transcript.filter(held -> held.committed() > 0).isEmpty();
-  }
-
-  /**
-   * Where a turn believes its session to be, which the worker refuses if it is elsewhere.
-   *
-   * @param input whether the worker gets only what follows there
-   */
-  private record Tip(Input input, OptionalInt length, OptionalLong digest) {
-
-    /** The worker gets the whole context, wherever its session is. */
-    static final Tip ANY = new Tip(Input.FULL, OptionalInt.empty(), OptionalLong.empty());
-  }
-
-  /** A generation that was accepted, and where. */
-  private record Dispatched(Generation generation, Selection selection) {}
-
-  /**
-   * Sends the turn: only what is new where the session is believed to hold the rest. A worker that
-   * holds something else gets the whole context; one that lost the session opens it anew. Where the
-   * transcript was forgotten, the worker alone can tell whether the client's expectation is right.
-   */
-  private Dispatched dispatch(
-      TurnSpec spec,
-      TurnGuard guard,
-      Prompt prompt,
-      Optional<Transcript> transcript,
-      Selection selection)
-      throws InterruptedException {
-    boolean known =
-        guard.incarnation().isPresent() && selection.incarnation().equals(guard.incarnation());
-    boolean delta =
-        known
-            && guard.reason() == NoSession.NONE
-            && prompt.extendsCommitted()
-            && !prompt.fresh().isEmpty();
-    Tip tip = Tip.ANY;
-    if (delta) {
-      Transcript held = transcript.orElseThrow();
-      tip = new Tip(Input.DELTA, OptionalInt.of(held.committed()), OptionalLong.of(held.digest()));
-    } else if (known && isForgotten(guard, transcript)) {
-      SessionControl asked = spec.ext().control().orElseThrow();
-      tip = new Tip(Input.FULL, asked.expectedTip(), asked.expectedDigest());
-    }
-    try {
-      return send(spec, selection, prompt, tip);
-    } catch (FaultException e) {
-      if (delta && isConflict(e.fault(), "tip_mismatch")) {
-        return send(spec, selection, prompt, Tip.ANY);
-      }
-      if (known && guard.reason() == NoSession.NONE && isLost(e.fault())) {
-        Selection anew = guard.lost();
-        guard.open();
-        return send(spec, anew, prompt, Tip.ANY);
-      }
-      throw e;
-    }
-  }
-
-  private Dispatched send(TurnSpec spec, Selection selection, Prompt prompt, Tip tip)
-      throws InterruptedException {
-    Optional<SessionTurn> session =
-        selection.incarnation().map(life -> sessionTurn(spec, life, prompt, tip));
-    Tokens input = tip.input() == Input.DELTA ? prompt.fresh() : prompt.context();
-    int room = Math.max(1, contextLength - prompt.length());
-    TurnRequest request =
-        new TurnRequest(
-            spec.turnId(),
-            spec.namespace(),
-            session,
-            input,
-            Math.min(room, spec.options().maxTokens().orElse(room)),
-            spec.options().sampling(spec.choice()),
-            new StopRules(
-                spec.options().stops(), spec.options().ignoreEos() ? Set.of() : endOfTurn),
-            spec.options().logprobs()
-                ? OptionalInt.of(spec.options().topLogprobs())
-                : OptionalInt.empty(),
-            spec.ext().hints());
-    Worker worker = worker(selection.target());
-    return new Dispatched(worker.generate(selection.target().rank(), request), selection);
-  }
-
-  private static SessionTurn sessionTurn(TurnSpec spec, Incarnation life, Prompt prompt, Tip tip) {
-    SessionControl control = spec.ext().control().orElseThrow();
-    return new SessionTurn(
-        control.session(),
-        life,
-        tip.input(),
-        tip.length(),
-        tip.digest(),
-        control.onDivergence(),
-        prompt.rewindFloor());
   }
 
   private Optional<Transcript> transcript(Optional<SessionControl> control, TurnGuard guard) {
@@ -341,7 +251,8 @@ public final class TurnRunner {
     if (control.input() == Input.DELTA) {
       throw Fault.invalid(
               "nvext.session_control.input",
-              "a delta needs an engine session, and this turn has none: send the whole conversation")
+              "a delta needs an engine session, and this turn has none: send the whole"
+                  + " conversation")
           .asException();
     }
   }
@@ -351,48 +262,5 @@ public final class TurnRunner {
     OptionalInt most = spec.options().maxTokens();
     int expected = hinted.orElse(Math.min(EXPECTED_OUTPUT, most.orElse(EXPECTED_OUTPUT)));
     return Math.min(expected, most.orElse(expected));
-  }
-
-  /** Returns the rank that a request insists on. */
-  private Optional<WorkerRank> pin(TurnSpec spec) {
-    Optional<String> name = spec.ext().worker();
-    OptionalInt rank = spec.ext().rank();
-    if (name.isEmpty() && rank.isEmpty()) {
-      return Optional.empty();
-    }
-    Worker worker =
-        workers.values().stream()
-            .filter(w -> name.isEmpty() ? workers.size() == 1 : w.id().name().equals(name.get()))
-            .findFirst()
-            .orElseThrow(() ->
-                Fault.invalid(
-                        "nvext.backend_instance_id",
-                        "there is no worker "
-                            + name.orElse("for a rank alone")
-                            + "; there are "
-                            + workers.keySet())
-                    .asException());
-    if (rank.orElse(0) >= worker.ranks()) {
-      throw Fault.invalid(
-              "nvext.dp_rank",
-              "worker " + worker.id() + " has " + worker.ranks() + " ranks, counted from 0")
-          .asException();
-    }
-    return Optional.of(new WorkerRank(worker.id(), rank.orElse(0)));
-  }
-
-  private Worker worker(WorkerRank target) {
-    @Nullable Worker worker = workers.get(target.worker());
-    return requireNonNull(worker, () -> "no worker " + target.worker());
-  }
-
-  private static boolean isConflict(Fault fault, String code) {
-    return fault instanceof Fault.Conflict conflict && conflict.code().equals(code);
-  }
-
-  private static boolean isLost(Fault fault) {
-    boolean unknown =
-        fault instanceof Fault.NotFound missing && missing.code().equals("session_not_found");
-    return unknown || isConflict(fault, "stale_incarnation");
   }
 }

@@ -1,6 +1,7 @@
 package dev.sojourn.server.openai;
 
 import dev.sojourn.core.Namespace;
+import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.server.prompt.Prompt;
@@ -31,6 +32,11 @@ record TurnSpec(
 
     /** Builds the prompt; a transcript is there where the turn has a session. */
     Prompt build(Input input, Optional<Transcript> transcript);
+  }
+
+  /** Returns what its messages hold; the whole conversation where it has no session. */
+  Input input() {
+    return ext.control().map(SessionControl::input).orElse(Input.FULL);
   }
 
   /** Returns whose KV the turn may share. */

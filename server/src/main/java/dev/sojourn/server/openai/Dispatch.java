@@ -1,0 +1,160 @@
+package dev.sojourn.server.openai;
+
+import dev.sojourn.backend.Generation;
+import dev.sojourn.core.Fault;
+import dev.sojourn.core.FaultException;
+import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.SessionControl;
+import dev.sojourn.core.SessionControl.Input;
+import dev.sojourn.core.Tokens;
+import dev.sojourn.engine.SessionTurn;
+import dev.sojourn.engine.StopRules;
+import dev.sojourn.engine.TurnRequest;
+import dev.sojourn.router.NoSession;
+import dev.sojourn.router.Selection;
+import dev.sojourn.router.TurnGuard;
+import dev.sojourn.server.prompt.Prompt;
+import dev.sojourn.server.prompt.Transcript;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.Set;
+
+/**
+ * Sends turns to their workers: only what is new where the session is believed to hold the rest. A
+ * worker that lost the session opens it anew and gets the whole context.
+ *
+ * <p>What a session has committed is what its engine holds; a transcript is a copy that also knows
+ * the text. Where they differ, a full prompt decides, since the client said all of it; of a delta,
+ * the transcript may fill an engine session that is empty, and nothing else. Immutable,
+ * thread-safe.
+ */
+final class Dispatch {
+
+  private final Workers workers;
+  private final int contextLength;
+  private final Set<Integer> endOfTurn;
+
+  Dispatch(Workers workers, int contextLength, Set<Integer> endOfTurn) {
+    this.workers = workers;
+    this.contextLength = contextLength;
+    this.endOfTurn = Set.copyOf(endOfTurn);
+  }
+
+  /** A generation that was accepted, and where. */
+  record Sent(Generation generation, Selection selection) {}
+
+  /**
+   * Where a turn believes its session to be, which the worker refuses if it is elsewhere.
+   *
+   * @param input whether the worker gets only what follows there
+   */
+  private record Tip(Input input, OptionalInt length, OptionalLong digest) {
+
+    /** The worker gets the whole context, wherever its session is. */
+    static final Tip ANY = new Tip(Input.FULL, OptionalInt.empty(), OptionalLong.empty());
+  }
+
+  /** Returns whether a session is older than what is held here of what it said. */
+  static boolean isForgotten(TurnGuard guard, Optional<Transcript> transcript) {
+    return guard.incarnation().isPresent()
+        && guard.reason() == NoSession.NONE
+        && transcript.filter(held -> held.committed() > 0).isEmpty();
+  }
+
+  /**
+   * Sends a turn that has a rank and, where it needs one, an open engine session.
+   *
+   * @throws FaultException why no worker takes it
+   */
+  Sent send(
+      TurnSpec spec,
+      TurnGuard guard,
+      Prompt prompt,
+      Optional<Transcript> transcript,
+      Selection selection)
+      throws InterruptedException {
+    boolean known =
+        guard.incarnation().isPresent() && selection.incarnation().equals(guard.incarnation());
+    boolean delta =
+        known
+            && guard.reason() == NoSession.NONE
+            && prompt.extendsCommitted()
+            && !prompt.fresh().isEmpty();
+    Tip tip = Tip.ANY;
+    if (delta) {
+      Transcript held = transcript.orElseThrow();
+      tip = new Tip(Input.DELTA, OptionalInt.of(held.committed()), OptionalLong.of(held.digest()));
+    } else if (known && isForgotten(guard, transcript)) {
+      // The worker alone can tell whether the client's expectation is right.
+      SessionControl asked = spec.ext().control().orElseThrow();
+      tip = new Tip(Input.FULL, asked.expectedTip(), asked.expectedDigest());
+    }
+    try {
+      return send(spec, selection, prompt, tip);
+    } catch (FaultException e) {
+      if (delta && isConflict(e.fault(), "tip_mismatch") && mayReplay(spec, e.fault())) {
+        return send(spec, selection, prompt, Tip.ANY);
+      }
+      if (known && guard.reason() == NoSession.NONE && isLost(e.fault())) {
+        Selection anew = guard.lost();
+        guard.open();
+        return send(spec, anew, prompt, Tip.ANY);
+      }
+      throw e;
+    }
+  }
+
+  private Sent send(TurnSpec spec, Selection selection, Prompt prompt, Tip tip)
+      throws InterruptedException {
+    Optional<SessionTurn> session =
+        selection.incarnation().map(life -> sessionTurn(spec, life, prompt, tip));
+    Tokens input = tip.input() == Input.DELTA ? prompt.fresh() : prompt.context();
+    int room = Math.max(1, contextLength - prompt.length());
+    TurnRequest request =
+        new TurnRequest(
+            spec.turnId(),
+            spec.namespace(),
+            session,
+            input,
+            Math.min(room, spec.options().maxTokens().orElse(room)),
+            spec.options().sampling(spec.choice()),
+            new StopRules(
+                spec.options().stops(), spec.options().ignoreEos() ? Set.of() : endOfTurn),
+            spec.options().logprobs()
+                ? OptionalInt.of(spec.options().topLogprobs())
+                : OptionalInt.empty(),
+            spec.ext().hints());
+    return new Sent(
+        workers.at(selection.target()).generate(selection.target().rank(), request), selection);
+  }
+
+  private static SessionTurn sessionTurn(TurnSpec spec, Incarnation life, Prompt prompt, Tip tip) {
+    SessionControl control = spec.ext().control().orElseThrow();
+    return new SessionTurn(
+        control.session(),
+        life,
+        tip.input(),
+        tip.length(),
+        tip.digest(),
+        control.onDivergence(),
+        prompt.rewindFloor());
+  }
+
+  private static boolean mayReplay(TurnSpec spec, Fault mismatch) {
+    boolean empty =
+        mismatch instanceof Fault.Conflict found
+            && Integer.valueOf(0).equals(found.observed().get("tip"));
+    return empty || spec.input() == Input.FULL;
+  }
+
+  private static boolean isConflict(Fault fault, String code) {
+    return fault instanceof Fault.Conflict conflict && conflict.code().equals(code);
+  }
+
+  private static boolean isLost(Fault fault) {
+    boolean unknown =
+        fault instanceof Fault.NotFound missing && missing.code().equals("session_not_found");
+    return unknown || isConflict(fault, "stale_incarnation");
+  }
+}

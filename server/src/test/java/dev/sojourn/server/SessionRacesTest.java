@@ -1,0 +1,99 @@
+package dev.sojourn.server;
+
+import static dev.sojourn.server.TestFleet.answered;
+import static dev.sojourn.server.TestFleet.context;
+import static dev.sojourn.server.TestFleet.session;
+import static dev.sojourn.server.TestFleet.user;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sojourn.router.affinity.AffinityStore.Change;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.function.Consumer;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Races that need a prompt and an engine, over two workers with real engines. */
+@Timeout(60)
+@NullUnmarked // each test starts the fleet that it needs
+final class SessionRacesTest {
+
+  @TempDir static Path dir;
+  private TestFleet fleet;
+
+  @AfterEach
+  void nothingIsHeld() throws Exception {
+    fleet.turn("'action': 'close', ", "Bye.");
+    fleet.expectNothingHeld();
+    fleet.close();
+  }
+
+  @Test
+  void delta_afterAnotherGatewaysTurn_doesNotLeaveThatTurnOut() throws Exception {
+    fleet = new TestFleet(dir, 2, keeper -> keeper);
+    String first = user("Remember the sea.");
+    JsonNode opened = answered(fleet.send(0, "'action': 'open', ", first));
+    String whole = first + ", " + echo(opened) + ", " + user("And the sand.");
+    JsonNode elsewhere = answered(fleet.send(1, "", whole));
+    int held = session(elsewhere).path("held_tokens").asInt();
+    assertThat(held).isEqualTo(context(elsewhere).size());
+    HttpResponse<String> stale = fleet.send(0, "'input': 'delta', ", user("What was it?"));
+    assertThat(stale.statusCode()).isEqualTo(409);
+    JsonNode error = TestGateway.json(stale.body()).path("error");
+    assertThat(error.path("code").asString()).isEqualTo("tip_mismatch");
+    assertThat(error.path("observed").path("tip").asInt()).isEqualTo(held);
+  }
+
+  @Test
+  void fullPrompt_afterAnotherGatewaysTurn_goesOnFromWhatTheEngineHolds() throws Exception {
+    fleet = new TestFleet(dir, 2, keeper -> keeper);
+    String first = user("Remember the sea.");
+    JsonNode opened = answered(fleet.send(0, "'action': 'open', ", first));
+    String second = first + ", " + echo(opened) + ", " + user("And the sand.");
+    JsonNode elsewhere = answered(fleet.send(1, "", second));
+    String third = second + ", " + echo(elsewhere) + ", " + user("What was it?");
+    JsonNode back = answered(fleet.send(0, "", third));
+    assertThat(session(back).path("mode").asString()).isIn("append", "rewind");
+    assertThat(session(back).path("held_tokens").asInt()).isEqualTo(context(back).size());
+    fleet.assertSameAsStateless(back);
+    JsonNode next = fleet.turn("'input': 'delta', ", "Thank you.");
+    assertThat(context(next)).startsWith(context(back).toArray(Integer[]::new));
+    fleet.assertSameAsStateless(next);
+  }
+
+  @Test
+  void watcherThatIsLate_losesNoTranscript() throws Exception {
+    Deque<Runnable> late = new ArrayDeque<>();
+    fleet = new TestFleet(dir, 1, keeper -> delayed(keeper, late));
+    fleet.turn("'action': 'open', ", "Remember the sea.");
+    fleet.routers.getFirst().drainWorker(fleet.binding().target().orElseThrow().worker());
+    JsonNode moved = fleet.turn("'input': 'delta', ", "And the sand.");
+    assertThat(session(moved).path("affinity").asString()).isEqualTo("moved");
+    JsonNode before = fleet.turn("'input': 'delta', ", "What was it?");
+    assertThat(context(before)).startsWith(context(moved).toArray(Integer[]::new));
+    late.forEach(Runnable::run);
+    late.clear();
+    JsonNode after = fleet.turn("'input': 'delta', ", "And then?");
+    assertThat(context(after)).startsWith(context(before).toArray(Integer[]::new));
+    fleet.turn("'action': 'close', ", "Bye.");
+    late.forEach(Runnable::run);
+  }
+
+  private static Consumer<Change> delayed(Consumer<Change> keeper, Deque<Runnable> late) {
+    return change -> late.add(() -> keeper.accept(change));
+  }
+
+  /** Returns an answer as the message in which a client sends it back. */
+  private static String echo(JsonNode answer) {
+    String content = answer.path("choices").get(0).path("message").path("content").asString();
+    String quoted = JsonMapper.shared().writeValueAsString(content).replace("'", "\\u0027");
+    return "{'role': 'assistant', 'content': " + quoted + "}";
+  }
+}

@@ -1,0 +1,271 @@
+package dev.sojourn.server;
+
+import static dev.sojourn.server.TestGateway.MODEL;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sojourn.backend.EmbeddedWorker;
+import dev.sojourn.backend.WorkerSessions;
+import dev.sojourn.core.Clock;
+import dev.sojourn.core.SessionId;
+import dev.sojourn.core.Tenant;
+import dev.sojourn.core.WorkerId;
+import dev.sojourn.core.WorkerRank;
+import dev.sojourn.engine.Engine;
+import dev.sojourn.engine.EngineConfig;
+import dev.sojourn.router.BindingView;
+import dev.sojourn.router.RankCapacity;
+import dev.sojourn.router.Router;
+import dev.sojourn.router.RouterConfig;
+import dev.sojourn.router.RouterStats;
+import dev.sojourn.router.affinity.AffinityStore.Change;
+import dev.sojourn.router.affinity.MemoryAffinityStore;
+import dev.sojourn.server.access.ApiKeys;
+import dev.sojourn.server.access.IdentityRule;
+import dev.sojourn.server.http.HttpConfig;
+import dev.sojourn.server.http.HttpServer;
+import dev.sojourn.server.http.Routes;
+import dev.sojourn.server.metrics.GatewayMetrics;
+import dev.sojourn.server.openai.OpenAiEndpoints;
+import dev.sojourn.server.openai.OpenAiErrors;
+import dev.sojourn.server.openai.TurnRunner;
+import dev.sojourn.server.prompt.PromptBuilder;
+import dev.sojourn.server.prompt.Transcripts;
+import dev.sojourn.server.sessions.RunningTurns;
+import dev.sojourn.text.Tokenizer;
+import dev.sojourn.text.template.ChatTemplate;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * Two workers with real engines, and gateways over them that share one store of bindings and each
+ * have transcripts of their own.
+ */
+final class TestFleet implements AutoCloseable {
+
+  /** The session that {@link #turn} speaks of. */
+  static final SessionId SESSION = new SessionId(Tenant.DEFAULT, "s");
+
+  private static final String IDS = "'extra_fields': ['prompt_token_ids', 'completion_token_ids']";
+  private static final String FIELDS =
+      "'model': '" + MODEL + "', 'max_tokens': 6, 'temperature': 0.8, 'seed': 9, ";
+
+  private final Deque<AutoCloseable> owned = new ArrayDeque<>(); // last begun first
+  private final Clock clock = Clock.system();
+  private final ServedModel model;
+  private final Tokenizer tokenizer;
+  private final MemoryAffinityStore store;
+  private final HttpClient http = own(HttpClient.newHttpClient());
+  private final List<HttpServer> servers = new ArrayList<>();
+  final List<Engine> engines = new ArrayList<>();
+  final List<EmbeddedWorker> workers = new ArrayList<>();
+  final List<Router> routers = new ArrayList<>();
+  final List<Transcripts> transcripts = new ArrayList<>();
+
+  /**
+   * Starts.
+   *
+   * @param delivery what stands between the store and those who end transcripts
+   */
+  TestFleet(Path dir, int gateways, UnaryOperator<Consumer<Change>> delivery) throws Exception {
+    model = own(TestGateway.tiny(dir, 2)).served();
+    tokenizer = own(Tokenizer.of(model.vocabulary()));
+    for (String name : List.of("left", "right")) {
+      Engine engine =
+          new Engine(
+              name,
+              model.runners().get(engines.size()),
+              tokenizer.spelling(),
+              EngineConfig.defaults(),
+              clock);
+      engines.add(engine);
+      workers.add(
+          own(new EmbeddedWorker(new WorkerId(name), List.of(engine), tokenizer.spelling())));
+    }
+    store = own(new MemoryAffinityStore(clock, 100));
+    for (int i = 0; i < gateways; i++) {
+      addGateway(delivery);
+    }
+  }
+
+  private void addGateway(UnaryOperator<Consumer<Change>> delivery) throws Exception {
+    Transcripts held = new Transcripts(tokenizer, 1 << 20, clock);
+    Router router =
+        own(
+            new Router(
+                RouterConfig.defaults(),
+                clock,
+                new Random(routers.size()),
+                store,
+                new WorkerSessions(workers)));
+    own(store.watch(delivery.apply(new TranscriptKeeper(held))));
+    for (EmbeddedWorker worker : workers) {
+      router.addRank(
+          new WorkerRank(worker.id(), 0), new RankCapacity(worker.stats(0).capacity(), 8));
+    }
+    GatewayMetrics metrics = new GatewayMetrics(workers, router, held);
+    TurnRunner turns =
+        new TurnRunner(
+            router,
+            workers,
+            held,
+            model.contextLength(),
+            Set.copyOf(model.vocabulary().endOfTurn()),
+            metrics,
+            clock);
+    Routes routes = new Routes();
+    new OpenAiEndpoints(
+            model.card(),
+            ApiKeys.none(),
+            IdentityRule.LADDER,
+            true,
+            8,
+            PromptBuilder.of(
+                tokenizer, Optional.of(ChatTemplate.compile(model.chatTemplate())), clock),
+            tokenizer.spelling(),
+            turns,
+            new RunningTurns(),
+            clock)
+        .addTo(routes);
+    routers.add(router);
+    transcripts.add(held);
+    servers.add(
+        own(
+            new HttpServer(
+                HttpConfig.defaults().listeningOn("127.0.0.1", 0),
+                routes,
+                new OpenAiErrors(),
+                metrics,
+                clock)));
+  }
+
+  /** Takes a turn of {@link #SESSION} at the first gateway; it has to be answered. */
+  JsonNode turn(String control, String said) throws Exception {
+    return turn(0, control, said);
+  }
+
+  /** Takes a turn of {@link #SESSION}; it has to be answered. */
+  JsonNode turn(int gateway, String control, String said) throws Exception {
+    return answered(send(gateway, control, user(said)));
+  }
+
+  /** Sends a turn of {@link #SESSION} with these messages. */
+  HttpResponse<String> send(int gateway, String control, String messages) throws Exception {
+    return post(
+        gateway,
+        "/v1/chat/completions",
+        "'messages': ["
+            + messages
+            + "], 'nvext': {"
+            + IDS
+            + ", 'session_control': {"
+            + control
+            + "'session_id': 's'}}");
+  }
+
+  static String user(String content) {
+    return "{'role': 'user', 'content': '" + content + "'}";
+  }
+
+  /** Compares an answer, id by id, with one over the same ids that shares no KV with it. */
+  void assertSameAsStateless(JsonNode answer) throws Exception {
+    JsonNode stateless =
+        answered(
+            post(
+                0,
+                "/v1/completions",
+                "'prompt': "
+                    + answer.path("nvext").path("prompt_token_ids")
+                    + ", 'nvext': {'cache_salt': 'apart', "
+                    + IDS
+                    + "}"));
+    assertThat(stateless.path("nvext").path("completion_token_ids"))
+        .isEqualTo(answer.path("nvext").path("completion_token_ids"));
+  }
+
+  /** Posts fields beside those that say what is sampled. */
+  HttpResponse<String> post(int gateway, String path, String fields) throws Exception {
+    String body = ("{" + FIELDS + fields + "}").replace('\'', '"');
+    int port = servers.get(gateway).address().getPort();
+    HttpRequest request =
+        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path))
+            .POST(HttpRequest.BodyPublishers.ofString(body))
+            .build();
+    return http.send(request, HttpResponse.BodyHandlers.ofString());
+  }
+
+  static JsonNode answered(HttpResponse<String> response) {
+    assertThat(response.statusCode()).as(response.body()).isEqualTo(200);
+    return TestGateway.json(response.body());
+  }
+
+  /** Returns the ids that the session holds after an answer. */
+  static List<Integer> context(JsonNode answer) {
+    List<Integer> ids = new ArrayList<>();
+    answer.path("nvext").path("prompt_token_ids").forEach(id -> ids.add(id.asInt()));
+    answer.path("nvext").path("completion_token_ids").forEach(id -> ids.add(id.asInt()));
+    return ids;
+  }
+
+  static JsonNode session(JsonNode answer) {
+    return answer.path("nvext").path("session");
+  }
+
+  BindingView binding() {
+    return routers.getFirst().binding(SESSION).orElseThrow();
+  }
+
+  /** Returns the engine of the rank that the session is bound to. */
+  Engine home() {
+    String worker = binding().target().orElseThrow().worker().name();
+    return engines.get(worker.equals("left") ? 0 : 1);
+  }
+
+  /** Checks that gateways hold no session and no turn, and that engines' books are right. */
+  void expectNothingHeld() {
+    int leases = 0;
+    for (Router router : routers) {
+      assertThat(router.bindings(Tenant.DEFAULT)).isEmpty();
+      RouterStats stats = router.stats();
+      leases += (int) (stats.leasesTaken() - stats.leasesReturned());
+      assertThat(stats.bookings()).isEqualTo(stats.bookingsReleased());
+      while (router.stats().lifecycle().tombstones() > 0) {
+        Thread.onSpinWait(); // closes are sent by threads of their own
+      }
+    }
+    assertThat(leases).isZero();
+    for (Transcripts held : transcripts) {
+      assertThat(held.size()).isZero();
+      assertThat(held.bytes()).isZero();
+    }
+    engines.forEach(engine -> engine.check().join());
+  }
+
+  @Override
+  public void close() {
+    while (!owned.isEmpty()) {
+      try {
+        owned.pop().close();
+      } catch (Exception e) {
+        throw new AssertionError("could not end a part of the fleet", e);
+      }
+    }
+  }
+
+  private <T extends AutoCloseable> T own(T resource) {
+    owned.push(resource);
+    return resource;
+  }
+}
