@@ -5,6 +5,7 @@ import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.KvEvent;
+import dev.sojourn.core.Opened;
 import dev.sojourn.core.Promise;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
@@ -62,10 +63,10 @@ public final class EmbeddedWorker implements Worker {
 
   /** {@inheritDoc} Not interruptible: an engine answers between two steps. */
   @Override
-  public void open(int rank, SessionSettings settings) {
-    CompletableFuture<Void> opened = engine(rank).open(settings);
+  public Opened open(int rank, SessionSettings settings) {
+    CompletableFuture<Opened> opened = engine(rank).open(settings);
     try {
-      opened.join();
+      return opened.join();
     } catch (CompletionException e) {
       throw faultOf(e);
     }

@@ -3,6 +3,7 @@ package dev.sojourn.backend;
 import dev.sojourn.core.CloseResult;
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.KvEvent;
+import dev.sojourn.core.Opened;
 import dev.sojourn.core.Promise;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
@@ -31,8 +32,11 @@ public interface Worker extends AutoCloseable {
   /** Returns the strongest promise it can make for a session. */
   Promise promise();
 
-  /** Opens a session, or confirms that this incarnation is open with equal settings. */
-  void open(int rank, SessionSettings settings);
+  /**
+   * Opens a session, or confirms that this incarnation is open with equal settings. One that shares
+   * its parent's context starts with that.
+   */
+  Opened open(int rank, SessionSettings settings);
 
   /** Closes an incarnation of a session; with a turn running, when that turn ends. */
   CloseResult close(int rank, SessionId session, Incarnation incarnation, OnClose how)

@@ -36,7 +36,8 @@ public sealed interface Fault {
   /**
    * The thing named does not exist (404).
    *
-   * @param code {@code model_not_found}, {@code session_not_found} or {@code not_found}
+   * @param code {@code model_not_found}, {@code session_not_found}, {@code parent_not_found} or
+   *     {@code not_found}
    */
   record NotFound(String code, String message) implements Fault {}
 

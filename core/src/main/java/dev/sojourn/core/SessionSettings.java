@@ -24,6 +24,12 @@ public record SessionSettings(
     OnClose onExpiry,
     Optional<Parent> parent) {
 
+  public SessionSettings {
+    if (parent.isPresent() && !parent.get().id().tenant().equals(id.tenant())) {
+      throw new IllegalArgumentException(id + " has a parent of another tenant");
+    }
+  }
+
   /** Returns the settings of a session that chooses nothing. */
   public static SessionSettings of(SessionId id, Incarnation incarnation) {
     return new SessionSettings(

@@ -8,6 +8,7 @@ import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.KvEvent;
+import dev.sojourn.core.Opened;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionSettings;
@@ -76,13 +77,15 @@ public final class Engine implements AutoCloseable {
    * Opens a session, or confirms that this incarnation is open with equal settings. A newer
    * incarnation of a name takes its place at once; the older one ends with its turn.
    *
-   * @return completes, or fails with a {@link FaultException}
+   * <p>A session that shares its parent's context starts with what that has committed, also while a
+   * turn of the parent runs, and is its own from then on. A parent that it does not share with is a
+   * neighbour, which may be missing.
+   *
+   * @return completes, or fails with a {@link FaultException}: {@code parent_not_found} if there is
+   *     nothing to share, {@code stale_incarnation} if the parent has begun another life
    */
-  public CompletableFuture<Void> open(SessionSettings settings) {
-    return ask(() -> {
-      scheduler.open(settings);
-      return null;
-    });
+  public CompletableFuture<Opened> open(SessionSettings settings) {
+    return ask(() -> scheduler.open(settings));
   }
 
   /** Queues a turn. Everything about it, refusal included, is told to the sink. */

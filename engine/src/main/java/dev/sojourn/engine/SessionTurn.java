@@ -19,6 +19,7 @@ import java.util.OptionalLong;
  * @param rewindFloor how far back a full prompt may rewind: the end, in tokens, of the system
  *     message; a prompt that diverges before it, or that has a floor and meets an empty session, is
  *     served aside
+ * @param restarts whether a full prompt that would be served aside starts the session anew instead
  */
 public record SessionTurn(
     SessionId id,
@@ -27,4 +28,5 @@ public record SessionTurn(
     OptionalInt expectedTip,
     OptionalLong expectedDigest,
     OnDivergence onDivergence,
-    int rewindFloor) {}
+    int rewindFloor,
+    boolean restarts) {}

@@ -110,6 +110,50 @@ public final class Context {
     }
   }
 
+  /**
+   * Starts another context with the first {@code upTo} tokens and their KV: full published pages by
+   * reference, the slots of an unfinished one by copy, or with no page to be had, not at all. The
+   * other is not open, as after {@link #end}; this one may be.
+   *
+   * @param by the session that owns what the other publishes
+   */
+  Context fork(int upTo, Publisher by) {
+    int kv = Math.min(upTo, computed());
+    int full = Math.min(kv / BLOCK, published);
+    int slots = kv % BLOCK;
+    Context other = new Context(pool, namespace, by);
+    other.open = true;
+    other.tokens.append(tokens.view(upTo));
+    other.chained = upTo / BLOCK;
+    other.chain = Arrays.copyOf(chain, Math.max(other.chain.length, other.chained));
+    while (other.published < full) {
+      other.adopt(other.published, pages[other.published]);
+      other.published++;
+    }
+    other.computed = full * BLOCK;
+    if (slots > 0 && full == kv / BLOCK) {
+      int source = pages[full];
+      pool.use(source); // or the copy might take its place
+      int copy = pool.allocate();
+      if (copy != NONE) {
+        pool.copy(source, copy, slots);
+        other.list(copy);
+        other.computed += slots;
+      }
+      pool.unuse(source);
+    }
+    other.settle();
+    return other;
+  }
+
+  /** Counts as used now, though no turn has it. What is left of it goes last from its tail on. */
+  void touch() {
+    if (!open && computed() > 0) {
+      pool.tick();
+      pool.touch(pages[pageCount - 1]);
+    }
+  }
+
   /** Appends a token; its KV is computed later. */
   public void append(int id) {
     tokens.append(id);
@@ -209,6 +253,11 @@ public final class Context {
       pool.prioritise(pages[i], priority, retainedUntil);
     }
     truncate(keep);
+    settle();
+  }
+
+  /** Leases all pages, and lets their users go. */
+  private void settle() {
     pool.tick();
     for (int i = leased; i < pageCount; i++) {
       pool.lease(pages[i]);

@@ -89,9 +89,18 @@ final class EvictionQueue {
     return overBudget ? held : unheld;
   }
 
-  /** Notes a use of a page that may not go now; a later one has a greater stamp. */
+  /** Notes a use of a page; a later one has a greater stamp. */
   void touch(int page, long stamp) {
     lastUse[page] = stamp;
+    reorder(page);
+  }
+
+  /**
+   * Notes that the last child of a page goes, whose later use is the page's own from now on. So it
+   * is enough to {@link #touch} the tail of a chain.
+   */
+  void inherit(int page, int child) {
+    lastUse[page] = Math.max(lastUse[page], lastUse[child]);
   }
 
   /**

@@ -187,10 +187,15 @@ public final class PagePool {
 
   /** Takes a user away; a private page that nobody leases is freed with the last one. */
   void unuse(int page) {
-    eviction.touch(page, stamp);
+    touch(page);
     if (--users[page] == 0) {
       settle(page);
     }
+  }
+
+  /** Counts a page as used now. */
+  void touch(int page) {
+    eviction.touch(page, stamp);
   }
 
   /** Ends a span of uses: later ones count as more recent. */
@@ -406,6 +411,9 @@ public final class PagePool {
     }
     matchedByOthers[page] = false;
     generation[page]++;
+    if (parent[page] != NONE) {
+      eviction.inherit(parent[page], page);
+    }
     eviction.forget(page);
     free[freeCount] = page;
     enter(page, FREE);

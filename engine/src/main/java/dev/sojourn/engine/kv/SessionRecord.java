@@ -2,6 +2,8 @@ package dev.sojourn.engine.kv;
 
 import dev.sojourn.core.BlockHasher;
 import dev.sojourn.core.CloseResult;
+import dev.sojourn.core.Opened;
+import dev.sojourn.core.Parent;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionSettings;
 import dev.sojourn.core.SessionView;
@@ -20,9 +22,16 @@ import org.jspecify.annotations.Nullable;
  * writes to the {@link Context} meanwhile. The committed tokens change only by {@link #commit} and
  * {@link #rewind}: a turn that ends without a commit leaves them as they were, whatever it did.
  *
+ * <p>A session that was started from another counts as used whenever it is used itself: who waits
+ * for its subagents does not lose its pages first. Nobody can be an ancestor of its own, since only
+ * a new record gets a parent.
+ *
  * <p>Owned by the engine thread.
  */
 public final class SessionRecord {
+
+  /** How many generations count as used when a session is. */
+  private static final int GENERATIONS = 64;
 
   private final SessionSettings settings;
   private final PagePool pool;
@@ -30,6 +39,7 @@ public final class SessionRecord {
   private final Publisher publisher;
   private final List<CompletableFuture<CloseResult>> awaitingClose = new ArrayList<>();
 
+  private @Nullable SessionRecord parent;
   private Context context;
   private int committed;
   private int heldKv; // tokens that had their KV when the last turn ended
@@ -40,13 +50,26 @@ public final class SessionRecord {
   private @Nullable OnClose closing;
   private long idleSince;
 
-  SessionRecord(SessionSettings settings, PagePool pool, long serial, long now) {
+  SessionRecord(
+      SessionSettings settings,
+      @Nullable SessionRecord parent,
+      PagePool pool,
+      long serial,
+      long now) {
     this.serial = serial;
     this.settings = settings;
     this.pool = pool;
     publisher = new Publisher(settings.id());
     context = new Context(pool, 0, publisher);
     idleSince = now;
+    this.parent = parent;
+    if (parent != null && settings.parent().filter(Parent::shares).isPresent()) {
+      context = parent.context.fork(parent.committed, publisher);
+      committed = parent.committed;
+      heldKv = context.computed();
+      boundaries = parent.boundaries.clone();
+      boundaryCount = parent.boundaryCount;
+    }
   }
 
   /** Returns what it was opened with. */
@@ -79,6 +102,11 @@ public final class SessionRecord {
     return Math.min(heldKv, committed);
   }
 
+  /** Returns whether all it has is what it was started with. */
+  public boolean isFreshFork() {
+    return turns == 0 && committed > 0;
+  }
+
   /** Returns whether a turn waits or runs. */
   public boolean isBusy() {
     return owner != null;
@@ -105,6 +133,7 @@ public final class SessionRecord {
       throw new IllegalStateException(settings.id() + " belongs to request " + owner);
     }
     owner = requestId;
+    touchAncestors();
   }
 
   /** Returns the context for the turn that has the session. */
@@ -152,6 +181,7 @@ public final class SessionRecord {
     owner = null;
     heldKv = context.computed();
     idleSince = now;
+    touchAncestors();
   }
 
   /** Returns its place in the order of opening. */
@@ -182,12 +212,20 @@ public final class SessionRecord {
     }
     CloseResult result = new CloseResult(true, freed);
     awaitingClose.forEach(reply -> reply.complete(result));
+    // Its children may outlive it, and keep no more of it than this.
+    parent = null;
+    context = new Context(pool, 0, publisher);
     return result;
   }
 
   /** Ends it as it was asked to be. */
   void endAsAsked() {
     end(closing == null ? settings.onExpiry() : closing);
+  }
+
+  /** Returns what it holds. */
+  Opened opened() {
+    return new Opened(committed, Math.min(context.computed(), committed));
   }
 
   /** Returns what it is now. */
@@ -208,6 +246,15 @@ public final class SessionRecord {
   /** Returns its context, to be checked. */
   Context context() {
     return context;
+  }
+
+  /** The nearest first: of two that would be used at once, the child goes before its parent. */
+  private void touchAncestors() {
+    SessionRecord at = parent;
+    for (int i = 0; at != null && i < GENERATIONS; i++) {
+      at.context.touch();
+      at = at.parent;
+    }
   }
 
   private void addBoundary(int at) {

@@ -2,7 +2,10 @@ package dev.sojourn.engine.kv;
 
 import dev.sojourn.core.CloseResult;
 import dev.sojourn.core.Fault;
+import dev.sojourn.core.FaultException;
 import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.Opened;
+import dev.sojourn.core.Parent;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionSettings;
@@ -15,6 +18,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -52,7 +56,7 @@ public final class Sessions {
   }
 
   /** Opens a session, or confirms one; see {@link dev.sojourn.engine.Engine#open}. */
-  public void open(SessionSettings settings, long now) {
+  public Opened open(SessionSettings settings, long now) {
     Life life = new Life(settings.id(), settings.incarnation());
     SessionRecord there = lives.get(life);
     if (there != null) {
@@ -67,7 +71,7 @@ public final class Sessions {
                 Map.of("incarnation", settings.incarnation().toString()))
             .asException();
       }
-      return;
+      return there.opened();
     }
     SessionRecord older = current.get(settings.id());
     boolean takesAPlace = older != null && !older.isBusy();
@@ -77,13 +81,33 @@ public final class Sessions {
               Duration.ofSeconds(1))
           .asException();
     }
-    if (older != null) {
+    SessionRecord parent = settings.parent().flatMap(this::find).orElse(null);
+    SessionRecord session = new SessionRecord(settings, parent, pool, opened++, now);
+    if (older != null) { // only now: it may be the parent
       close(older, older.settings().onExpiry(), null);
     }
-    SessionRecord session = new SessionRecord(settings, pool, opened++, now);
     current.put(settings.id(), session);
     lives.put(life, session);
     idle.add(session);
+    return session.opened();
+  }
+
+  /** Finds a parent that a session names; one that would only be a neighbour may be missing. */
+  private Optional<SessionRecord> find(Parent parent) {
+    SessionRecord there = current.get(parent.id());
+    if (there != null && !there.isClosing()) {
+      if (there.settings().incarnation().equals(parent.incarnation())) {
+        return Optional.of(there);
+      }
+      if (parent.shares()) {
+        throw stale(there);
+      }
+    } else if (parent.shares()) {
+      throw new Fault.NotFound(
+              "parent_not_found", "there is no session " + parent.id() + " to fork")
+          .asException();
+    }
+    return Optional.empty();
   }
 
   /** Returns the record that a turn names, which must be current, open and free. */
@@ -93,11 +117,7 @@ public final class Sessions {
       throw new Fault.NotFound("session_not_found", "there is no session " + id).asException();
     }
     if (!session.settings().incarnation().equals(incarnation)) {
-      throw new Fault.Conflict(
-              "stale_incarnation",
-              "session " + id + " has begun another life",
-              Map.of("incarnation", session.settings().incarnation().toString()))
-          .asException();
+      throw stale(session);
     }
     if (session.isBusy()) {
       throw new Fault.Conflict(
@@ -184,12 +204,25 @@ public final class Sessions {
     current.remove(settings.id(), session);
   }
 
+  private static FaultException stale(SessionRecord current) {
+    SessionSettings settings = current.settings();
+    return new Fault.Conflict(
+            "stale_incarnation",
+            "session " + settings.id() + " has begun another life",
+            Map.of("incarnation", settings.incarnation().toString()))
+        .asException();
+  }
+
   private static String describe(SessionSettings settings) {
     return "timeout "
         + settings.timeout().toSeconds()
         + " s, capacity "
         + (settings.capacity().isPresent() ? settings.capacity().getAsInt() : "none")
         + ", on close "
-        + settings.onExpiry();
+        + settings.onExpiry()
+        + settings
+            .parent()
+            .map(parent -> (parent.shares() ? ", a fork of " : ", a child of ") + parent.id())
+            .orElse("");
   }
 }

@@ -119,16 +119,18 @@ final class Intake {
     if (committed == 0) {
       // A prompt that knows how far back it may go belongs beside what was said before. If the
       // session is empty, it was lost, and will be replayed: this is not its first turn.
-      TurnMode mode = turn.rewindFloor() > 0 ? TurnMode.ASIDE : TurnMode.OPENED;
+      boolean aside = turn.rewindFloor() > 0 && !turn.restarts();
+      TurnMode mode = aside ? TurnMode.ASIDE : TurnMode.OPENED;
       return new Plan(session, mode, 0, 0, request.input());
     }
+    TurnMode onward = session.isFreshFork() ? TurnMode.FORK : TurnMode.APPEND;
     if (turn.input() == Input.DELTA) {
-      return new Plan(session, TurnMode.APPEND, committed, committed, request.input());
+      return new Plan(session, onward, committed, committed, request.input());
     }
     Tokens input = request.input();
     int common = session.tokens().mismatch(input);
     if (common == committed) {
-      return new Plan(session, TurnMode.APPEND, committed, committed, input.from(committed));
+      return new Plan(session, onward, committed, committed, input.from(committed));
     }
     if (turn.onDivergence() == OnDivergence.REJECT) {
       throw conflict(
@@ -137,6 +139,9 @@ final class Intake {
           session);
     }
     int boundary = session.boundary(Math.max(1, turn.rewindFloor()), common);
+    if (boundary < 0 && turn.restarts()) {
+      boundary = 0;
+    }
     return boundary < 0
         ? new Plan(session, TurnMode.ASIDE, 0, committed, input)
         : new Plan(session, TurnMode.REWIND, common, boundary, input.from(common));

@@ -9,6 +9,7 @@ import dev.sojourn.core.FaultException;
 import dev.sojourn.core.FinishReason;
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.KvEvent;
+import dev.sojourn.core.Opened;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionSettings;
@@ -116,9 +117,10 @@ public final class Scheduler {
   }
 
   /** Opens a session; see {@link dev.sojourn.engine.Engine#open}. */
-  public void open(SessionSettings settings) {
-    sessions.open(settings, now());
+  public Opened open(SessionSettings settings) {
+    Opened opened = sessions.open(settings, now());
     publish();
+    return opened;
   }
 
   /** Closes a session; see {@link dev.sojourn.engine.Engine#close}. */

@@ -113,6 +113,40 @@ class ContextTest {
   }
 
   @Test
+  void fork_ofPrivatePages_sharesNoneOfThem() {
+    long hash = new BlockHasher(SEED).local(ids(0, 16), 0);
+    TokenBuffer others = new TokenBuffer(16);
+    others.append(ids(100, 16));
+    int impostor = pool.allocate();
+    pool.publish(impostor, PagePool.NONE, hash, SEED, others, 0, null);
+    pool.unuse(impostor);
+    Context context = computed(ids(0, 40), publisher);
+    context.end(40, 0, Context.WHILE_LEASED);
+
+    Context fork = context.fork(40, new Publisher(new SessionId(Tenant.DEFAULT, "child")));
+    assertThat(fork.length()).isEqualTo(40);
+    assertThat(fork.digest(40)).isEqualTo(context.digest(40));
+    assertThat(fork.computed()).isZero();
+    assertThat(context.computed()).isEqualTo(40);
+  }
+
+  @Test
+  void touchedTail_keepsThePagesBehindItUsedAsLate() {
+    Context touched = computed(ids(0, 64), publisher);
+    touched.end(64, 0, Context.WHILE_LEASED);
+    for (int i = 0; i < 3; i++) {
+      computed(ids(100 * i + 100, 64), publisher).end(64, 0, Context.WHILE_LEASED);
+    }
+    touched.touch();
+    for (int taken = 1; taken <= 15; taken++) {
+      assertThat(pool.allocate()).isNotEqualTo(PagePool.NONE);
+      assertThat(touched.computed())
+          .as("after %d pages", taken)
+          .isEqualTo(Math.min(64, 16 * (16 - taken)));
+    }
+  }
+
+  @Test
   void seamPage_atEveryOffset_isCopied_orForgottenWithoutAPage() {
     for (int offset = 1; offset < 16; offset++) {
       for (boolean reader : new boolean[] {false, true}) {

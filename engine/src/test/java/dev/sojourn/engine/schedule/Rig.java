@@ -10,6 +10,7 @@ import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.KvEvent;
 import dev.sojourn.core.ManualClock;
 import dev.sojourn.core.Namespace;
+import dev.sojourn.core.Parent;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionControl.OnDivergence;
@@ -155,6 +156,18 @@ final class Rig {
     return SessionSettings.of(id(name), new Incarnation(incarnation));
   }
 
+  SessionSettings fork(SessionSettings parent, String name, long incarnation) {
+    SessionSettings settings = childOf(parent, name, incarnation, true);
+    scheduler.open(settings);
+    return settings;
+  }
+
+  static SessionSettings childOf(
+      SessionSettings parent, String name, long incarnation, boolean shares) {
+    return settings(name, incarnation)
+        .withParent(new Parent(parent.id(), parent.incarnation(), shares));
+  }
+
   static SessionId id(String name) {
     return new SessionId(Tenant.DEFAULT, name);
   }
@@ -200,7 +213,8 @@ final class Rig {
         OptionalInt.empty(),
         OptionalLong.empty(),
         OnDivergence.REWIND,
-        rewindFloor);
+        rewindFloor,
+        false);
   }
 
   TurnRequest request(Optional<SessionTurn> session, Tokens input, int maxTokens, StopRules stop) {

@@ -695,7 +695,14 @@ class SchedulerTest {
 
   private static SessionTurn at(SessionSettings session, OptionalInt tip, OptionalLong digest) {
     return new SessionTurn(
-        session.id(), session.incarnation(), Input.DELTA, tip, digest, OnDivergence.REWIND, 0);
+        session.id(),
+        session.incarnation(),
+        Input.DELTA,
+        tip,
+        digest,
+        OnDivergence.REWIND,
+        0,
+        false);
   }
 
   private static TurnRequest hinted(TurnRequest request, AgentHints hints) {

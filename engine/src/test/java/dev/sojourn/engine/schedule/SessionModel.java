@@ -10,6 +10,7 @@ final class SessionModel {
   final SessionSettings settings;
   List<Integer> committed = List.of();
   final List<Integer> boundaries = new ArrayList<>();
+  int turns;
   boolean busy;
   boolean closing;
   long idleSince;
@@ -17,6 +18,12 @@ final class SessionModel {
   SessionModel(SessionSettings settings, long now) {
     this.settings = settings;
     idleSince = now;
+  }
+
+  /** Starts with what another has committed. */
+  void startAs(SessionModel parent) {
+    committed = parent.committed;
+    boundaries.addAll(parent.boundaries);
   }
 
   /** Returns the last boundary in [from, to], or -1. */
@@ -35,5 +42,6 @@ final class SessionModel {
     committed = all;
     boundaries.add(prompt.size());
     boundaries.add(all.size());
+    turns++;
   }
 }

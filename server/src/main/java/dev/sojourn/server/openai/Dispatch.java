@@ -138,7 +138,8 @@ final class Dispatch {
         tip.length(),
         tip.digest(),
         control.onDivergence(),
-        prompt.rewindFloor());
+        prompt.rewindFloor(),
+        false);
   }
 
   private static boolean mayReplay(TurnSpec spec, Fault mismatch) {

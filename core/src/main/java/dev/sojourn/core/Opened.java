@@ -1,0 +1,9 @@
+package dev.sojourn.core;
+
+/**
+ * What an engine session has when it is opened: nothing, unless it was open already or was forked.
+ *
+ * @param committed tokens committed
+ * @param resident of them, tokens whose KV is resident
+ */
+public record Opened(int committed, int resident) {}
