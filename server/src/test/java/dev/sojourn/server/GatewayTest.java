@@ -495,7 +495,8 @@ final class GatewayTest {
         "messages               | 400 | | 'messages': []",
         "messages[0].role       | 400 | | 'messages': [{'role': 'boss', 'content': 'x'}]",
         "messages[0].content    | 400 | | 'messages': [{'role': 'user'}]",
-        "messages[0].content[0].type | 400 | | 'messages': [{'role': 'user', 'content': [{'type': 'image_url'}]}]",
+        "messages[0].content[0].type | 400 | | 'messages': [{'role': 'user', 'content': [{'type':"
+            + " 'image_url'}]}]",
         "tools                  | 400 | | 'tools': [{'type': 'function'}]",
         "tool_choice            | 400 | | 'tool_choice': 'auto'",
         "response_format        | 400 | | 'response_format': {'type': 'json_object'}",
@@ -504,23 +505,33 @@ final class GatewayTest {
         "temperature            | 400 | | 'temperature': 3",
         "top_p                  | 400 | | 'top_p': 0",
         "max_tokens             | 400 | | 'max_tokens': 0",
-        "n                      | 400 | | 'n': 2, 'nvext': {'session_control': {'session_id': 'x'}}",
+        "n                      | 400 | | 'n': 2, 'nvext': {'session_control': {'session_id':"
+            + " 'x'}}",
         "stop                   | 400 | | 'stop': ['a','b','c','d','e']",
         "stop                   | 400 | | 'stop': ''",
         "top_logprobs           | 400 | | 'top_logprobs': 3",
         "stream                 | 400 | | 'stream': 'yes'",
-        "nvext.session_control.action | 400 | | 'nvext': {'session_control': {'session_id': 'x', 'action': 'pause'}}",
-        "nvext.session_control.session_id | 400 | | 'nvext': {'session_control': {'action': 'open'}}",
-        "nvext.session_control.timeout | 400 | | 'nvext': {'session_control': {'session_id': 'x', 'action': 'open', 'timeout': 0}}",
-        "nvext.session_control.parent | 400 | | 'nvext': {'session_control': {'session_id': 'x', 'action': 'open', 'parent': 'y'}}",
-        "nvext.session_control.input | 400 | | 'nvext': {'session_control': {'session_id': 'x', 'input': 'half'}}",
-        "nvext.session_control.expected_digest | 400 | | 'nvext': {'session_control': {'session_id': 'x', 'expected_digest': 'zz'}}",
+        "nvext.session_control.action | 400 | | 'nvext': {'session_control': {'session_id': 'x',"
+            + " 'action': 'pause'}}",
+        "nvext.session_control.session_id | 400 | | 'nvext': {'session_control': {'action':"
+            + " 'open'}}",
+        "nvext.session_control.timeout | 400 | | 'nvext': {'session_control': {'session_id': 'x',"
+            + " 'action': 'open', 'timeout': 0}}",
+        "nvext.session_control.parent | 400 | | 'nvext': {'session_control': {'session_id': 'x',"
+            + " 'action': 'open', 'parent': 'y'}}",
+        "nvext.session_control.input | 400 | | 'nvext': {'session_control': {'session_id': 'x',"
+            + " 'input': 'half'}}",
+        "nvext.session_control.expected_digest | 400 | | 'nvext': {'session_control':"
+            + " {'session_id': 'x', 'expected_digest': 'zz'}}",
         "session_params.offset | 400 | | 'session_params': {'id': 'x', 'offset': 3}",
-        "nvext.session_params.replace | 400 | | 'nvext': {'session_params': {'id': 'x', 'replace': true}}",
-        "session_params.drop_previous_output | 400 | | 'session_params': {'id': 'x', 'drop_previous_output': true}",
+        "nvext.session_params.replace | 400 | | 'nvext': {'session_params': {'id': 'x', 'replace':"
+            + " true}}",
+        "session_params.drop_previous_output | 400 | | 'session_params': {'id': 'x',"
+            + " 'drop_previous_output': true}",
         "guided_json            | 400 | | 'guided_json': {'type': 'object'}",
         "min_tokens             | 400 | | 'min_tokens': 4",
-        "nvext.cache_control.ttl | 400 | | 'nvext': {'cache_control': {'type': 'ephemeral', 'ttl': '2h'}}",
+        "nvext.cache_control.ttl | 400 | | 'nvext': {'cache_control': {'type': 'ephemeral', 'ttl':"
+            + " '2h'}}",
         "nvext.extra_fields[0]  | 400 | | 'nvext': {'extra_fields': ['zzz']}",
         "nvext.dp_rank          | 400 | | 'nvext': {'dp_rank': 2}",
         "nvext.backend_instance_id | 400 | | 'nvext': {'backend_instance_id': 'w9'}",
@@ -757,6 +768,30 @@ final class GatewayTest {
       assertThat(other.path("usage").path("prompt_tokens_details").path("cached_tokens").asInt())
           .isZero();
     }
+  }
+
+  @Test
+  void priority_beyondTheTenants_isClipped() throws Exception {
+    Path keys =
+        Files.writeString(
+            dir.resolve("limits.yaml"), "key-a: {tenant: batch, max_priority: 5}\nkey-b: other\n");
+    try (TestGateway closed = new TestGateway(dir, 1, c -> withKeys(c, keys))) {
+      String[] batch = {"x-api-key", "key-a"};
+      assertThat(priorityOutcome(closed, 6, batch)).isEqualTo("clipped");
+      assertThat(priorityOutcome(closed, 5, batch)).isEqualTo("accepted");
+      assertThat(priorityOutcome(closed, 6, "x-api-key", "key-b")).isEqualTo("accepted");
+    }
+  }
+
+  private static String priorityOutcome(TestGateway gateway, int priority, String... key)
+      throws Exception {
+    String hints = "'max_tokens': 1, 'nvext': {'agent_hints': {'priority': " + priority + "}}";
+    return gateway
+        .post(CHAT, chat(hints), key)
+        .path("nvext")
+        .path("hints")
+        .path("priority")
+        .asString();
   }
 
   private static GatewayConfig withKeys(GatewayConfig c, Path keys) {

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -26,6 +27,8 @@ import tools.jackson.dataformat.yaml.YAMLMapper;
 public final class ApiKeys {
 
   private static final String BEARER = "Bearer ";
+  private static final String MAX_PRIORITY = "max_priority";
+  private static final List<String> FIELDS = List.of("tenant", MAX_PRIORITY);
 
   /** A key's digest and its tenant. */
   private static final class Entry {
@@ -39,19 +42,25 @@ public final class ApiKeys {
     }
   }
 
-  private final List<Entry> entries;
+  /** What a line of the file says of its key. */
+  private record Holder(Tenant tenant, Optional<TenantLimits> limits) {}
 
-  private ApiKeys(List<Entry> entries) {
+  private final List<Entry> entries;
+  private final Map<Tenant, TenantLimits> limits;
+
+  private ApiKeys(List<Entry> entries, Map<Tenant, TenantLimits> limits) {
     this.entries = List.copyOf(entries);
+    this.limits = Map.copyOf(limits);
   }
 
   /** Returns the keys of a house without doors: everybody is the default tenant. */
   public static ApiKeys none() {
-    return new ApiKeys(List.of());
+    return new ApiKeys(List.of(), Map.of());
   }
 
   /**
-   * Reads a YAML or JSON file that maps keys to tenants.
+   * Reads a YAML or JSON file that maps keys to tenants: to the tenant's name, or to a map of that
+   * ({@code tenant}) and the highest priority of the tenant's turns ({@code max_priority}).
    *
    * @throws IOException if it cannot be read, or is not such a map; the message names the file
    */
@@ -78,22 +87,58 @@ public final class ApiKeys {
       throw new IOException("API keys in " + file + ": expected lines of the form \"key: tenant\"");
     }
     List<Entry> entries = new ArrayList<>();
+    Map<Tenant, TenantLimits> limits = new HashMap<>();
     for (Map.Entry<?, ?> line : map.entrySet()) {
       int number = entries.size() + 1;
       if (!(line.getKey() instanceof String key) || key.isBlank()) {
         throw new IOException("API keys in " + file + ": key " + number + " is not a text");
       }
-      if (!(line.getValue() instanceof String name)) {
-        throw new IOException(
-            "API keys in " + file + ": the tenant of key " + number + " is not a text");
-      }
       try {
-        entries.add(new Entry(digest(key), new Tenant(name)));
+        Holder holder = holder(line.getValue());
+        entries.add(new Entry(digest(key), holder.tenant()));
+        holder.limits().ifPresent(given -> add(limits, holder.tenant(), given));
       } catch (IllegalArgumentException e) {
         throw new IOException("API keys in " + file + ": key " + number + ": " + e.getMessage(), e);
       }
     }
-    return new ApiKeys(entries);
+    return new ApiKeys(entries, limits);
+  }
+
+  private static Holder holder(Object value) {
+    if (value instanceof String name) {
+      return new Holder(new Tenant(name), Optional.empty());
+    }
+    if (!(value instanceof Map<?, ?> fields) || !(fields.get("tenant") instanceof String name)) {
+      throw new IllegalArgumentException(
+          "the tenant is not a text; expected \"key: tenant\" or \"key: {tenant: ..., max_priority:"
+              + " ...}\"");
+    }
+    for (Object field : fields.keySet()) {
+      if (!FIELDS.contains(field)) {
+        throw new IllegalArgumentException("there is no field " + field + "; there are " + FIELDS);
+      }
+    }
+    Object priority = fields.get(MAX_PRIORITY);
+    if (priority != null && !(priority instanceof Integer)) {
+      throw new IllegalArgumentException("max_priority is a whole number, not " + priority);
+    }
+    return new Holder(
+        new Tenant(name),
+        priority instanceof Integer most ? Optional.of(new TenantLimits(most)) : Optional.empty());
+  }
+
+  private static void add(Map<Tenant, TenantLimits> limits, Tenant tenant, TenantLimits given) {
+    TenantLimits before = limits.putIfAbsent(tenant, given);
+    if (before != null && !before.equals(given)) {
+      throw new IllegalArgumentException(
+          "tenant %s has max_priority %d by another key, and %d by this"
+              .formatted(tenant, before.maxPriority(), given.maxPriority()));
+    }
+  }
+
+  /** Returns what a tenant may ask for at most. */
+  public TenantLimits limits(Tenant tenant) {
+    return limits.getOrDefault(tenant, TenantLimits.NONE);
   }
 
   /**

@@ -12,6 +12,7 @@ import dev.sojourn.core.SessionControl.WhileBusy;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.server.access.IdentityRule;
+import dev.sojourn.server.access.TenantLimits;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.HexFormat;
@@ -31,9 +32,6 @@ import java.util.function.Function;
  */
 final class NvextReader {
 
-  /** The highest and, negated, the lowest priority that counts; others are clipped to it. */
-  static final int MAX_PRIORITY = 100;
-
   private static final Set<Action> CLIENT_ACTIONS =
       EnumSet.of(Action.OPEN, Action.BIND, Action.CLOSE);
 
@@ -48,16 +46,20 @@ final class NvextReader {
 
   private final List<IdentityRule> ladder;
   private final boolean implicitSessions;
+  private final Function<Tenant, TenantLimits> limits;
 
   /**
    * Creates a reader.
    *
    * @param ladder headers that name sessions, best first
    * @param implicitSessions whether a session that is named but not open is opened
+   * @param limits what tenants may ask for at most; more is clipped
    */
-  NvextReader(List<IdentityRule> ladder, boolean implicitSessions) {
+  NvextReader(
+      List<IdentityRule> ladder, boolean implicitSessions, Function<Tenant, TenantLimits> limits) {
     this.ladder = List.copyOf(ladder);
     this.implicitSessions = implicitSessions;
+    this.limits = limits;
   }
 
   /** Reads what a request says beyond OpenAI's fields. */
@@ -72,7 +74,7 @@ final class NvextReader {
             ? Optional.of(controlOf(asked.get(), identity, tenant))
             : byName(body, nvext, identity, tenant);
     Map<String, String> outcomes = new LinkedHashMap<>();
-    AgentHints hints = hints(nvext, number(header, PRIORITY), outcomes);
+    AgentHints hints = hints(nvext, number(header, PRIORITY), limits.apply(tenant), outcomes);
     List<String> extra = nvext.map(NvextReader::extraFields).orElse(List.of());
     return new Nvext(
         control,
@@ -206,14 +208,17 @@ final class NvextReader {
   }
 
   private static AgentHints hints(
-      Optional<Fields> nvext, OptionalInt inHeader, Map<String, String> outcomes) {
+      Optional<Fields> nvext,
+      OptionalInt inHeader,
+      TenantLimits limits,
+      Map<String, String> outcomes) {
     Optional<Fields> hints = nvext.flatMap(fields -> fields.object("agent_hints"));
     OptionalInt inBody =
         hints
             .map(fields -> fields.integer("priority", Integer.MIN_VALUE, Integer.MAX_VALUE))
             .orElse(OptionalInt.empty());
     int asked = inHeader.orElse(inBody.orElse(0));
-    int priority = Math.clamp(asked, -MAX_PRIORITY, MAX_PRIORITY);
+    int priority = Math.clamp(asked, -TenantLimits.MAX_PRIORITY, limits.maxPriority());
     OptionalInt output =
         hints
             .map(fields -> fields.integer("osl", 0, Integer.MAX_VALUE))

@@ -62,7 +62,7 @@ public final class OpenAiEndpoints {
       Clock clock) {
     this.model = model;
     this.keys = keys;
-    this.nvext = new NvextReader(ladder, implicitSessions);
+    this.nvext = new NvextReader(ladder, implicitSessions, keys::limits);
     this.prompts = prompts;
     this.turns = new Turns(runner);
     this.admission = new Admission(maxConcurrent);
