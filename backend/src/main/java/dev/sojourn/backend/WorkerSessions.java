@@ -3,6 +3,7 @@ package dev.sojourn.backend;
 import dev.sojourn.core.CloseResult;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.Opened;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionSettings;
@@ -27,8 +28,8 @@ public final class WorkerSessions implements EngineSessions {
   }
 
   @Override
-  public void open(WorkerRank target, SessionSettings settings) {
-    worker(target).open(target.rank(), settings);
+  public Opened open(WorkerRank target, SessionSettings settings) {
+    return worker(target).open(target.rank(), settings);
   }
 
   @Override

@@ -18,6 +18,7 @@ import dev.sojourn.router.affinity.Lease;
 import dev.sojourn.router.affinity.OwnerEpoch;
 import dev.sojourn.router.affinity.Terms;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -62,9 +63,9 @@ final class Admission {
 
   /** Looks at a session and changes nothing. */
   Standing look(SessionId id) {
-    return store.peek(id) instanceof Bound bound && !bound.expiredAt(clock.nanos())
-        ? new Standing.Looks(bound)
-        : new Standing.Without(NoSession.UNKNOWN);
+    return bound(id)
+        .<Standing>map(Standing.Looks::new)
+        .orElseGet(() -> new Standing.Without(NoSession.UNKNOWN));
   }
 
   /** Refuses an open that the one in flight contradicts; it need not wait to learn that. */
@@ -133,11 +134,24 @@ final class Admission {
     if (!opensExplicitly(control) && !opensImplicitly) {
       return Optional.of(new Standing.Without(why));
     }
-    return switch (store.initialise(id, incarnations.get(), terms(control), lease)) {
+    Terms terms = terms(control);
+    Optional<Bound> parent = terms.parent().flatMap(this::bound);
+    if (terms.forks() && parent.isEmpty()) {
+      // Waiting until it is open could be for ever: two names may each be the other's parent.
+      throw new Fault.NotFound(
+              "parent_not_found",
+              "there is no open session "
+                  + terms.parent().orElseThrow().name()
+                  + " to start "
+                  + id.name()
+                  + " from")
+          .asException();
+    }
+    return switch (store.initialise(id, incarnations.get(), terms, lease)) {
       case Won(Opening opening) -> {
         expiry.opened(id);
         counters.leasesTaken.incrementAndGet();
-        yield Optional.of(new Standing.Opens(opening, lease, why));
+        yield Optional.of(new Standing.Opens(opening, lease, why, parent));
       }
       case Present _ -> Optional.empty();
       case Full(int entries) -> {
@@ -152,17 +166,29 @@ final class Admission {
     };
   }
 
+  private Optional<Bound> bound(SessionId id) {
+    return store.peek(id) instanceof Bound bound && !bound.expiredAt(clock.nanos())
+        ? Optional.of(bound)
+        : Optional.empty();
+  }
+
   private static boolean opensExplicitly(SessionControl control) {
     return control.action() == Action.OPEN || control.action() == Action.BIND;
   }
 
-  private static Terms terms(SessionControl control) {
+  /** Returns what a session is opened with that is opened by this. */
+  static Terms terms(SessionControl control) {
+    boolean binds = control.action() == Action.BIND;
     return new Terms(
-        control.action() == Action.BIND ? Terms.Kind.ROUTER_ONLY : Terms.Kind.ENGINE_BACKED,
+        binds ? Terms.Kind.ROUTER_ONLY : Terms.Kind.ENGINE_BACKED,
         control.timeout(),
         control.capacity(),
         control.onClose(),
-        control.near().map(name -> new SessionId(control.session().tenant(), name)));
+        control
+            .parent()
+            .or(control::near)
+            .map(name -> new SessionId(control.session().tenant(), name)),
+        !binds && control.parent().isPresent());
   }
 
   private static void refuseOtherTerms(SessionControl control, Terms present) {
@@ -172,11 +198,18 @@ final class Admission {
               "session "
                   + control.session().name()
                   + " is open with other settings; close it first, or open it with the same",
-              Map.of(
-                  "action", present.kind() == Terms.Kind.ROUTER_ONLY ? "bind" : "open",
-                  "timeout", present.timeout().toSeconds(),
-                  "on_close", present.onClose().name().toLowerCase(Locale.ROOT)))
+              observed(present))
           .asException();
     }
+  }
+
+  private static Map<String, Object> observed(Terms terms) {
+    Map<String, Object> settings = new LinkedHashMap<>();
+    settings.put("action", terms.kind() == Terms.Kind.ROUTER_ONLY ? "bind" : "open");
+    settings.put("timeout", terms.timeout().toSeconds());
+    settings.put("on_close", terms.onClose().name().toLowerCase(Locale.ROOT));
+    terms.capacity().ifPresent(most -> settings.put("capacity", most));
+    terms.parent().filter(_ -> terms.forks()).ifPresent(p -> settings.put("parent", p.name()));
+    return settings;
   }
 }

@@ -1,11 +1,13 @@
 package dev.sojourn.router;
 
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** What a router has done since its start. Thread-safe. */
 final class Counters {
   final AtomicLong leasesTaken = new AtomicLong();
   final AtomicLong leasesReturned = new AtomicLong();
+  final AtomicInteger unbound = new AtomicInteger();
   final AtomicLong bookings = new AtomicLong();
   final AtomicLong bookingsReleased = new AtomicLong();
   final AtomicLong expired = new AtomicLong();

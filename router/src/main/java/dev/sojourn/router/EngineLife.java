@@ -1,6 +1,8 @@
 package dev.sojourn.router;
 
 import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.Opened;
+import dev.sojourn.core.Parent;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.WorkerRank;
@@ -27,12 +29,12 @@ final class EngineLife {
   private @Nullable Incarnation toOpen;
 
   /** The life that this turn opened and that no binding stands for yet. */
-  private @Nullable Opened opened;
+  private @Nullable Owed owed;
 
   /** Whether the session's worker does not know it any more, so that there is nothing to close. */
   private boolean lost;
 
-  private record Opened(WorkerRank at, Incarnation life) {}
+  private record Owed(WorkerRank at, Incarnation life) {}
 
   EngineLife(Router router, TurnIntent intent, Standing standing) {
     this.router = router;
@@ -72,13 +74,38 @@ final class EngineLife {
     return toOpen != null;
   }
 
-  /** Opens it, if there is one. */
-  void open(WorkerRank target) {
-    if (toOpen != null) {
-      router.lifecycle().open(target, session(), toOpen, standing.terms());
-      opened = new Opened(target, toOpen);
-      toOpen = null;
+  /** Opens it, if there is one; a fork starts with its parent's context where that is. */
+  Optional<Opened> open(WorkerRank target) {
+    Incarnation begins = toOpen;
+    if (begins == null) {
+      return Optional.empty();
     }
+    Opened opened =
+        router.lifecycle().open(target, session(), begins, standing.terms(), parentAt(target));
+    owed = new Owed(target, begins);
+    router.counters().unbound.incrementAndGet();
+    toOpen = null;
+    return Optional.of(opened);
+  }
+
+  /** Returns the parent of a session that begins, if its engine session is on the same rank. */
+  private Optional<Parent> parentAt(WorkerRank target) {
+    if (!(standing instanceof Standing.Opens opens)) {
+      return Optional.empty();
+    }
+    boolean there =
+        opens
+            .parent()
+            .filter(bound -> bound.terms().kind() == Terms.Kind.ENGINE_BACKED)
+            .filter(bound -> bound.target().equals(target))
+            .isPresent();
+    return there ? opens.parentLife() : Optional.empty();
+  }
+
+  /** Gives up what was to be opened, or was, at a rank that cannot be reached. */
+  void abandon() {
+    toOpen = null;
+    closeUnbound();
   }
 
   /** Hears that the session's worker does not know it. */
@@ -95,7 +122,7 @@ final class EngineLife {
           router
               .store()
               .commit(session(), opens.opening().revision(), at.target())
-              .ifPresent(_ -> opened = null);
+              .ifPresent(_ -> settled());
         }
       }
       case Standing.Holds holds -> {
@@ -115,7 +142,7 @@ final class EngineLife {
     if (router.store().repin(session(), from.revision(), to.target(), life).isEmpty()) {
       return;
     }
-    opened = null;
+    settled();
     if (lost) {
       router.lifecycle().lost();
     } else if (isEngineBacked()) {
@@ -123,11 +150,19 @@ final class EngineLife {
     }
   }
 
+  /** Notes that what the turn opened is owed to nobody any more. */
+  private void settled() {
+    if (owed != null) {
+      owed = null;
+      router.counters().unbound.decrementAndGet();
+    }
+  }
+
   /** Closes what the turn opened and nobody else will close. */
   void closeUnbound() {
-    if (opened != null) {
-      var _ = close(opened.at(), opened.life(), OnClose.FREE);
-      opened = null;
+    if (owed != null) {
+      var _ = close(owed.at(), owed.life(), OnClose.FREE);
+      settled();
     }
   }
 

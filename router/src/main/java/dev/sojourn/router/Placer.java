@@ -2,10 +2,8 @@ package dev.sojourn.router;
 
 import dev.sojourn.core.BlockHasher;
 import dev.sojourn.core.Fault;
-import dev.sojourn.core.SessionId;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.Selection.Affinity;
-import dev.sojourn.router.affinity.AffinityStore;
 import dev.sojourn.router.affinity.Binding.Bound;
 import dev.sojourn.router.affinity.Lease;
 import dev.sojourn.router.affinity.Terms;
@@ -13,6 +11,7 @@ import dev.sojourn.router.index.PrefixIndex;
 import dev.sojourn.router.load.Fleet;
 import dev.sojourn.router.load.Rank;
 import dev.sojourn.router.select.Selector;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -24,7 +23,6 @@ final class Placer {
 
   private final Fleet fleet;
   private final PrefixIndex index;
-  private final AffinityStore store;
   private final Placements placements;
   private final Selector selector;
   private final RouterConfig config;
@@ -40,6 +38,20 @@ final class Placer {
       int overlapBlocks,
       Optional<Rank.Booking> booking) {}
 
+  /**
+   * A turn to place.
+   *
+   * @param aside whether it is a side request: where it cannot run in its session, that stays as it
+   *     is
+   * @param avoided a rank that could not be reached
+   */
+  record Wish(
+      Standing standing,
+      TurnIntent intent,
+      SelectionQuery query,
+      boolean aside,
+      Optional<WorkerRank> avoided) {}
+
   private record Choice(Rank rank, Affinity affinity, String why) {
 
     Choice ofSideRequest() {
@@ -51,35 +63,24 @@ final class Placer {
     }
   }
 
-  Placer(
-      Fleet fleet,
-      PrefixIndex index,
-      AffinityStore store,
-      Placements placements,
-      RouterConfig config) {
+  Placer(Fleet fleet, PrefixIndex index, Placements placements, RouterConfig config) {
     this.fleet = fleet;
     this.index = index;
-    this.store = store;
     this.placements = placements;
     this.config = config;
     selector = new Selector(config.evictionWeight(), placements::on);
   }
 
-  /**
-   * Decides; books the load unless the turn only asks.
-   *
-   * @param aside whether it is a side request: where it cannot run in its session, that stays as it
-   *     is
-   */
-  Placed place(Standing standing, TurnIntent intent, SelectionQuery query, boolean aside) {
+  /** Decides; books the load unless the turn only asks. */
+  Placed place(Wish wish) {
+    SelectionQuery query = wish.query();
     int known = query.knownTokens() / BlockHasher.BLOCK;
     // A session that stays knows what it holds; its prompt need not be hashed.
-    int[] overlaps =
-        staysFor(standing, intent) ? new int[0] : index.overlaps(query.blocks(), fleet.slots());
+    int[] overlaps = stays(wish) ? new int[0] : index.overlaps(query.blocks(), fleet.slots());
     Selector.Demand demand = new Selector.Demand(query.promptTokens(), query.expectedOutput());
     synchronized (booking) {
-      Choice chosen = choose(standing, intent, overlaps, demand);
-      Choice choice = aside ? chosen.ofSideRequest() : chosen;
+      Choice chosen = new Choosing(wish, reachable(wish), overlaps, demand).choose();
+      Choice choice = wish.aside() ? chosen.ofSideRequest() : chosen;
       boolean atHome = choice.affinity() == Affinity.HIT && overlaps.length == 0;
       int overlap = atHome ? known : Selector.overlap(overlaps, choice.rank());
       int uncached = demand.uncached(overlap);
@@ -88,41 +89,116 @@ final class Placer {
           choice.affinity(),
           choice.why(),
           overlap,
-          intent.queryOnly()
+          wish.intent().queryOnly()
               ? Optional.empty()
               : Optional.of(choice.rank().book(query.promptTokens(), uncached)));
     }
   }
 
-  private boolean staysFor(Standing standing, TurnIntent intent) {
-    return intent.pin().isEmpty()
-        && standing
+  private static boolean mayBe(Wish wish, WorkerRank rank) {
+    return wish.avoided().filter(rank::equals).isEmpty();
+  }
+
+  private List<Rank> reachable(Wish wish) {
+    List<Rank> ranks = fleet.ranks();
+    return wish.avoided().isEmpty()
+        ? ranks
+        : ranks.stream().filter(rank -> mayBe(wish, rank.id())).toList();
+  }
+
+  private boolean stays(Wish wish) {
+    return wish.intent().pin().isEmpty()
+        && wish.standing()
             .binding()
             .filter(bound -> bound.terms().kind() == Terms.Kind.ENGINE_BACKED)
+            .filter(bound -> mayBe(wish, bound.target()))
             .flatMap(bound -> fleet.find(bound.target()))
             .filter(rank -> !rank.draining())
             .isPresent();
   }
 
-  private Choice choose(
-      Standing standing, TurnIntent intent, int[] overlaps, Selector.Demand demand) {
-    if (fleet.ranks().isEmpty()) {
-      throw new Fault.Unavailable("no worker is registered").asException();
+  /** One choice among the ranks that can be reached. */
+  private final class Choosing {
+
+    private final Wish wish;
+    private final List<Rank> ranks;
+    private final int[] overlaps;
+    private final Selector.Demand demand;
+
+    Choosing(Wish wish, List<Rank> ranks, int[] overlaps, Selector.Demand demand) {
+      this.wish = wish;
+      this.ranks = ranks;
+      this.overlaps = overlaps;
+      this.demand = demand;
     }
-    Optional<Bound> bound = standing.binding();
-    if (intent.pin().isPresent()) {
-      return pinned(intent.pin().get(), standing);
+
+    Choice choose() {
+      if (ranks.isEmpty()) {
+        throw new Fault.Unavailable(
+                wish.avoided()
+                    .map(rank -> rank + " cannot be reached, and there is no other worker")
+                    .orElse("no worker is registered"))
+            .asException();
+      }
+      Optional<Bound> bound = wish.standing().binding();
+      if (wish.intent().pin().isPresent()) {
+        return pinned(wish.intent().pin().get(), wish.standing());
+      }
+      if (bound.isPresent()) {
+        return home(bound.get());
+      }
+      if (!(wish.standing() instanceof Standing.Opens opens)) {
+        return new Choice(cheapest(), Affinity.NONE, "cheapest");
+      }
+      return parents(opens)
+          .map(rank -> new Choice(rank, Affinity.NEW, "the parent's rank"))
+          .orElseGet(() -> new Choice(cheapest(), Affinity.NEW, "cheapest"));
     }
-    if (bound.isPresent()) {
-      return home(bound.get(), intent.closes(), overlaps, demand);
+
+    private Choice home(Bound bound) {
+      Optional<Rank> home = find(bound.target());
+      if (home.isEmpty()) {
+        String why = mayBe(wish, bound.target()) ? " is gone" : " cannot be reached";
+        return new Choice(cheapest(), Affinity.BROKEN, bound.target() + why);
+      }
+      Rank rank = home.get();
+      Optional<Choice> better = Optional.empty();
+      if (rank.draining() && !wish.intent().closes()) {
+        better =
+            selector
+                .cheapest(ranks, other -> !other.draining(), overlaps, demand)
+                .map(other -> new Choice(other, Affinity.MOVED, rank.id() + " is draining"));
+      } else if (bound.terms().kind() == Terms.Kind.ROUTER_ONLY && isOverloaded(rank)) {
+        better =
+            selector
+                .cheapest(ranks, Placer::hasRoom, overlaps, demand)
+                .map(other -> new Choice(other, Affinity.MOVED, rank.id() + " is overloaded"));
+      }
+      return better.orElseGet(() -> new Choice(rank, Affinity.HIT, "bound"));
     }
-    if (!(standing instanceof Standing.Opens opens)) {
-      return new Choice(cheapest(overlaps, demand), Affinity.NONE, "cheapest");
+
+    /** A fork goes where its parent's pages are; a mere child only up to the rank's share. */
+    private Optional<Rank> parents(Standing.Opens opens) {
+      return opens
+          .parent()
+          .flatMap(bound -> find(bound.target()))
+          .filter(rank -> !rank.draining())
+          .filter(rank ->
+              opens.forks()
+                  || placements.children(opens.opening().terms().parent().orElseThrow(), rank.id())
+                      < Math.ceil(rank.maxRunning() * config.parentShare()));
     }
-    Optional<Rank> parents = opens.opening().terms().parent().flatMap(this::parentRank);
-    return parents
-        .map(rank -> new Choice(rank, Affinity.NEW, "the parent's rank"))
-        .orElseGet(() -> new Choice(cheapest(overlaps, demand), Affinity.NEW, "cheapest"));
+
+    private Optional<Rank> find(WorkerRank id) {
+      return fleet.find(id).filter(rank -> mayBe(wish, rank.id()));
+    }
+
+    private Rank cheapest() {
+      return selector
+          .cheapest(ranks, rank -> !rank.draining(), overlaps, demand)
+          .orElseThrow(() ->
+              new Fault.Unavailable("all workers that can be reached are draining").asException());
+    }
   }
 
   private Choice pinned(WorkerRank pin, Standing standing) {
@@ -159,50 +235,11 @@ final class Placer {
     };
   }
 
-  private Choice home(Bound bound, boolean closing, int[] overlaps, Selector.Demand demand) {
-    Optional<Rank> home = fleet.find(bound.target());
-    if (home.isEmpty()) {
-      return new Choice(cheapest(overlaps, demand), Affinity.BROKEN, bound.target() + " is gone");
-    }
-    Rank rank = home.get();
-    Optional<Choice> better = Optional.empty();
-    if (rank.draining() && !closing) {
-      better =
-          selector
-              .cheapest(fleet.ranks(), other -> !other.draining(), overlaps, demand)
-              .map(other -> new Choice(other, Affinity.MOVED, rank.id() + " is draining"));
-    } else if (bound.terms().kind() == Terms.Kind.ROUTER_ONLY && isOverloaded(rank)) {
-      better =
-          selector
-              .cheapest(fleet.ranks(), Placer::hasRoom, overlaps, demand)
-              .map(other -> new Choice(other, Affinity.MOVED, rank.id() + " is overloaded"));
-    }
-    return better.orElseGet(() -> new Choice(rank, Affinity.HIT, "bound"));
-  }
-
   private static boolean hasRoom(Rank rank) {
     return !rank.draining() && rank.requests() < rank.maxRunning();
   }
 
   private boolean isOverloaded(Rank rank) {
     return rank.requests() >= rank.maxRunning() * (1 + config.moveMargin());
-  }
-
-  private Optional<Rank> parentRank(SessionId parent) {
-    if (!(store.peek(parent) instanceof Bound bound)) {
-      return Optional.empty();
-    }
-    return fleet
-        .find(bound.target())
-        .filter(rank -> !rank.draining())
-        .filter(rank ->
-            placements.children(parent, rank.id())
-                < Math.ceil(rank.maxRunning() * config.parentShare()));
-  }
-
-  private Rank cheapest(int[] overlaps, Selector.Demand demand) {
-    return selector
-        .cheapest(fleet.ranks(), rank -> !rank.draining(), overlaps, demand)
-        .orElseThrow(() -> new Fault.Unavailable("all workers are draining").asException());
   }
 }

@@ -107,7 +107,7 @@ public final class Router implements AutoCloseable {
     owner = OwnerEpoch.mint(random);
     PrefixIndex index = new PrefixIndex();
     fleet = new Fleet(index);
-    placer = new Placer(fleet, index, store, placements, config);
+    placer = new Placer(fleet, index, placements, config);
     lifecycle =
         new EngineLifecycle(
             engines,
@@ -116,7 +116,7 @@ public final class Router implements AutoCloseable {
             this::presence,
             new EngineLifecycle.Timing(
                 config.engineGrace(), config.closeRetryFirst(), config.closeRetryLast()));
-    order = new TurnOrder(config.maxWaiting());
+    order = new TurnOrder(config.maxWaiting(), config.maxWaitingInAll());
     settling = new Settling(store);
     expiry = new Expiry(store, clock, lifecycle, counters);
     admission =
@@ -286,6 +286,7 @@ public final class Router implements AutoCloseable {
         placements.of(Terms.Kind.ENGINE_BACKED),
         placements.of(Terms.Kind.ROUTER_ONLY),
         placements.opening(),
+        counters.unbound.get(),
         order.waiting(),
         counters.leasesTaken.get(),
         counters.leasesReturned.get(),
@@ -310,6 +311,16 @@ public final class Router implements AutoCloseable {
                     rank.decodeBlocks(),
                     rank.feed().resident()))
             .toList());
+  }
+
+  /**
+   * Compares what was counted with what is there, while turns go on. Takes time in proportion to
+   * the bindings. The router has to be the only one on its store.
+   *
+   * @return what is wrong, in words; empty if nothing is
+   */
+  public List<String> check() {
+    return new Books(this, owner).check();
   }
 
   /** Sends away who waits, and gives back what this router holds in the store. */

@@ -16,6 +16,7 @@ import java.time.Duration;
  *     by affinity alone leaves it
  * @param evictionWeight what a block that has to be evicted costs, where computing one costs 1
  * @param maxWaiting turns that may wait behind one session's running turn
+ * @param maxWaitingInAll turns that may wait behind all sessions' running turns
  */
 public record RouterConfig(
     Duration engineGrace,
@@ -25,7 +26,8 @@ public record RouterConfig(
     double parentShare,
     double moveMargin,
     double evictionWeight,
-    int maxWaiting) {
+    int maxWaiting,
+    int maxWaitingInAll) {
 
   public RouterConfig {
     requireNotNegative("engineGrace", engineGrace);
@@ -35,14 +37,16 @@ public record RouterConfig(
     if (!(parentShare >= 0 && parentShare <= 1)) {
       throw new IllegalArgumentException("parentShare is 0 to 1, not " + parentShare);
     }
-    if (!(moveMargin >= 0) || !(evictionWeight >= 0) || maxWaiting < 0) {
+    if (!(moveMargin >= 0) || !(evictionWeight >= 0) || maxWaiting < 0 || maxWaitingInAll < 0) {
       throw new IllegalArgumentException(
-          "moveMargin, evictionWeight and maxWaiting are at least 0, not "
+          "moveMargin, evictionWeight, maxWaiting and maxWaitingInAll are at least 0, not "
               + moveMargin
               + ", "
               + evictionWeight
               + ", "
-              + maxWaiting);
+              + maxWaiting
+              + ", "
+              + maxWaitingInAll);
     }
   }
 
@@ -62,6 +66,35 @@ public record RouterConfig(
         0.5,
         0.25,
         0.5,
-        256);
+        256,
+        4096);
+  }
+
+  /** Returns these, with another time for which the end of a turn waits for a close's answer. */
+  public RouterConfig withCloseWait(Duration other) {
+    return new RouterConfig(
+        engineGrace,
+        closeRetryFirst,
+        closeRetryLast,
+        other,
+        parentShare,
+        moveMargin,
+        evictionWeight,
+        maxWaiting,
+        maxWaitingInAll);
+  }
+
+  /** Returns these, with other bounds of turns that wait: behind one session, and in all. */
+  public RouterConfig withMaxWaiting(int behindOne, int inAll) {
+    return new RouterConfig(
+        engineGrace,
+        closeRetryFirst,
+        closeRetryLast,
+        closeWait,
+        parentShare,
+        moveMargin,
+        evictionWeight,
+        behindOne,
+        inAll);
   }
 }

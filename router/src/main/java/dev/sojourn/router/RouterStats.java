@@ -11,6 +11,7 @@ import java.util.List;
  * @param engineBacked sessions bound with an engine session
  * @param routerOnly sessions bound by affinity alone
  * @param opening sessions being opened
+ * @param unbound engine sessions that turns have opened and that no binding stands for yet
  * @param waiting turns that wait for their session
  * @param leasesTaken leases taken since the start
  * @param leasesReturned of them, leases given back
@@ -30,6 +31,7 @@ public record RouterStats(
     int engineBacked,
     int routerOnly,
     int opening,
+    int unbound,
     int waiting,
     long leasesTaken,
     long leasesReturned,

@@ -1,6 +1,7 @@
 package dev.sojourn.router;
 
 import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.Parent;
 import dev.sojourn.router.affinity.Binding.Bound;
 import dev.sojourn.router.affinity.Binding.Opening;
 import dev.sojourn.router.affinity.Lease;
@@ -13,8 +14,21 @@ sealed interface Standing {
   /** It runs without one, for this reason. */
   record Without(NoSession why) implements Standing {}
 
-  /** It opens one, as there was none for this reason. */
-  record Opens(Opening opening, Lease lease, NoSession why) implements Standing {}
+  /** It opens one, as there was none for this reason; the parent is as of then, if it is bound. */
+  record Opens(Opening opening, Lease lease, NoSession why, Optional<Bound> parent)
+      implements Standing {
+
+    /** Returns whether it starts with the context of its parent. */
+    boolean forks() {
+      return opening.terms().forks();
+    }
+
+    /** Returns the parent's life, if it has one. */
+    Optional<Parent> parentLife() {
+      return parent.map(bound ->
+          new Parent(opening.terms().parent().orElseThrow(), bound.incarnation(), forks()));
+    }
+  }
 
   /** It holds a lease on one; pinned to another rank it runs without it all the same. */
   record Holds(Bound bound, Lease lease, NoSession why) implements Standing {}

@@ -1,9 +1,13 @@
 package dev.sojourn.router;
 
+import dev.sojourn.core.Fault;
 import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.Opened;
+import dev.sojourn.core.Parent;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
+import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.Selection.Affinity;
 import dev.sojourn.router.affinity.Binding.Bound;
 import dev.sojourn.router.affinity.Lease;
@@ -36,7 +40,7 @@ public final class TurnGuard implements AutoCloseable {
   private enum Step {
     BEGUN,
     SELECTED,
-    /** The open failed, and with it the turn. */
+    /** The open failed, and with it the turn, unless it goes elsewhere. */
     FAILED,
     ACCEPTED,
     FINISHED
@@ -50,7 +54,9 @@ public final class TurnGuard implements AutoCloseable {
   private Step step = Step.BEGUN;
   private @Nullable Selection selection;
   private Rank.@Nullable Booking booking;
+  private @Nullable SelectionQuery query;
   private boolean aside;
+  private boolean wentElsewhere;
 
   private final EngineLife life;
 
@@ -75,6 +81,14 @@ public final class TurnGuard implements AutoCloseable {
     return standing.reason();
   }
 
+  /**
+   * Returns the session that this turn's is started from or belongs to, and the life that it had at
+   * the beginning; empty if this turn opens no session, it has no parent, or that was not open.
+   */
+  public Optional<Parent> parent() {
+    return standing instanceof Standing.Opens opens ? opens.parentLife() : Optional.empty();
+  }
+
   /** Returns whether {@link #open} has an engine session to open; known after {@link #select}. */
   public boolean opens() {
     return life.opens();
@@ -97,8 +111,14 @@ public final class TurnGuard implements AutoCloseable {
    */
   public Selection select(SelectionQuery query, boolean aside) {
     expect(Step.BEGUN);
+    this.query = query;
     this.aside = aside;
-    Placer.Placed placed = router.placer().place(standing, intent, query, aside);
+    return place(query, Optional.empty());
+  }
+
+  private Selection place(SelectionQuery asked, Optional<WorkerRank> avoided) {
+    Placer.Placed placed =
+        router.placer().place(new Placer.Wish(standing, intent, asked, aside, avoided));
     booking = placed.booking().orElse(null);
     if (booking != null) {
       router.counters().bookings.incrementAndGet();
@@ -119,16 +139,44 @@ public final class TurnGuard implements AutoCloseable {
   /**
    * Opens the engine session at the chosen rank, if there is one to open.
    *
-   * @throws dev.sojourn.core.FaultException the worker's; the turn can then only be finished, and
-   *     leaves nothing behind
+   * @return what it starts with; empty if there was none to open
+   * @throws dev.sojourn.core.FaultException the worker's; the turn can then only go elsewhere, if
+   *     the worker was {@link #unreachable}, or be finished, and leaves nothing behind
    */
-  public void open() {
+  public Optional<Opened> open() {
     expect(Step.SELECTED);
-    if (life.opens()) {
-      step = Step.FAILED;
-      life.open(selected().target());
-      step = Step.SELECTED;
+    step = Step.FAILED;
+    Optional<Opened> opened = life.open(selected().target());
+    step = Step.SELECTED;
+    return opened;
+  }
+
+  /**
+   * Tells that the chosen rank cannot be reached, before it accepted anything. The turn goes to
+   * another one, once: it is booked there instead, and if it runs in an engine session that is a
+   * new life, which {@link #open} has to open. What the old rank may hold of it is closed.
+   *
+   * @return the selection as it is now
+   * @throws dev.sojourn.core.FaultException Unavailable, if the turn is pinned, went elsewhere
+   *     already, or there is no other rank for it
+   */
+  public Selection unreachable() {
+    if (step != Step.FAILED) {
+      expect(Step.SELECTED);
     }
+    SelectionQuery asked = query;
+    if (intent.queryOnly() || asked == null) {
+      throw new IllegalStateException("nothing was sent to the rank");
+    }
+    WorkerRank gone = selected().target();
+    step = Step.FAILED;
+    releaseLoad();
+    life.abandon();
+    if (wentElsewhere || intent.pin().isPresent()) {
+      throw new Fault.Unavailable(gone + " cannot be reached").asException();
+    }
+    wentElsewhere = true;
+    return place(asked, Optional.of(gone));
   }
 
   /**
@@ -232,6 +280,7 @@ public final class TurnGuard implements AutoCloseable {
   private void releaseLoad() {
     if (booking != null) {
       booking.release();
+      booking = null;
       router.counters().bookingsReleased.incrementAndGet();
     }
   }

@@ -3,6 +3,7 @@ package dev.sojourn.router;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.SessionId;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -16,6 +17,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class TurnOrder implements AutoCloseable {
 
   private final int maxWaiting;
+  private final int maxWaitingInAll;
 
   /** The first of each line has its turn. Lines change only within the map's atomic operations. */
   private final Map<SessionId, ArrayDeque<Place>> lines = new ConcurrentHashMap<>();
@@ -23,8 +25,10 @@ final class TurnOrder implements AutoCloseable {
   private final AtomicInteger waiting = new AtomicInteger();
   private volatile boolean closed;
 
-  TurnOrder(int maxWaiting) {
+  /** Creates empty lines, in each of which and in all of which so many turns may wait. */
+  TurnOrder(int maxWaiting, int maxWaitingInAll) {
     this.maxWaiting = maxWaiting;
+    this.maxWaitingInAll = maxWaitingInAll;
   }
 
   /** A turn's place in its session's line. */
@@ -87,9 +91,15 @@ final class TurnOrder implements AutoCloseable {
   }
 
   private void await(Place place) throws InterruptedException {
-    waiting.incrementAndGet();
     boolean granted = false;
+    int others = waiting.getAndIncrement();
     try {
+      if (others >= maxWaitingInAll) {
+        throw new Fault.Overloaded(
+                maxWaitingInAll + " turns wait for their sessions, the most there may be",
+                Duration.ofSeconds(1))
+            .asException();
+      }
       place.turn.await();
       granted = !closed;
     } finally {
@@ -111,7 +121,7 @@ final class TurnOrder implements AutoCloseable {
     return mayWait
         ? new Fault.Overloaded(
             "session " + id.name() + " has " + maxWaiting + " turns waiting, the most there may be",
-            java.time.Duration.ofSeconds(1))
+            Duration.ofSeconds(1))
         : new Fault.Conflict(
             "session_busy",
             "session " + id.name() + " runs another turn; wait for its end, or ask to be queued",

@@ -79,6 +79,10 @@ final class House implements AutoCloseable {
         .build();
   }
 
+  static SessionControl fork(String name, String parent) {
+    return SessionControl.builder(id(name), Action.OPEN).timeout(TIMEOUT).parent(parent).build();
+  }
+
   static SessionControl control(String name, Action action) {
     return control(name, action, Input.FULL, WhileBusy.QUEUE, false);
   }

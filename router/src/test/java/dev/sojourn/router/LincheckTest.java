@@ -38,7 +38,8 @@ class LincheckTest {
           Duration.ofSeconds(60),
           OptionalInt.empty(),
           OnClose.FREE,
-          Optional.empty());
+          Optional.empty(),
+          false);
 
   /** A thread's work, which may be interrupted. */
   @FunctionalInterface
@@ -51,7 +52,7 @@ class LincheckTest {
     Lincheck.runConcurrentTest(
         INTERLEAVINGS,
         () -> {
-          TurnOrder order = new TurnOrder(4);
+          TurnOrder order = new TurnOrder(4, 8);
           AtomicInteger first = new AtomicInteger();
           Work turn =
               () -> {
@@ -70,7 +71,7 @@ class LincheckTest {
     Lincheck.runConcurrentTest(
         INTERLEAVINGS,
         () -> {
-          TurnOrder order = new TurnOrder(4);
+          TurnOrder order = new TurnOrder(4, 8);
           TurnOrder.Place running = enter(order);
           Thread waiting = Thread.ofPlatform().unstarted(() -> tryToEnter(order));
           waiting.start();

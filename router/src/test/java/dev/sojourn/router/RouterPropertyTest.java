@@ -3,6 +3,7 @@ package dev.sojourn.router;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sojourn.core.BlockHasher;
+import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.KvEvent;
 import dev.sojourn.core.SessionControl;
@@ -17,7 +18,6 @@ import dev.sojourn.router.House.MemoryBound;
 import dev.sojourn.router.ScriptedEngines.Fate;
 import dev.sojourn.router.ScriptedEngines.Life;
 import dev.sojourn.router.Selection.Affinity;
-import dev.sojourn.router.affinity.Terms;
 import dev.sojourn.router.lifecycle.LifecycleStats;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -90,6 +90,8 @@ class RouterPropertyTest {
     long waited;
     long reopened;
     long asides;
+    long forks;
+    long elsewhere;
 
     Run(long seed) {
       random = new Random(seed);
@@ -107,13 +109,15 @@ class RouterPropertyTest {
       return waiting.computeIfAbsent(name, _ -> new ArrayDeque<>());
     }
 
-    /** No close is ever sent for the life that a name stands for. */
+    /** No close is ever sent to the rank and for the life that a name stands for. */
     void assertNotAlive(Life life) {
-      Optional<BindingView> bound =
-          house.router.binding(life.id()).filter(view -> view.target().isPresent());
-      assertThat(bound.map(BindingView::incarnation))
-          .as("closed while alive")
-          .isNotEqualTo(Optional.of(life.incarnation()));
+      Optional<BindingView> alive =
+          house
+              .router
+              .binding(life.id())
+              .filter(view -> view.target().filter(life.rank()::equals).isPresent())
+              .filter(view -> view.incarnation().equals(life.incarnation()));
+      assertThat(alive).as("closed while alive").isEmpty();
     }
 
     void step() throws InterruptedException {
@@ -136,7 +140,10 @@ class RouterPropertyTest {
       Action action = pick(ACTIONS);
       Input input = random.nextInt(4) == 0 ? Input.DELTA : Input.FULL;
       WhileBusy busy = random.nextInt(4) == 0 ? WhileBusy.REJECT : WhileBusy.QUEUE;
-      SessionControl control = House.control(name, action, input, busy, random.nextBoolean());
+      SessionControl control =
+          random.nextInt(8) == 0
+              ? House.fork(name, pick(NAMES))
+              : House.control(name, action, input, busy, random.nextBoolean());
       TurnIntent intent =
           random.nextInt(8) == 0
               ? house.pinned(control, pick(RANKS))
@@ -145,7 +152,7 @@ class RouterPropertyTest {
       boolean occupied =
           flights.stream().anyMatch(flight -> flight.name.equals(name) && flight.leased());
       if (occupied
-          && busy == WhileBusy.QUEUE
+          && control.whileBusy() == WhileBusy.QUEUE
           && intent.control().isPresent()
           && !refusedAtOnce(control)) {
         line(name).add(house.beginLater(intent));
@@ -165,8 +172,7 @@ class RouterPropertyTest {
       return opening
           && asksToOpen
           && line(control.session().name()).isEmpty()
-          && (view.get().terms().kind() == Terms.Kind.ROUTER_ONLY)
-              != (control.action() == Action.BIND);
+          && !view.get().terms().agreesWith(Admission.terms(control));
     }
 
     void advanceTurn() {
@@ -184,9 +190,10 @@ class RouterPropertyTest {
           if (flight.leased() && aside && selection.affinity() == Affinity.NONE) {
             asides++;
           }
+        } else if (!flight.accepted && random.nextInt(12) == 0) {
+          goElsewhere(flight);
         } else if (flight.guard.opens()) {
-          flight.guard.open();
-          flight.opened = true;
+          open(flight);
         } else if (!flight.accepted && !flight.opened && random.nextInt(8) == 0) {
           tryLost(flight);
         } else if (!flight.accepted) {
@@ -200,6 +207,28 @@ class RouterPropertyTest {
         story.add("failed: " + e.getMessage());
         end(flight);
       }
+    }
+
+    private void open(Flight flight) {
+      forks += flight.guard.parent().isPresent() ? 1 : 0;
+      try {
+        flight.guard.open();
+        flight.opened = true;
+      } catch (FaultException e) {
+        if (!(e.fault() instanceof Fault.Unavailable) || random.nextBoolean()) {
+          throw e;
+        }
+        goElsewhere(flight);
+      }
+    }
+
+    private void goElsewhere(Flight flight) {
+      story.add("unreachable");
+      flight.opened = false;
+      flight.selected = false;
+      flight.guard.unreachable();
+      flight.selected = true;
+      elsewhere++;
     }
 
     private void tryLost(Flight flight) {
@@ -307,6 +336,7 @@ class RouterPropertyTest {
     }
 
     void check() {
+      assertThat(house.router.check()).isEmpty();
       RouterStats stats = house.router.stats();
       assertThat(stats.leasesTaken() - stats.leasesReturned())
           .as("leases")
@@ -366,6 +396,8 @@ class RouterPropertyTest {
       reached.put("waited", waited);
       reached.put("reopened", reopened);
       reached.put("asides", asides);
+      reached.put("forks", forks);
+      reached.put("elsewhere", elsewhere);
       assertThat(stats.engineBacked() + stats.routerOnly() + stats.opening()).isZero();
       assertThat(stats.lifecycle().tombstones()).isZero();
       assertThat(house.router.nextDeadlineNanos()).isEmpty();
@@ -404,6 +436,6 @@ class RouterPropertyTest {
   /** A random test proves nothing about what it does not reach. */
   @AfterAll
   static void everythingHappened() {
-    assertThat(REACHED).hasSize(13).allSatisfy((_, times) -> assertThat(times).isPositive());
+    assertThat(REACHED).hasSize(15).allSatisfy((_, times) -> assertThat(times).isPositive());
   }
 }

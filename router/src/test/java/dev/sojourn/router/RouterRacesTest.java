@@ -13,6 +13,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionControl.OnClose;
@@ -292,6 +293,26 @@ class RouterRacesTest {
     assertThat(router.stats().lifecycle().abandoned()).isEqualTo(1);
     // 0.1 + 0.2 + 0.4 + 0.8 + 1.6 + 3.2 seconds, then every 5: 6 and (90 - 6.3) / 5.
     assertThat(router.stats().lifecycle().retries()).isEqualTo(6 + 16);
+  }
+
+  @Test
+  void race09_closeOfASessionOpenForAYearNeverAnswered_isAbandonedAfterAnHour()
+      throws InterruptedException {
+    SessionControl year =
+        SessionControl.builder(id("s"), Action.OPEN).timeout(SessionControl.MAX_TIMEOUT).build();
+    try (TurnGuard guard = router.begin(house.intent(year))) {
+      dispatch(guard);
+    }
+    for (int i = 0; i < 1000; i++) {
+      house.engines.closeFates.add(Fate.LOST);
+    }
+    router.close(id("s"), OnClose.FREE, WhileBusy.QUEUE);
+    for (int i = 0; i < 725; i++) {
+      assertThat(router.stats().lifecycle().tombstones()).isEqualTo(1);
+      house.advance(Duration.ofSeconds(5));
+    }
+    house.advance(Duration.ofSeconds(5));
+    assertThat(router.stats().lifecycle().tombstones()).isZero();
   }
 
   @Test

@@ -315,17 +315,7 @@ class RouterTest {
   void engineDoesNotAnswerAClose_finishReportsPending() throws InterruptedException {
     house.close();
     List<Runnable> closes = new ArrayList<>();
-    RouterConfig defaults = RouterConfig.defaults();
-    RouterConfig impatient =
-        new RouterConfig(
-            defaults.engineGrace(),
-            defaults.closeRetryFirst(),
-            defaults.closeRetryLast(),
-            Duration.ofMillis(1),
-            defaults.parentShare(),
-            defaults.moveMargin(),
-            defaults.evictionWeight(),
-            defaults.maxWaiting());
+    RouterConfig impatient = RouterConfig.defaults().withCloseWait(Duration.ofMillis(1));
     house = new House(new MemoryBound(10), closes::add, impatient, 1);
     router = house.router;
     house.turn("s", Action.OPEN);
@@ -380,17 +370,7 @@ class RouterTest {
   @Test
   void tooManyWaiting_isOverloaded() throws InterruptedException {
     house.close();
-    RouterConfig defaults = RouterConfig.defaults();
-    RouterConfig narrow =
-        new RouterConfig(
-            defaults.engineGrace(),
-            defaults.closeRetryFirst(),
-            defaults.closeRetryLast(),
-            defaults.closeWait(),
-            defaults.parentShare(),
-            defaults.moveMargin(),
-            defaults.evictionWeight(),
-            1);
+    RouterConfig narrow = RouterConfig.defaults().withMaxWaiting(1, 2);
     house = new House(new MemoryBound(10), Runnable::run, narrow, 1);
     router = house.router;
     TurnGuard first = house.begin("s", Action.OPEN);
@@ -398,6 +378,64 @@ class RouterTest {
     assertFault(Fault.Overloaded.class, () -> house.begin("s", Action.CONTINUE));
     first.close();
     second.guard().join().close();
+  }
+
+  @Test
+  void tooManyWaiting_behindAllSessions_isOverloaded() throws InterruptedException {
+    house.close();
+    RouterConfig narrow = RouterConfig.defaults().withMaxWaiting(5, 2);
+    house = new House(new MemoryBound(10), Runnable::run, narrow, 1);
+    router = house.router;
+    List<TurnGuard> running = new ArrayList<>();
+    List<House.Later> waiting = new ArrayList<>();
+    for (String name : List.of("s", "t", "u")) {
+      running.add(house.begin(name, Action.OPEN));
+    }
+    for (String name : List.of("s", "t")) {
+      waiting.add(house.beginLater(house.intent(control(name, Action.CONTINUE))));
+    }
+    assertThatThrownBy(() -> house.begin("u", Action.CONTINUE))
+        .hasMessageContaining("2 turns wait");
+    running.forEach(TurnGuard::close);
+    waiting.forEach(later -> later.guard().join().close());
+    house.turn("u", Action.CONTINUE);
+  }
+
+  @Test
+  void bind_bothRanksNearTheMargin_doesNotMoveBack() throws InterruptedException {
+    List<TurnGuard> load = new ArrayList<>();
+    try (TurnGuard soft = router.begin(house.pinned(control("s", Action.BIND), A))) {
+      dispatch(soft);
+    }
+    for (int i = 0; i < 8; i++) {
+      // One turn over what a rank runs, on both of them; of B only when the session has left A.
+      if (i == 5) {
+        assertThat(house.turn("s", Action.CONTINUE).affinity()).isEqualTo(Affinity.MOVED);
+      }
+      TurnGuard guard =
+          router.begin(
+              new TurnIntent(
+                  "l" + i, Tenant.DEFAULT, Optional.empty(), Optional.of(i < 5 ? A : B), false));
+      guard.select(prompt(16));
+      load.add(guard);
+    }
+    for (int i = 0; i < 3; i++) {
+      assertThat(house.turn("s", Action.CONTINUE).target()).isEqualTo(B);
+    }
+    TurnGuard more =
+        router.begin(
+            new TurnIntent("more", Tenant.DEFAULT, Optional.empty(), Optional.of(B), false));
+    more.select(prompt(16));
+    TurnGuard evenMore =
+        router.begin(
+            new TurnIntent("even", Tenant.DEFAULT, Optional.empty(), Optional.of(B), false));
+    evenMore.select(prompt(16));
+    assertThat(house.turn("s", Action.CONTINUE).target())
+        .as("overloaded too, but so is the rank that it came from")
+        .isEqualTo(B);
+    load.forEach(TurnGuard::close);
+    more.close();
+    evenMore.close();
   }
 
   @Test

@@ -4,6 +4,8 @@ import dev.sojourn.core.CloseResult;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.ManualClock;
+import dev.sojourn.core.Opened;
+import dev.sojourn.core.Parent;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionSettings;
@@ -29,7 +31,7 @@ final class ScriptedEngines implements EngineSessions {
   enum Fate {
     WORKS,
     REFUSED,
-    /** It does not get there. */
+    /** It does not get there, as the worker cannot be reached. */
     LOST,
     /** It gets there; the answer does not come back. */
     ANSWER_LOST
@@ -57,16 +59,26 @@ final class ScriptedEngines implements EngineSessions {
   }
 
   @Override
-  public synchronized void open(WorkerRank target, SessionSettings settings) {
+  public synchronized Opened open(WorkerRank target, SessionSettings settings) {
     Fate fate = next(openFates);
+    boolean forks = settings.parent().filter(Parent::shares).isPresent();
     if (fate == Fate.REFUSED) {
       throw new Fault.Overloaded("no room", Duration.ofSeconds(1)).asException();
+    }
+    if (forks && fate != Fate.LOST && !open.contains(parentOf(target, settings))) {
+      throw new Fault.NotFound("parent_not_found", "no such parent").asException();
     }
     if (fate != Fate.LOST) {
       since.put(new Life(target, settings.id(), settings.incarnation()), clock.nanos());
       opened.add(settings);
     }
     answer(fate);
+    return new Opened(forks ? 100 : 0, forks ? 100 : 0);
+  }
+
+  private static Life parentOf(WorkerRank target, SessionSettings settings) {
+    Parent parent = settings.parent().orElseThrow();
+    return new Life(target, parent.id(), parent.incarnation());
   }
 
   @Override

@@ -107,7 +107,7 @@ public final class Gateway implements AutoCloseable {
               clock)
           .addTo(routes);
       new SessionEndpoints(keys, router, List.of(worker), running).addTo(routes);
-      new HealthEndpoints(model, List.of(worker), metrics).addTo(routes);
+      new HealthEndpoints(model, List.of(worker), router, metrics).addTo(routes);
       server = own(new HttpServer(config.http(), routes, new OpenAiErrors(), metrics, clock));
       whole = true;
     } finally {

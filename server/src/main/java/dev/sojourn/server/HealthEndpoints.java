@@ -1,8 +1,10 @@
 package dev.sojourn.server;
 
 import dev.sojourn.backend.Worker;
+import dev.sojourn.core.Fault;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.engine.EngineStats;
+import dev.sojourn.router.Router;
 import dev.sojourn.server.http.Exchange;
 import dev.sojourn.server.http.Reply;
 import dev.sojourn.server.http.Routes;
@@ -17,8 +19,9 @@ import tools.jackson.databind.json.JsonMapper;
 /**
  * {@code /live}: the process answers; {@code /ready}: it takes requests, with at least one rank
  * alive, and which are not and why (a server that drains refuses this one too); {@code /health}:
- * what it consists of; {@code /metrics}; and {@code /debug/check}, which checks the engines' books
- * and is an internal error if they are wrong. They need no key and tell nothing of any tenant.
+ * what it consists of; {@code /metrics}; and {@code /debug/check}, which checks the books of the
+ * engines and of the router, and is an internal error if they are wrong. They need no key and tell
+ * nothing of any tenant.
  */
 final class HealthEndpoints {
 
@@ -26,11 +29,13 @@ final class HealthEndpoints {
 
   private final ServedModel model;
   private final List<Worker> workers;
+  private final Router router;
   private final GatewayMetrics metrics;
 
-  HealthEndpoints(ServedModel model, List<Worker> workers, GatewayMetrics metrics) {
+  HealthEndpoints(ServedModel model, List<Worker> workers, Router router, GatewayMetrics metrics) {
     this.model = model;
     this.workers = List.copyOf(workers);
+    this.router = router;
     this.metrics = metrics;
   }
 
@@ -93,6 +98,10 @@ final class HealthEndpoints {
       for (int rank = 0; rank < worker.ranks(); rank++) {
         worker.check(rank);
       }
+    }
+    List<String> wrong = router.check();
+    if (!wrong.isEmpty()) {
+      throw new Fault.Internal("the router: " + String.join("; ", wrong)).asException();
     }
     exchange.reply(Reply.json(200, JSON.writeValueAsBytes(Map.of("status", "ok"))));
   }

@@ -64,6 +64,21 @@ final class LostSessionTest {
     close(session.path("incarnation").asString());
   }
 
+  /**
+   * As Dynamo 7665, whose sessions stayed with a worker that was gone; its #10920 lost their id.
+   */
+  @Test
+  void race08_sessionWhoseEngineEndedUnnoticed_goesElsewhereWithItsNextTurn() throws Exception {
+    fleet.turn("'action': 'open', ", "Remember the sea.");
+    fleet.turn("'input': 'delta', ", "And the sand.");
+    WorkerRank dead = home();
+    fleet.home().close();
+    JsonNode session = expectReplay();
+    assertThat(session.path("worker").asString()).isNotEqualTo(dead.worker().name());
+    fleet.routers.getFirst().removeRank(dead);
+    close(session.path("incarnation").asString());
+  }
+
   @Test
   void session_whoseWorkerDrains_moves() throws Exception {
     fleet.turn("'action': 'open', ", "Remember the sea.");

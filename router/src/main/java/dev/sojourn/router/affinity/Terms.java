@@ -13,14 +13,16 @@ import java.util.OptionalInt;
  * @param timeout idle time after which it ends
  * @param capacity the most tokens the session may hold
  * @param onClose what becomes of its pages at its end
- * @param parent the session whose rank it prefers
+ * @param parent the session that it belongs to, whose rank it prefers
+ * @param forks whether it starts with the parent's committed context
  */
 public record Terms(
     Kind kind,
     Duration timeout,
     OptionalInt capacity,
     OnClose onClose,
-    Optional<SessionId> parent) {
+    Optional<SessionId> parent,
+    boolean forks) {
 
   /** What is bound. */
   public enum Kind {
@@ -32,12 +34,14 @@ public record Terms(
 
   /**
    * Returns whether a session may be opened with these terms where it is open with {@code other}:
-   * all are equal but the parent, which only counts for the first placement.
+   * all are equal, but a parent that is not forked, which only counts for the first placement.
    */
   public boolean agreesWith(Terms other) {
     return kind == other.kind
         && timeout.equals(other.timeout)
         && capacity.equals(other.capacity)
-        && onClose == other.onClose;
+        && onClose == other.onClose
+        && forks == other.forks
+        && (!forks || parent.equals(other.parent));
   }
 }

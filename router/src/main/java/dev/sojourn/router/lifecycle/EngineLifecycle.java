@@ -8,6 +8,8 @@ import dev.sojourn.core.CloseResult;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.Opened;
+import dev.sojourn.core.Parent;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionSettings;
@@ -37,6 +39,12 @@ import java.util.function.Function;
 public final class EngineLifecycle {
 
   private static final System.Logger LOG = System.getLogger(EngineLifecycle.class.getName());
+
+  /**
+   * How long an unanswered close is repeated at most. A session may be open for a year; a worker
+   * that does not answer for an hour is found by whoever compares its sessions with the bindings.
+   */
+  private static final Duration LONGEST = Duration.ofHours(1);
 
   private final EngineSessions engines;
   private final Clock clock;
@@ -106,7 +114,8 @@ public final class EngineLifecycle {
       this.id = id;
       this.incarnation = incarnation;
       this.how = how;
-      endNanos = clock.nanos() + timeout.plus(timing.grace()).toNanos();
+      Duration trying = timeout.compareTo(LONGEST) < 0 ? timeout : LONGEST;
+      endNanos = clock.nanos() + trying.plus(timing.grace()).toNanos();
       pauseNanos = timing.retryFirst().toNanos();
     }
 
@@ -116,11 +125,18 @@ public final class EngineLifecycle {
   }
 
   /**
-   * Opens an engine session. If the outcome is not known it is closed again, as it may exist.
+   * Opens an engine session. If the outcome is not known it is closed again, as it may exist. Where
+   * the parent is not there any more, it is opened without.
    *
+   * @param parent the session that it belongs to or forks, as the target knows it
    * @throws FaultException the worker's
    */
-  public void open(WorkerRank target, SessionId id, Incarnation incarnation, Terms terms) {
+  public Opened open(
+      WorkerRank target,
+      SessionId id,
+      Incarnation incarnation,
+      Terms terms,
+      Optional<Parent> parent) {
     SessionSettings settings =
         new SessionSettings(
             id,
@@ -128,21 +144,32 @@ public final class EngineLifecycle {
             terms.timeout().plus(timing.grace()),
             terms.capacity(),
             terms.onClose(),
-            Optional.empty());
+            parent);
     try {
-      engines.open(target, settings);
+      Opened opened = engines.open(target, settings);
       opens.incrementAndGet();
+      return opened;
     } catch (FaultException e) {
-      if (isRefusal(e.fault())) {
-        refused.incrementAndGet();
-      } else {
+      if (!isRefusal(e.fault())) {
         undoUncertain(target, id, incarnation, terms);
+        throw e;
+      }
+      refused.incrementAndGet();
+      if (parent.isPresent() && parentIsGone(e.fault())) {
+        return open(target, id, incarnation, terms, Optional.empty());
       }
       throw e;
     } catch (RuntimeException | Error e) {
       undoUncertain(target, id, incarnation, terms);
       throw e;
     }
+  }
+
+  /** Whether the parent ended, or began another life, since the router looked. */
+  private static boolean parentIsGone(Fault fault) {
+    return (fault instanceof Fault.NotFound missing && missing.code().equals("parent_not_found"))
+        || (fault instanceof Fault.Conflict conflict
+            && conflict.code().equals("stale_incarnation"));
   }
 
   private void undoUncertain(

@@ -2,6 +2,7 @@ package dev.sojourn.router.lifecycle;
 
 import dev.sojourn.core.CloseResult;
 import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.Opened;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionSettings;
@@ -16,11 +17,12 @@ import java.util.List;
 public interface EngineSessions {
 
   /**
-   * Opens a session on a rank, or confirms that this incarnation is open with equal settings.
+   * Opens a session on a rank, or confirms that this incarnation is open with equal settings. One
+   * that shares its parent's context starts with that.
    *
    * @throws dev.sojourn.core.FaultException if it did not, or may not have
    */
-  void open(WorkerRank target, SessionSettings settings);
+  Opened open(WorkerRank target, SessionSettings settings);
 
   /**
    * Closes an incarnation; one that is not there is answered with {@code existed = false}.

@@ -38,7 +38,12 @@ public class MemoryAffinityStoreLincheckTest {
   private static final Duration TIMEOUT = Duration.ofNanos(10);
   private static final Terms TERMS =
       new Terms(
-          Terms.Kind.ENGINE_BACKED, TIMEOUT, OptionalInt.empty(), OnClose.FREE, Optional.empty());
+          Terms.Kind.ENGINE_BACKED,
+          TIMEOUT,
+          OptionalInt.empty(),
+          OnClose.FREE,
+          Optional.empty(),
+          false);
 
   private final ManualClock clock = new ManualClock();
   private final MemoryAffinityStore store = new MemoryAffinityStore(clock, 1);

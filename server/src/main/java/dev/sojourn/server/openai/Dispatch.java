@@ -22,7 +22,8 @@ import java.util.Set;
 
 /**
  * Sends turns to their workers: only what is new where the session is believed to hold the rest. A
- * worker that lost the session opens it anew and gets the whole context.
+ * worker that lost the session opens it anew and gets the whole context; so does another one, once,
+ * where the worker cannot be reached.
  *
  * <p>What a session has committed is what its engine holds; a transcript is a copy that also knows
  * the text. Where they differ, a full prompt decides, since the client said all of it; of a delta,
@@ -63,11 +64,40 @@ final class Dispatch {
   }
 
   /**
-   * Sends a turn that has a rank and, where it needs one, an open engine session.
+   * Opens the engine session that a turn needs, if it needs one, and sends it.
    *
    * @throws FaultException why no worker takes it
    */
   Sent send(
+      TurnSpec spec,
+      TurnGuard guard,
+      Prompt prompt,
+      Optional<Transcript> transcript,
+      Selection selection)
+      throws InterruptedException {
+    try {
+      guard.open();
+      return sendTo(spec, guard, prompt, transcript, selection);
+    } catch (FaultException e) {
+      if (!(e.fault() instanceof Fault.Unavailable)) {
+        throw e;
+      }
+      Selection elsewhere = elsewhere(guard, e);
+      guard.open();
+      return send(spec, elsewhere, prompt, Tip.ANY);
+    }
+  }
+
+  private static Selection elsewhere(TurnGuard guard, FaultException unreachable) {
+    try {
+      return guard.unreachable();
+    } catch (FaultException nowhere) {
+      unreachable.addSuppressed(nowhere);
+      throw unreachable; // which says why
+    }
+  }
+
+  private Sent sendTo(
       TurnSpec spec,
       TurnGuard guard,
       Prompt prompt,

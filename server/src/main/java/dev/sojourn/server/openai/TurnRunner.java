@@ -131,7 +131,6 @@ public final class TurnRunner {
     if (selection.incarnation().isEmpty() || !Dispatch.isForgotten(guard, transcript)) {
       control.ifPresent(asked -> checkExpected(asked, transcript));
     }
-    guard.open();
     Dispatch.Sent sent = dispatch.send(spec, guard, prompt, transcript, selection);
     move(control, guard.incarnation(), sent.selection().incarnation());
     TurnReader reader = new TurnReader(spec, sent.selection(), guard, listener, metrics);

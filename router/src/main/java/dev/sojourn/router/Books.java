@@ -1,0 +1,115 @@
+package dev.sojourn.router;
+
+import dev.sojourn.router.affinity.Binding.Bound;
+import dev.sojourn.router.affinity.Binding.Opening;
+import dev.sojourn.router.affinity.Binding.Vacant;
+import dev.sojourn.router.affinity.OwnerEpoch;
+import dev.sojourn.router.affinity.Terms;
+import dev.sojourn.router.lifecycle.LifecycleStats;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What a router counted, beside what is in its store and on its ranks. Turns go on meanwhile, so
+ * the numbers, which are read one after the other, need not agree at one look; whatever is wrong is
+ * wrong in the same way at every look.
+ */
+final class Books {
+
+  private static final int LOOKS = 100;
+
+  private final Router router;
+  private final OwnerEpoch owner;
+
+  Books(Router router, OwnerEpoch owner) {
+    this.router = router;
+    this.owner = owner;
+  }
+
+  /** What a scan of the store counts. */
+  private static final class Scan {
+    int engineBacked;
+    int routerOnly;
+    int opening;
+    long leases;
+  }
+
+  /** Returns what is wrong. */
+  List<String> check() {
+    List<String> wrong = look();
+    for (int i = 1; i < LOOKS && !wrong.isEmpty(); i++) {
+      wrong.retainAll(look());
+    }
+    return wrong;
+  }
+
+  private List<String> look() {
+    RouterStats stats = router.stats();
+    Scan scan = scan();
+    List<String> wrong = new ArrayList<>();
+    compare(wrong, "leases held", stats.leasesTaken() - stats.leasesReturned(), scan.leases);
+    compare(wrong, "sessions with an engine session", stats.engineBacked(), scan.engineBacked);
+    compare(wrong, "sessions bound by affinity alone", stats.routerOnly(), scan.routerOnly);
+    compare(wrong, "sessions being opened", stats.opening(), scan.opening);
+    LifecycleStats engines = stats.lifecycle();
+    compare(
+        wrong,
+        "engine sessions that were opened and did not end",
+        engines.opens() - engines.acknowledged() - engines.abandoned() - engines.lost(),
+        engines.tombstones() + scan.engineBacked + stats.unbound());
+    checkLoad(wrong, stats);
+    return wrong;
+  }
+
+  private Scan scan() {
+    Scan scan = new Scan();
+    router
+        .store()
+        .scan(entry -> {
+          switch (entry.binding()) {
+            case Vacant _ -> {}
+            case Opening opening -> {
+              scan.opening++;
+              scan.leases += opening.opener().owner().equals(owner) ? 1 : 0;
+            }
+            case Bound bound -> {
+              if (bound.terms().kind() == Terms.Kind.ENGINE_BACKED) {
+                scan.engineBacked++;
+              } else {
+                scan.routerOnly++;
+              }
+              scan.leases +=
+                  bound.leases().stream().filter(lease -> lease.owner().equals(owner)).count();
+            }
+          }
+        });
+    return scan;
+  }
+
+  /** Turns may be booked on ranks that have left, so of bookings only the sum has a bound. */
+  private static void checkLoad(List<String> wrong, RouterStats stats) {
+    long requests = 0;
+    for (RouterStats.RankStats rank : stats.ranks()) {
+      requests += rank.requests();
+      boolean negative = rank.requests() < 0 || rank.prefillTokens() < 0 || rank.decodeBlocks() < 0;
+      boolean left =
+          rank.requests() == 0 && (rank.prefillTokens() != 0 || rank.decodeBlocks() != 0);
+      if (negative || left) {
+        wrong.add(
+            "rank %s is booked for %d turns, %d tokens, %d blocks"
+                .formatted(
+                    rank.rank(), rank.requests(), rank.prefillTokens(), rank.decodeBlocks()));
+      }
+    }
+    long booked = stats.bookings() - stats.bookingsReleased();
+    if (requests > booked) {
+      wrong.add("ranks are booked for %d turns, of %d".formatted(requests, booked));
+    }
+  }
+
+  private static void compare(List<String> wrong, String what, long counted, long found) {
+    if (counted != found) {
+      wrong.add("%s: %d counted, %d found".formatted(what, counted, found));
+    }
+  }
+}
