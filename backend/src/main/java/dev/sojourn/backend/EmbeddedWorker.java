@@ -10,12 +10,14 @@ import dev.sojourn.core.Promise;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionSettings;
+import dev.sojourn.core.SessionTokens;
 import dev.sojourn.core.SessionView;
 import dev.sojourn.core.WorkerId;
 import dev.sojourn.engine.Engine;
 import dev.sojourn.engine.EngineStats;
 import dev.sojourn.engine.TurnRequest;
 import dev.sojourn.text.TokenBytes;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -64,12 +66,17 @@ public final class EmbeddedWorker implements Worker {
   /** {@inheritDoc} Not interruptible: an engine answers between two steps. */
   @Override
   public Opened open(int rank, SessionSettings settings) {
-    CompletableFuture<Opened> opened = engine(rank).open(settings);
-    try {
-      return opened.join();
-    } catch (CompletionException e) {
-      throw faultOf(e);
-    }
+    return answer(engine(rank).open(settings));
+  }
+
+  @Override
+  public boolean extend(int rank, SessionId session, Incarnation incarnation, Duration idle) {
+    return answer(engine(rank).extend(session, incarnation, idle));
+  }
+
+  @Override
+  public Optional<SessionTokens> tokens(int rank, SessionId session, Incarnation incarnation) {
+    return answer(engine(rank).tokens(session, incarnation));
   }
 
   @Override
@@ -145,6 +152,14 @@ public final class EmbeddedWorker implements Worker {
           .asException();
     }
     return engines.get(rank);
+  }
+
+  private static <T> T answer(CompletableFuture<T> question) {
+    try {
+      return question.join();
+    } catch (CompletionException e) {
+      throw faultOf(e);
+    }
   }
 
   private static FaultException faultOf(Exception failure) {

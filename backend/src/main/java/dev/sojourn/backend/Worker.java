@@ -8,10 +8,12 @@ import dev.sojourn.core.Promise;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionSettings;
+import dev.sojourn.core.SessionTokens;
 import dev.sojourn.core.SessionView;
 import dev.sojourn.core.WorkerId;
 import dev.sojourn.engine.EngineStats;
 import dev.sojourn.engine.TurnRequest;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.IntConsumer;
@@ -41,6 +43,17 @@ public interface Worker extends AutoCloseable {
   /** Closes an incarnation of a session; with a turn running, when that turn ends. */
   CloseResult close(int rank, SessionId session, Incarnation incarnation, OnClose how)
       throws InterruptedException;
+
+  /**
+   * Lets a session be idle for {@code idle} until its next turn, from now on or from the end of a
+   * running turn on; after that its own timeout counts again.
+   *
+   * @return whether there is such a life, and it is not closing
+   */
+  boolean extend(int rank, SessionId session, Incarnation incarnation, Duration idle);
+
+  /** Returns what a session has committed; empty if there is no such life. */
+  Optional<SessionTokens> tokens(int rank, SessionId session, Incarnation incarnation);
 
   /** Starts a generation; returns when the worker has accepted it. */
   Generation generate(int rank, TurnRequest request) throws InterruptedException;

@@ -12,6 +12,7 @@ import dev.sojourn.core.Opened;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionSettings;
+import dev.sojourn.core.SessionTokens;
 import dev.sojourn.core.SessionView;
 import dev.sojourn.engine.model.ModelRunner;
 import dev.sojourn.engine.schedule.Scheduler;
@@ -20,6 +21,7 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
@@ -86,6 +88,22 @@ public final class Engine implements AutoCloseable {
    */
   public CompletableFuture<Opened> open(SessionSettings settings) {
     return ask(() -> scheduler.open(settings));
+  }
+
+  /**
+   * Lets a session be idle for {@code idle}, which may be shorter than before, until its next turn:
+   * from now on, or if a turn has it, from that one's end on. After the next turn its own timeout
+   * counts again.
+   *
+   * @return whether there is such a life, and it is not closing
+   */
+  public CompletableFuture<Boolean> extend(SessionId id, Incarnation incarnation, Duration idle) {
+    return ask(() -> scheduler.extend(id, incarnation, idle));
+  }
+
+  /** Returns what a session has committed; empty if there is no such life. */
+  public CompletableFuture<Optional<SessionTokens>> tokens(SessionId id, Incarnation incarnation) {
+    return ask(() -> scheduler.tokens(id, incarnation));
   }
 
   /** Queues a turn. Everything about it, refusal included, is told to the sink. */

@@ -104,15 +104,16 @@ final class ScriptedEngines implements EngineSessions {
         .filter(held -> held.getKey().rank().equals(target))
         .map(held ->
             new SessionView(
-                held.getKey().id(),
-                held.getKey().incarnation(),
+                SessionSettings.of(held.getKey().id(), held.getKey().incarnation())
+                    .withTimeout(House.TIMEOUT),
                 100,
                 100,
                 1,
                 false,
                 false,
                 Duration.ofNanos(clock.nanos() - held.getValue()),
-                House.TIMEOUT,
+                House.TIMEOUT.minusNanos(clock.nanos() - held.getValue()),
+                0,
                 0))
         .toList();
   }

@@ -6,6 +6,7 @@ import dev.sojourn.core.Opened;
 import dev.sojourn.core.Parent;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionSettings;
+import dev.sojourn.core.SessionTokens;
 import dev.sojourn.core.SessionView;
 import dev.sojourn.core.Tokens;
 import java.time.Duration;
@@ -44,11 +45,14 @@ public final class SessionRecord {
   private int committed;
   private int heldKv; // tokens that had their KV when the last turn ended
   private int[] boundaries = new int[8]; // where turns' prompts and answers ended; ascending
+  private boolean[] endsPrompt = new boolean[8]; // which of them ended a prompt
   private int boundaryCount;
   private int turns;
   private @Nullable String owner;
   private @Nullable OnClose closing;
   private long idleSince;
+  private long deadline; // when it ends, while it is idle
+  private @Nullable Duration allowance; // instead of the timeout, after the turn that has it
 
   SessionRecord(
       SessionSettings settings,
@@ -62,12 +66,14 @@ public final class SessionRecord {
     publisher = new Publisher(settings.id());
     context = new Context(pool, 0, publisher);
     idleSince = now;
+    deadline = now + settings.timeout().toNanos();
     this.parent = parent;
     if (parent != null && settings.parent().filter(Parent::shares).isPresent()) {
       context = parent.context.fork(parent.committed, publisher);
       committed = parent.committed;
       heldKv = context.computed();
       boundaries = parent.boundaries.clone();
+      endsPrompt = parent.endsPrompt.clone();
       boundaryCount = parent.boundaryCount;
     }
   }
@@ -167,8 +173,8 @@ public final class SessionRecord {
   /** Commits a turn: its prompt and what counts of its answer. */
   public void commit(int promptEnd, int cut) {
     committed = cut;
-    addBoundary(promptEnd);
-    addBoundary(cut);
+    addBoundary(promptEnd, true);
+    addBoundary(cut, false);
     turns++;
   }
 
@@ -181,6 +187,8 @@ public final class SessionRecord {
     owner = null;
     heldKv = context.computed();
     idleSince = now;
+    deadline = now + afterTurn().toNanos();
+    allowance = null;
     touchAncestors();
   }
 
@@ -191,7 +199,30 @@ public final class SessionRecord {
 
   /** Returns when it ends if no turn comes. */
   long deadline() {
-    return idleSince + settings.timeout().toNanos();
+    return deadline;
+  }
+
+  /** Lets it be idle for so long until the next turn: from now on, or once a running one ends. */
+  void extend(Duration idle, long now) {
+    if (isBusy()) {
+      allowance = idle;
+    } else {
+      deadline = now + idle.toNanos();
+    }
+  }
+
+  /** Returns what is committed, to be computed elsewhere. */
+  SessionTokens committedTokens() {
+    int at = boundaryCount;
+    while (at > 0 && !endsPrompt[at - 1]) {
+      at--;
+    }
+    return new SessionTokens(tokens(), at == 0 ? 0 : boundaries[at - 1], digest());
+  }
+
+  /** Returns the session that it was started from, while that is open. */
+  @Nullable SessionRecord parent() {
+    return parent;
   }
 
   /** Asks for the end of a life that has a turn; a close that was asked for before decides how. */
@@ -229,17 +260,17 @@ public final class SessionRecord {
   }
 
   /** Returns what it is now. */
-  public SessionView view(long now) {
+  SessionView view(int children, long now) {
     return new SessionView(
-        settings.id(),
-        settings.incarnation(),
+        settings,
         committed,
         Math.min(context.computed(), committed),
         turns,
         isBusy(),
         isClosing(),
         isBusy() ? Duration.ZERO : Duration.ofNanos(now - idleSince),
-        settings.timeout(),
+        isBusy() ? afterTurn() : Duration.ofNanos(deadline - now),
+        children,
         digest());
   }
 
@@ -257,13 +288,20 @@ public final class SessionRecord {
     }
   }
 
-  private void addBoundary(int at) {
+  private Duration afterTurn() {
+    return allowance == null ? settings.timeout() : allowance;
+  }
+
+  private void addBoundary(int at, boolean isPrompt) {
     if (boundaryCount > 0 && boundaries[boundaryCount - 1] >= at) {
+      endsPrompt[boundaryCount - 1] |= isPrompt;
       return;
     }
     if (boundaryCount == boundaries.length) {
       boundaries = Arrays.copyOf(boundaries, 2 * boundaryCount);
+      endsPrompt = Arrays.copyOf(endsPrompt, 2 * boundaryCount);
     }
+    endsPrompt[boundaryCount] = isPrompt;
     boundaries[boundaryCount++] = at;
   }
 }

@@ -9,6 +9,7 @@ import dev.sojourn.core.Parent;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionSettings;
+import dev.sojourn.core.SessionTokens;
 import dev.sojourn.core.SessionView;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -138,6 +139,26 @@ public final class Sessions {
     }
   }
 
+  /** Extends a life's idle time; see {@link dev.sojourn.engine.Engine#extend}. */
+  public boolean extend(SessionId id, Incarnation incarnation, Duration time, long now) {
+    SessionRecord session = lives.get(new Life(id, incarnation));
+    if (session == null || session.isClosing()) {
+      return false;
+    }
+    boolean wasIdle = idle.remove(session); // it stands by its deadline
+    session.extend(time, now);
+    if (wasIdle) {
+      idle.add(session);
+    }
+    return true;
+  }
+
+  /** Returns what a life has committed; see {@link dev.sojourn.engine.Engine#tokens}. */
+  public Optional<SessionTokens> tokens(SessionId id, Incarnation incarnation) {
+    return Optional.ofNullable(lives.get(new Life(id, incarnation)))
+        .map(SessionRecord::committedTokens);
+  }
+
   /** Gives a session to a turn. */
   public void take(SessionRecord session, String requestId) {
     idle.remove(session);
@@ -179,8 +200,17 @@ public final class Sessions {
 
   /** Returns what the sessions are now. */
   public List<SessionView> views(long now) {
+    Map<SessionRecord, Integer> children = new HashMap<>();
+    for (SessionRecord session : lives.values()) {
+      SessionRecord parent = session.parent();
+      if (parent != null) {
+        children.merge(parent, 1, Integer::sum);
+      }
+    }
     List<SessionView> views = new ArrayList<>(lives.size());
-    lives.values().forEach(session -> views.add(session.view(now)));
+    lives
+        .values()
+        .forEach(session -> views.add(session.view(children.getOrDefault(session, 0), now)));
     return views;
   }
 

@@ -17,8 +17,14 @@ import org.jspecify.annotations.Nullable;
  * begun, and suspended again if it does not fit; then it is not tried again before there is more
  * room. A turn that rewinds its session, which cannot be undone, is begun only if it fits even
  * without a match.
+ *
+ * <p>A turn that does not fit takes the place of running ones whose priority is lower by more than
+ * {@value #PREEMPTION_MARGIN}, SGLang's threshold: clients that differ a little do not make each
+ * other start over.
  */
 final class Admission {
+
+  static final int PREEMPTION_MARGIN = 10;
 
   /** A turn that has begun. */
   record Admitted(Turn turn, TurnStart start) {}
@@ -50,6 +56,29 @@ final class Admission {
     }
     waiting.admit(turn);
     return new Admitted(turn, start);
+  }
+
+  /**
+   * Returns the running turn that gives way to the next waiting one, which did not fit: the one
+   * that ranks last. Null if none has to, or if all that have to would not be enough.
+   */
+  @Nullable Turn givesWay(List<Turn> running) {
+    Turn next = waiting.first();
+    if (next == null) {
+      return null;
+    }
+    int room = availablePages(running);
+    for (int i = running.size() - 1; i >= 0; i--) {
+      Turn turn = running.get(i);
+      if (turn.priority() + PREEMPTION_MARGIN >= next.priority()) {
+        break;
+      }
+      room += Math.max(pagesFor(turn), turn.context().pageCount());
+      if (i == 0 || pagesFor(next) <= room) {
+        return running.getLast();
+      }
+    }
+    return null;
   }
 
   private boolean isWorthTrying(Turn turn, List<Turn> running) {

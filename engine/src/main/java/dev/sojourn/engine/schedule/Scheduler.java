@@ -13,6 +13,7 @@ import dev.sojourn.core.Opened;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionSettings;
+import dev.sojourn.core.SessionTokens;
 import dev.sojourn.core.SessionView;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.engine.EngineConfig;
@@ -40,6 +41,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
@@ -121,6 +123,16 @@ public final class Scheduler {
     Opened opened = sessions.open(settings, now());
     publish();
     return opened;
+  }
+
+  /** Extends a session's idle time; see {@link dev.sojourn.engine.Engine#extend}. */
+  public boolean extend(SessionId id, Incarnation incarnation, Duration idle) {
+    return sessions.extend(id, incarnation, idle, now());
+  }
+
+  /** Returns what a session has committed; see {@link dev.sojourn.engine.Engine#tokens}. */
+  public Optional<SessionTokens> tokens(SessionId id, Incarnation incarnation) {
+    return sessions.tokens(id, incarnation);
   }
 
   /** Closes a session; see {@link dev.sojourn.engine.Engine#close}. */
@@ -313,11 +325,21 @@ public final class Scheduler {
     return turn;
   }
 
-  /** Lets turns run while their pages fit, in order: nobody slips past one that does not fit. */
+  /**
+   * Lets turns run while their pages fit, in order: nobody slips past one that does not fit, but it
+   * may take the place of those that matter much less.
+   */
   private void admit() {
-    for (Admission.Admitted next = admission.next(running, now());
-        next != null;
-        next = admission.next(running, now())) {
+    for (; ; ) {
+      Admission.Admitted next = admission.next(running, now());
+      if (next == null) {
+        Turn victim = admission.givesWay(running);
+        if (victim == null) {
+          return;
+        }
+        retract(victim);
+        continue;
+      }
       Turn turn = next.turn();
       TurnStart start = next.start();
       running.add(turn);

@@ -193,6 +193,7 @@ class FamilyTest {
     SessionSettings main = rig.open("main", 1);
     rig.run(rig.delta(main, Rig.ids(0, 300), 1));
     List<SessionSettings> subagents = children(rig, main, 3);
+    assertThat(rig.view(main).children()).isEqualTo(3);
     for (int round = 0; round < 4; round++) {
       for (int i = 0; i < 3; i++) {
         TurnRequest turn = rig.delta(subagents.get(i), Rig.ids(1000 * i + 90 * round, 80), 2);

@@ -96,6 +96,7 @@ class RandomOperationsTest {
             "lost KV",
             "reused all but one",
             "expired",
+            "extended",
             "closed busy",
             "model failure",
             "sink failure",
@@ -212,7 +213,7 @@ class RandomOperationsTest {
 
     void run(int count) {
       for (operations = 0; operations < count; operations++) {
-        switch (random.nextInt(24)) {
+        switch (random.nextInt(25)) {
           case 0 -> open();
           case 1, 2, 3, 4, 5, 6 -> turn();
           case 7, 8 -> stateless();
@@ -222,8 +223,9 @@ class RandomOperationsTest {
               close();
             }
           }
-          case 11 -> rig.clock.advance(Duration.ofSeconds(random.nextInt(12)));
-          case 12 -> {
+          case 11 -> extend();
+          case 12 -> rig.clock.advance(Duration.ofSeconds(random.nextInt(12)));
+          case 13 -> {
             if (random.nextInt(6) == 0) {
               rig.runner.failNext();
             }
@@ -308,8 +310,14 @@ class RandomOperationsTest {
       SessionModel model = new SessionModel(settings, now());
       settings
           .parent()
-          .filter(Parent::shares)
-          .ifPresent(parent -> model.startAs(requireNonNull(current.get(parent.id().name()))));
+          .ifPresent(parent -> {
+            SessionModel from = current.get(parent.id().name());
+            if (from != null
+                && !from.closing
+                && from.settings.incarnation().equals(parent.incarnation())) {
+              model.startFrom(from, parent.shares());
+            }
+          });
       if (there != null) {
         if (there.busy) {
           there.closing = true;
@@ -526,10 +534,23 @@ class RandomOperationsTest {
       }
     }
 
+    private void extend() {
+      if (lives.isEmpty()) {
+        return;
+      }
+      SessionModel model = lives.get(random.nextInt(lives.size()));
+      Duration idle = Duration.ofSeconds(random.nextInt(90));
+      SessionSettings of = model.settings;
+      assertThat(rig.scheduler.extend(of.id(), of.incarnation(), idle)).isEqualTo(!model.closing);
+      if (!model.closing) {
+        model.extend(idle, now());
+        seen.see("extended");
+      }
+    }
+
     private void expire() {
       for (SessionModel model : List.copyOf(lives)) {
-        long deadline = model.idleSince + model.settings.timeout().toNanos();
-        if (!model.busy && deadline <= now()) {
+        if (!model.busy && model.deadline <= now()) {
           end(model);
           seen.see("expired");
         }
@@ -562,7 +583,7 @@ class RandomOperationsTest {
         }
         if (session != null) {
           session.busy = false;
-          session.idleSince = now();
+          session.giveBack(now());
           if (session.closing) {
             end(session);
           }
@@ -666,6 +687,11 @@ class RandomOperationsTest {
         assertThat(view.resident()).isBetween(0, model.committed.size());
         assertThat(view.running()).isEqualTo(model.busy);
         assertThat(view.closing()).isEqualTo(model.closing);
+        assertThat(view.children())
+            .isEqualTo(lives.stream().filter(child -> model.equals(child.parent)).count());
+        SessionSettings of = model.settings;
+        assertThat(rig.scheduler.tokens(of.id(), of.incarnation()).orElseThrow().ids())
+            .isEqualTo(tokens(model.committed));
       }
     }
 
@@ -690,7 +716,7 @@ class RandomOperationsTest {
                   0);
       AgentHints hints =
           new AgentHints(
-              random.nextInt(3) == 0 ? random.nextInt(4) - 1 : 0,
+              random.nextInt(3) == 0 ? random.nextInt(31) - 5 : 0,
               random.nextInt(4) == 0 ? OptionalInt.of(random.nextInt(60)) : OptionalInt.empty(),
               random.nextInt(4) == 0
                   ? Optional.of(Duration.ofSeconds(random.nextInt(30)))

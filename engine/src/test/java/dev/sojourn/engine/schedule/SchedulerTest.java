@@ -17,6 +17,7 @@ import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionControl.OnDivergence;
 import dev.sojourn.core.SessionSettings;
+import dev.sojourn.core.SessionTokens;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.core.TurnMode;
@@ -181,6 +182,126 @@ class SchedulerTest {
     rig.step();
     assertThat(rig.scheduler.sessions()).isEmpty();
     assertThat(rig.scheduler.stats().free()).isEqualTo(64);
+  }
+
+  @Test
+  void extend_whileIdle_countsFromNow_untilTheNextTurnHasEnded() {
+    Rig rig = new Rig(64);
+    SessionSettings session = rig.open("agent", 1);
+    rig.run(rig.delta(session, Rig.ids(0, 40), 8));
+    rig.clock.advance(Duration.ofMinutes(4));
+    assertThat(rig.view(session).remaining()).isEqualTo(Duration.ofMinutes(1));
+    assertThat(rig.scheduler.extend(session.id(), session.incarnation(), Duration.ofHours(1)))
+        .isTrue();
+    assertThat(rig.view(session).remaining()).isEqualTo(Duration.ofHours(1));
+    rig.clock.advance(Duration.ofMinutes(59));
+    rig.step();
+    assertThat(rig.view(session).idle()).isEqualTo(Duration.ofMinutes(63));
+    // The last word counts, also a shorter one.
+    rig.scheduler.extend(session.id(), session.incarnation(), Duration.ofSeconds(30));
+    assertThat(rig.scheduler.nanosToNextDeadline()).isEqualTo(Duration.ofSeconds(30).toNanos());
+    rig.run(rig.delta(session, Rig.ids(0, 4), 1));
+    assertThat(rig.view(session).remaining()).isEqualTo(session.timeout());
+    rig.clock.advance(session.timeout());
+    rig.step();
+    assertThat(rig.scheduler.sessions()).isEmpty();
+  }
+
+  @Test
+  void extend_whileATurnRuns_countsFromItsEnd() {
+    Rig rig = new Rig(64);
+    SessionSettings session = rig.open("agent", 1);
+    rig.submit(rig.delta(session, Rig.ids(0, 40), 20));
+    rig.step();
+    rig.scheduler.extend(session.id(), session.incarnation(), Duration.ofSeconds(7));
+    assertThat(rig.view(session).remaining()).isEqualTo(Duration.ofSeconds(7));
+    rig.clock.advance(Duration.ofHours(1));
+    rig.drain();
+    rig.clock.advance(Duration.ofSeconds(7).minusNanos(1));
+    rig.step();
+    assertThat(rig.scheduler.sessions()).hasSize(1);
+    rig.clock.advance(Duration.ofNanos(1));
+    rig.step();
+    assertThat(rig.scheduler.sessions()).isEmpty();
+  }
+
+  @Test
+  void extend_ofAnOlderOrClosingLife_isFalse() {
+    Rig rig = new Rig(64);
+    SessionSettings old = rig.open("agent", 1);
+    SessionSettings session = rig.open("agent", 2);
+    Duration hour = Duration.ofHours(1);
+    assertThat(rig.scheduler.extend(old.id(), old.incarnation(), hour)).isFalse();
+    rig.submit(rig.delta(session, Rig.ids(0, 40), 20));
+    CompletableFuture<CloseResult> closed = rig.close(session, OnClose.FREE);
+    assertThat(rig.scheduler.extend(session.id(), session.incarnation(), hour)).isFalse();
+    rig.drain();
+    assertThat(closed).isCompleted();
+  }
+
+  @Test
+  void tokens_areWhatIsCommitted_andSayWhereTheLastAnswerBegins() {
+    Rig rig = new Rig(64);
+    SessionSettings session = rig.open("agent", 1);
+    assertThat(rig.scheduler.tokens(session.id(), session.incarnation()))
+        .contains(new SessionTokens(Tokens.EMPTY, 0, 0));
+    rig.run(rig.full(session, Rig.ids(0, 40), 8));
+    RecordedAnswer second = rig.run(rig.delta(session, Rig.ids(7, 16), 8));
+    Tokens all = second.end().prompt().concat(second.end().completion());
+    assertThat(rig.scheduler.tokens(session.id(), session.incarnation()))
+        .contains(new SessionTokens(all, 64, rig.view(session).digest()));
+    // A turn that rewinds to the end of a prompt and is dropped leaves no answer.
+    TurnRequest again = rig.full(session, all.slice(0, 60).concat(Rig.ids(2, 3)), 8);
+    rig.submit(again);
+    rig.step();
+    rig.scheduler.cancel(again.requestId());
+    assertThat(rig.scheduler.tokens(session.id(), session.incarnation()))
+        .contains(new SessionTokens(all.slice(0, 48), 40, rig.view(session).digest()));
+    assertThat(rig.scheduler.tokens(session.id(), new Incarnation(9))).isEmpty();
+  }
+
+  @Test
+  void muchHigherPriority_preempts_andTheOthersAnswerIsTheSame() {
+    Rig rig = new Rig(64, Rig.config(2, 64, 8));
+    SessionSettings session = rig.open("agent", 1);
+    rig.run(rig.delta(session, Rig.ids(0, 40), 8));
+    TurnRequest usual = rig.delta(session, Rig.ids(9, 30), 30);
+    RecordedAnswer usualAnswer = rig.submit(usual);
+    TurnRequest elder = hinted(rig.stateless(Rig.ids(300, 30), 30), priority(1));
+    RecordedAnswer elderAnswer = rig.submit(elder);
+    rig.step();
+    rig.step();
+    TurnRequest slightly = hinted(rig.stateless(Rig.ids(100, 30), 5), priority(10));
+    RecordedAnswer slightlyAnswer = rig.submit(slightly);
+    rig.step();
+    assertThat(slightlyAnswer.hasStarted()).isFalse();
+    TurnRequest urgent = hinted(rig.stateless(Rig.ids(200, 30), 5), priority(11));
+    RecordedAnswer urgentAnswer = rig.submit(urgent);
+    rig.step();
+    assertThat(urgentAnswer.ids).hasSize(1);
+    assertThat(rig.scheduler.stats().retractions()).isEqualTo(1);
+    assertThat(elderAnswer.ids).hasSize(4); // ranks higher, and keeps its place
+    assertThat(usualAnswer.ids).hasSize(3);
+    assertThat(rig.view(session).committed()).isEqualTo(48);
+    assertThat(rig.view(session).resident()).isGreaterThanOrEqualTo(47);
+    rig.drain();
+    Rig.assertSameAsStateless(usual, usualAnswer);
+    Rig.assertSameAsStateless(elder, elderAnswer);
+    assertThat(rig.view(session).committed()).isEqualTo(48 + 30 + 30);
+  }
+
+  @Test
+  void muchHigherPriority_whoseRoomWouldNotBeEnough_waits() {
+    Rig rig = new Rig(16, Rig.config(4, 256, 8));
+    RecordedAnswer elder = rig.submit(hinted(rig.stateless(Rig.ids(0, 120), 40), priority(5)));
+    RecordedAnswer usual = rig.submit(rig.stateless(Rig.ids(300, 60), 40));
+    rig.step();
+    RecordedAnswer urgent = rig.submit(hinted(rig.stateless(Rig.ids(600, 150), 5), priority(12)));
+    rig.step();
+    assertThat(urgent.hasStarted()).isFalse();
+    assertThat(rig.scheduler.stats().retractions()).isZero();
+    rig.drain();
+    assertThat(List.of(elder, usual, urgent)).allMatch(RecordedAnswer::isOver);
   }
 
   /** SGLang #27024: idle sessions held all of the pool, and nothing could run. */
@@ -705,6 +826,10 @@ class SchedulerTest {
         false);
   }
 
+  private static AgentHints priority(int priority) {
+    return new AgentHints(priority, OptionalInt.empty(), Optional.empty());
+  }
+
   private static TurnRequest hinted(TurnRequest request, AgentHints hints) {
     return new TurnRequest(
         request.requestId(),
@@ -714,7 +839,7 @@ class SchedulerTest {
         request.maxTokens(),
         SamplingParameters.GREEDY,
         request.stop(),
-        OptionalInt.empty(),
+        request.topLogprobs(),
         hints);
   }
 

@@ -1,8 +1,10 @@
 package dev.sojourn.engine.schedule;
 
 import dev.sojourn.core.SessionSettings;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** What a life of a session must be, as plain lists. */
 final class SessionModel {
@@ -13,17 +15,35 @@ final class SessionModel {
   int turns;
   boolean busy;
   boolean closing;
-  long idleSince;
+  long deadline;
+  @Nullable SessionModel parent;
+  private @Nullable Duration allowance;
 
   SessionModel(SessionSettings settings, long now) {
     this.settings = settings;
-    idleSince = now;
+    deadline = now + settings.timeout().toNanos();
   }
 
-  /** Starts with what another has committed. */
-  void startAs(SessionModel parent) {
-    committed = parent.committed;
-    boundaries.addAll(parent.boundaries);
+  void extend(Duration idle, long now) {
+    if (busy) {
+      allowance = idle;
+    } else {
+      deadline = now + idle.toNanos();
+    }
+  }
+
+  void giveBack(long now) {
+    deadline = now + (allowance == null ? settings.timeout() : allowance).toNanos();
+    allowance = null;
+  }
+
+  /** Starts beside another, or with what that has committed. */
+  void startFrom(SessionModel other, boolean shares) {
+    parent = other;
+    if (shares) {
+      committed = other.committed;
+      boundaries.addAll(other.boundaries);
+    }
   }
 
   /** Returns the last boundary in [from, to], or -1. */
