@@ -45,8 +45,8 @@ final class ChoiceStream implements TurnListener {
   }
 
   @Override
-  public void started(Selection selection, TurnStart start) {
-    Metadata.headers(selection, start.reusedTokens()).forEach(exchange::answerHeader);
+  public void started(TurnSpec spec, Selection selection, TurnStart start) {
+    Metadata.headers(spec, selection, start).forEach(exchange::answerHeader);
   }
 
   @Override

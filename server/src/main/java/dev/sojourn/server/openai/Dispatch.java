@@ -169,7 +169,7 @@ final class Dispatch {
         tip.digest(),
         control.onDivergence(),
         prompt.rewindFloor(),
-        false);
+        prompt.restarts());
   }
 
   private static boolean mayReplay(TurnSpec spec, Fault mismatch) {

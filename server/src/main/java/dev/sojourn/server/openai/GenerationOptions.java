@@ -131,6 +131,34 @@ record GenerationOptions(
         top);
   }
 
+  /** Returns these with another seed. */
+  GenerationOptions withSeed(long other) {
+    return with(other, stream, includeUsage);
+  }
+
+  /** Returns what of these decides an answer, apart from the seed. */
+  GenerationOptions shape() {
+    return with(0, false, false);
+  }
+
+  private GenerationOptions with(long otherSeed, boolean streams, boolean usage) {
+    return new GenerationOptions(
+        model,
+        streams,
+        usage,
+        choices,
+        otherSeed,
+        temperature,
+        topK,
+        topP,
+        minP,
+        maxTokens,
+        stops,
+        ignoreEos,
+        logprobs,
+        topLogprobs);
+  }
+
   /** Refuses what is asked for and not done, rather than to leave it out in silence. */
   private static void refuse(Fields body, String name, Object harmless) {
     Object value = body.raw(name);

@@ -5,6 +5,7 @@ import dev.sojourn.core.LossCause;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.TurnMode;
+import dev.sojourn.engine.TurnStart;
 import dev.sojourn.router.CloseReport;
 import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Selection;
@@ -91,6 +92,9 @@ final class Metadata {
     if (tells(control, result.why())) {
       session.put("reason", lower(result.why()));
     }
+    if (result.repeated()) {
+      session.put("repeated", true);
+    }
     session.put("reused_tokens", result.start().reusedTokens());
     session.put("computed_tokens", result.start().promptTokens() - result.start().reusedTokens());
     if (result.start().cause() != LossCause.NOTHING_LOST) {
@@ -132,13 +136,14 @@ final class Metadata {
     };
   }
 
-  /** Returns the headers that say where a turn went. */
-  static Map<String, String> headers(Selection selection, int cachedTokens) {
+  /** Returns the headers that say where a turn went, and with which seed. */
+  static Map<String, String> headers(TurnSpec spec, Selection selection, TurnStart start) {
     return Map.of(
+        "x-sojourn-seed", Long.toString(spec.options().seed()),
         "x-sojourn-worker", selection.target().toString(),
         "x-sojourn-affinity", lower(selection.affinity()),
         "x-sojourn-affinity-reason", selection.why(),
-        "x-sojourn-cached-tokens", Integer.toString(cachedTokens));
+        "x-sojourn-cached-tokens", Integer.toString(start.reusedTokens()));
   }
 
   /** Returns whether an answer needs more than OpenAI's fields. */

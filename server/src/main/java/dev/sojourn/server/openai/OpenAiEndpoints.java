@@ -93,7 +93,9 @@ public final class OpenAiEndpoints {
     Nvext ext = nvext.read(body, exchange::header, tenant);
     PromptSource source =
         (input, transcript) -> prompts.chat(messages, input, template, transcript);
-    answer(exchange, true, tenant, options, ext, List.of(source));
+    Asked asked =
+        new Asked(source, new Question(List.of(messages, template), options, body.has("seed")));
+    answer(exchange, true, tenant, options, ext, List.of(asked));
   }
 
   private void completion(Exchange exchange) throws Exception {
@@ -102,9 +104,9 @@ public final class OpenAiEndpoints {
     GenerationOptions options = GenerationOptions.ofCompletion(body, OpenAiEndpoints::drawSeed);
     checkModel(options.model());
     Nvext ext = nvext.read(body, exchange::header, tenant);
-    List<PromptSource> sources = new ArrayList<>();
+    List<Asked> asked = new ArrayList<>();
     for (CompletionPrompt prompt : CompletionPrompt.of(body, model.vocabularySize())) {
-      sources.add(
+      PromptSource source =
           switch (prompt) {
             case CompletionPrompt.Text(String text) ->
                 (input, transcript) -> prompts.completion(text, input, transcript);
@@ -113,10 +115,14 @@ public final class OpenAiEndpoints {
               TurnRunner.checkLength(ids.length(), model.contextLength());
               yield (input, transcript) -> prompts.completion(ids, input, transcript);
             }
-          });
+          };
+      asked.add(new Asked(source, new Question(prompt, options, body.has("seed"))));
     }
-    answer(exchange, false, tenant, options, ext, sources);
+    answer(exchange, false, tenant, options, ext, asked);
   }
+
+  /** One prompt of a request. */
+  private record Asked(PromptSource source, Question question) {}
 
   private void answer(
       Exchange exchange,
@@ -124,16 +130,17 @@ public final class OpenAiEndpoints {
       Tenant tenant,
       GenerationOptions options,
       Nvext ext,
-      List<PromptSource> sources)
+      List<Asked> asks)
       throws InterruptedException {
-    int generations = options.choices() * sources.size();
+    int generations = options.choices() * asks.size();
     checkChoices(generations, ext);
     String id = (chat ? "chatcmpl-" : "cmpl-") + UUID.randomUUID();
     List<TurnSpec> specs = new ArrayList<>();
-    for (PromptSource source : sources) {
+    for (Asked asked : asks) {
       for (int choice = 0; choice < options.choices(); choice++) {
         String turnId = generations == 1 ? id : id + "-" + specs.size();
-        specs.add(new TurnSpec(turnId, tenant, ext, options, choice, source));
+        specs.add(
+            new TurnSpec(turnId, tenant, ext, options, choice, asked.source(), asked.question()));
       }
     }
     exchange.answerHeader("x-sojourn-seed", Long.toString(options.seed()));
@@ -153,7 +160,8 @@ public final class OpenAiEndpoints {
         stream(exchange, chat, options, format, specs);
       } else {
         List<TurnResult> results = turns.run(specs, _ -> TurnListener.SILENT);
-        Metadata.headers(results.getFirst().selection(), results.getFirst().start().reusedTokens())
+        TurnResult first = results.getFirst();
+        Metadata.headers(first.spec(), first.selection(), first.start())
             .forEach(exchange::answerHeader);
         exchange.reply(Reply.json(200, format.whole(results)));
       }

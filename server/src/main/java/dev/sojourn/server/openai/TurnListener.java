@@ -10,7 +10,7 @@ import java.util.List;
 interface TurnListener {
 
   /** The rank is chosen and has begun. */
-  void started(Selection selection, TurnStart start);
+  void started(TurnSpec spec, Selection selection, TurnStart start);
 
   /**
    * A token was sampled.
@@ -30,7 +30,7 @@ interface TurnListener {
   TurnListener SILENT =
       new TurnListener() {
         @Override
-        public void started(Selection selection, TurnStart start) {}
+        public void started(TurnSpec spec, Selection selection, TurnStart start) {}
 
         @Override
         public void parts(List<Part> parts, Event.Token token) {}

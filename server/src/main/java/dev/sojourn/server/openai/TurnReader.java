@@ -9,6 +9,7 @@ import dev.sojourn.core.Fault;
 import dev.sojourn.core.FinishReason;
 import dev.sojourn.core.LossCause;
 import dev.sojourn.core.Promise;
+import dev.sojourn.core.TurnMode;
 import dev.sojourn.engine.TurnEnd;
 import dev.sojourn.engine.TurnStart;
 import dev.sojourn.router.CloseReport;
@@ -92,7 +93,7 @@ final class TurnReader {
   private void tell(Event event, List<Part> parts, long begunNanos, Clock clock)
       throws InterruptedException {
     switch (event) {
-      case Event.Started(TurnStart found) -> listener.started(selection, found);
+      case Event.Started(TurnStart found) -> listener.started(spec, selection, found);
       case Event.Token token -> {
         long now = clock.nanos();
         if (sampled == 1) {
@@ -176,7 +177,7 @@ final class TurnReader {
     return answer.answer();
   }
 
-  TurnResult result(NoSession why, Promise promise, Prompt prompt, CloseReport close) {
+  TurnResult result(NoSession why, Promise promise, Prompt prompt) {
     int counted = Math.min(tokens.size(), end().completion().length());
     return new TurnResult(
         spec,
@@ -188,11 +189,16 @@ final class TurnReader {
         why,
         promise,
         prompt.divergence(),
-        close);
+        CloseReport.NOT_ASKED,
+        false);
   }
 
-  /** A new life of a session knows nothing of what the one before had held; the prompt does. */
+  /**
+   * A new life of a session knows nothing of what the one before had held; the prompt does. Of a
+   * side request that ran apart from its session, only the prompt knows what it is.
+   */
   private TurnStart found(Prompt prompt) {
+    TurnMode mode = prompt.aside() ? TurnMode.ASIDE : start().mode();
     LossCause cause =
         switch (selection.affinity()) {
           case MOVED -> LossCause.MOVED;
@@ -200,9 +206,12 @@ final class TurnReader {
           case NEW, HIT, NONE -> LossCause.NOTHING_LOST;
         };
     int lost = prompt.knownPrefix() - start().reusedTokens();
-    return cause == LossCause.NOTHING_LOST || lost <= 0
-        ? start()
-        : new TurnStart(
-            start().mode(), start().promptTokens(), start().reusedTokens(), lost, cause);
+    boolean lostHere = cause == LossCause.NOTHING_LOST || lost <= 0;
+    return new TurnStart(
+        mode,
+        start().promptTokens(),
+        start().reusedTokens(),
+        lostHere ? start().lostTokens() : lost,
+        lostHere ? start().cause() : cause);
   }
 }

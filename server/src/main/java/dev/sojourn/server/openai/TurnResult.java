@@ -26,6 +26,7 @@ import java.util.Optional;
  * @param promise what the worker promises for its session
  * @param divergence where its prompt left what the session held
  * @param close what became of a close
+ * @param repeated whether the turn had been answered before, and this is the answer of then
  */
 record TurnResult(
     TurnSpec spec,
@@ -37,9 +38,32 @@ record TurnResult(
     NoSession why,
     Promise promise,
     Optional<Divergence> divergence,
-    CloseReport close) {
+    CloseReport close,
+    boolean repeated) {
 
   TurnResult {
     tokens = List.copyOf(tokens);
+  }
+
+  /** Returns this with what became of a close. */
+  TurnResult closed(CloseReport report) {
+    return new TurnResult(
+        spec, selection, start, end, answer, tokens, why, promise, divergence, report, repeated);
+  }
+
+  /** Returns this as the answer to a request that asks for the same once more. */
+  TurnResult again(TurnSpec asking) {
+    return new TurnResult(
+        asking.withSeed(spec.options().seed()),
+        selection,
+        start,
+        end,
+        answer,
+        tokens,
+        why,
+        promise,
+        divergence,
+        close,
+        true);
   }
 }

@@ -5,7 +5,9 @@ import dev.sojourn.core.Clock;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.Promise;
 import dev.sojourn.core.SessionControl;
+import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionControl.Require;
 import dev.sojourn.core.SessionId;
@@ -109,7 +111,7 @@ public final class TurnRunner {
           control.flatMap(asked ->
               guard.incarnation().flatMap(life -> transcripts.find(asked.session(), life)));
       Prompt prompt = spec.source().build(spec.input(), transcript);
-      Selection selection = guard.select(query(spec, prompt));
+      Selection selection = guard.select(query(spec, prompt), prompt.aside());
       var _ = guard.finish(TurnOutcome.COMPLETED);
       return new Placement(selection, prompt.context());
     }
@@ -123,28 +125,34 @@ public final class TurnRunner {
       throws InterruptedException {
     Optional<SessionControl> control = spec.ext().control();
     Optional<Transcript> transcript = transcript(control, guard);
+    Optional<TurnResult> before = RepeatedTurn.find(spec, transcript);
+    if (before.isPresent()) {
+      RepeatedTurn.tell(before.get(), listener);
+      return before.get().closed(guard.finish(TurnOutcome.COMPLETED));
+    }
     Prompt prompt = spec.source().build(spec.input(), transcript);
     checkLength(prompt.length(), contextLength);
     control.ifPresent(asked -> checkCapacity(prompt.length(), asked.capacity()));
-    Selection selection = guard.select(query(spec, prompt));
-    control.ifPresent(asked -> checkPromise(asked, selection));
+    Selection selection = guard.select(query(spec, prompt), prompt.aside());
+    control.filter(_ -> !prompt.aside()).ifPresent(asked -> checkPromise(asked, selection));
     if (selection.incarnation().isEmpty() || !Dispatch.isForgotten(guard, transcript)) {
       control.ifPresent(asked -> checkExpected(asked, transcript));
     }
     Dispatch.Sent sent = dispatch.send(spec, guard, prompt, transcript, selection);
     move(control, guard.incarnation(), sent.selection().incarnation());
     TurnReader reader = new TurnReader(spec, sent.selection(), guard, listener, metrics);
+    Promise promise = workers.at(sent.selection().target()).promise();
     try {
       reader.read(sent.generation(), begun, clock);
     } finally {
-      if (reader.committed()) {
-        commit(control, sent.selection(), transcript, prompt, reader);
+      if (reader.committed() && sent.selection().incarnation().isPresent()) {
+        transcript.ifPresent(
+            held -> commit(held, prompt, reader.result(guard.reason(), promise, prompt)));
       }
       control.ifPresent(asked -> forgetOrphan(asked.session(), sent.selection().incarnation()));
     }
-    var close = guard.finish(TurnOutcome.COMPLETED);
-    return reader.result(
-        guard.reason(), workers.at(sent.selection().target()).promise(), prompt, close);
+    TurnResult result = reader.result(guard.reason(), promise, prompt);
+    return result.closed(guard.finish(TurnOutcome.COMPLETED));
   }
 
   /**
@@ -180,22 +188,26 @@ public final class TurnRunner {
     SessionId id = control.get().session();
     Incarnation life = guard.incarnation().get();
     boolean heldBefore = guard.reason() == NoSession.NONE;
-    return heldBefore && control.get().input() == Input.DELTA
-        ? transcripts.find(id, life)
-        : Optional.of(transcripts.open(id, life));
+    if (heldBefore && control.get().input() == Input.DELTA) {
+      return transcripts.find(id, life);
+    }
+    Transcript held = transcripts.open(id, life);
+    if (!heldBefore && control.get().action() == Action.CONTINUE) {
+      held.openedImplicitly();
+    }
+    return Optional.of(held);
   }
 
-  /** Moves the transcript to where the engine's session is now. */
-  private void commit(
-      Optional<SessionControl> control,
-      Selection selection,
-      Optional<Transcript> transcript,
-      Prompt prompt,
-      TurnReader reader) {
-    if (control.isPresent() && selection.incarnation().isPresent() && transcript.isPresent()) {
-      transcript
-          .get()
-          .commit(prompt, reader.start().mode(), reader.end(), reader.answer().message());
+  /** Moves the transcript to where the engine's session is now; a side request moves nothing. */
+  private static void commit(Transcript transcript, Prompt prompt, TurnResult result) {
+    if (prompt.aside()) {
+      return;
+    }
+    int tip = transcript.committed();
+    long digest = transcript.digest();
+    transcript.commit(prompt, result.start().mode(), result.end(), result.answer().message());
+    if (result.spec().input() == Input.DELTA) {
+      RepeatedTurn.keep(transcript, tip, digest, prompt, result);
     }
   }
 

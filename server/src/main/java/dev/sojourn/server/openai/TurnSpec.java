@@ -17,6 +17,7 @@ import java.util.Optional;
  * @param options how to generate
  * @param choice which of the answers to the same prompt it is
  * @param source makes its prompt
+ * @param question what it asks
  */
 record TurnSpec(
     String turnId,
@@ -24,7 +25,8 @@ record TurnSpec(
     Nvext ext,
     GenerationOptions options,
     int choice,
-    PromptSource source) {
+    PromptSource source,
+    Question question) {
 
   /** Makes a prompt, given what its session has said so far. */
   @FunctionalInterface
@@ -32,6 +34,11 @@ record TurnSpec(
 
     /** Builds the prompt; a transcript is there where the turn has a session. */
     Prompt build(Input input, Optional<Transcript> transcript);
+  }
+
+  /** Returns this with another seed. */
+  TurnSpec withSeed(long seed) {
+    return new TurnSpec(turnId, tenant, ext, options.withSeed(seed), choice, source, question);
   }
 
   /** Returns what its messages hold; the whole conversation where it has no session. */

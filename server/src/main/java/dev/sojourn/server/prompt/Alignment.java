@@ -34,7 +34,7 @@ final class Alignment {
   Prompt begin(String text, Said said) {
     Tail tail = tokenise(text, Position.START, 0, 0);
     return new Prompt(
-        Tokens.EMPTY, tail.ids, 0, 0, Optional.empty(), new Draft(0, tail.pieces, said));
+        Tokens.EMPTY, tail.ids, 0, 0, false, Optional.empty(), new Draft(0, tail.pieces, said));
   }
 
   /** Returns the prompt of all that a transcript holds, followed by {@code rest}. */
@@ -63,7 +63,7 @@ final class Alignment {
       String text = spelled(ids);
       Piece piece = new Piece(text, text.length(), ids.length(), Kind.TEXT);
       Draft draft = new Draft(0, List.of(piece), Said.NOTHING);
-      return new Prompt(Tokens.EMPTY, ids, 0, 0, Optional.empty(), draft);
+      return new Prompt(Tokens.EMPTY, ids, 0, 0, false, Optional.empty(), draft);
     }
     Transcript held = transcript.get();
     int base = input == Input.DELTA ? held.committed() : held.tokens().mismatch(ids);
@@ -102,7 +102,7 @@ final class Alignment {
     int same = base + behind.mismatch(committed.from(base));
     Tokens fresh = behind.from(same - base);
     if (same == committed.length()) {
-      return new Prompt(committed, fresh, same, 0, Optional.empty(), draft);
+      return new Prompt(committed, fresh, same, 0, false, Optional.empty(), draft);
     }
     boolean aside = !sharesAMessage(held, same, draft.said());
     return new Prompt(
@@ -110,6 +110,7 @@ final class Alignment {
         fresh,
         committed.length(),
         aside ? same + 1 : 0,
+        aside && held.givesWay() && isUnderWay(draft.said()),
         Optional.of(new Divergence(same, cause(held, draft.said()))),
         draft);
   }
@@ -124,6 +125,12 @@ final class Alignment {
     }
     return held.messages().subList(0, said.kept()).stream()
         .anyMatch(message -> !Conversation.isSystem(message));
+  }
+
+  /** Returns whether a conversation has an answer in it already. */
+  private static boolean isUnderWay(Said said) {
+    return said.chat()
+        && said.added().stream().anyMatch(message -> "assistant".equals(message.get("role")));
   }
 
   private static String cause(Transcript held, Said said) {

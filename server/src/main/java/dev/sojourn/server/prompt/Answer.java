@@ -1,5 +1,7 @@
 package dev.sojourn.server.prompt;
 
+import dev.sojourn.text.answer.Part;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -15,6 +17,23 @@ public record Answer(String text, String reasoning, List<ToolCall> calls) {
 
   public Answer {
     calls = List.copyOf(calls);
+  }
+
+  /** Returns its parts: thoughts, then words, then calls. */
+  public List<Part> parts() {
+    List<Part> parts = new ArrayList<>();
+    if (!reasoning.isEmpty()) {
+      parts.add(new Part.Reasoning(reasoning));
+    }
+    if (!text.isEmpty()) {
+      parts.add(new Part.Text(text));
+    }
+    for (int i = 0; i < calls.size(); i++) {
+      parts.add(new Part.CallBegin(i, calls.get(i).name()));
+      parts.add(new Part.CallArguments(i, calls.get(i).arguments()));
+      parts.add(new Part.CallEnd(i));
+    }
+    return parts;
   }
 
   /** Returns the answer as a message, as a client sends it back. */

@@ -17,6 +17,7 @@ public final class Prompt {
   private final Tokens fresh;
   private final int committed;
   private final int rewindFloor;
+  private final boolean restarts;
   private final Optional<Divergence> divergence;
   private final Draft draft;
 
@@ -25,12 +26,14 @@ public final class Prompt {
       Tokens fresh,
       int committed,
       int rewindFloor,
+      boolean restarts,
       Optional<Divergence> divergence,
       Draft draft) {
     this.known = known;
     this.fresh = fresh;
     this.committed = committed;
     this.rewindFloor = rewindFloor;
+    this.restarts = restarts;
     this.divergence = divergence;
     this.draft = draft;
   }
@@ -95,6 +98,19 @@ public final class Prompt {
    */
   public int rewindFloor() {
     return rewindFloor;
+  }
+
+  /** Returns whether it is a side request, which the session is not to know of. */
+  public boolean aside() {
+    return rewindFloor > known.length() && !restarts;
+  }
+
+  /**
+   * Returns whether the session, which knows next to nothing, is to begin anew with this prompt: it
+   * is a conversation that is under way and shares nothing but system messages with it.
+   */
+  public boolean restarts() {
+    return restarts;
   }
 
   /** Returns where and why the context leaves what the session holds, if it does. */

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What one life of a session has said, as its engine session holds it: the committed ids, the text
@@ -42,17 +43,44 @@ public final class Transcript {
   private int firstPrompt;
   private int lastPrompt;
   private long digest;
+  private boolean implicit;
+  private int turns;
+  private @Nullable LastTurn lastTurn;
 
   /**
    * Creates an empty transcript.
    *
    * @param begun when the session began: what templates that tell the date say in all its turns
-   * @param grown called after each commit
+   * @param grown called after each commit, and when a turn is kept
    */
   Transcript(Tokenizer tokenizer, LocalDateTime begun, Consumer<Transcript> grown) {
     this.tokenizer = tokenizer;
     this.begun = begun;
     this.grown = grown;
+  }
+
+  /** Notes that nobody opened the session expressly. */
+  public void openedImplicitly() {
+    implicit = true;
+  }
+
+  /**
+   * Returns whether the session may be taken over: nobody opened it expressly, and all it knows is
+   * one turn, which may have been a side request.
+   */
+  boolean givesWay() {
+    return implicit && turns == 1;
+  }
+
+  /** Returns the last turn, if it was kept. */
+  public Optional<LastTurn> lastTurn() {
+    return Optional.ofNullable(lastTurn);
+  }
+
+  /** Keeps the turn that was just committed, until the next one is. */
+  public void keep(LastTurn turn) {
+    lastTurn = turn;
+    grown.accept(this);
   }
 
   /** Returns the number of committed tokens. */
@@ -107,6 +135,8 @@ public final class Transcript {
     }
     options = draft.said().options();
     digest = end.digest();
+    turns++;
+    lastTurn = null;
     grown.accept(this);
   }
 
@@ -199,9 +229,10 @@ public final class Transcript {
     return same;
   }
 
-  /** Returns about how many bytes of memory this takes: ids, and the text twice. */
+  /** Returns about how many bytes of memory this takes: ids, the text twice, the last turn. */
   long bytes() {
-    return 1024 + 8L * ids.length() + 64L * pieces.size() + 4L * textEnd(pieces.size());
+    long kept = lastTurn == null ? 0 : lastTurn.bytes();
+    return 1024 + 8L * ids.length() + 64L * pieces.size() + 4L * textEnd(pieces.size()) + kept;
   }
 
   private String text(Tokens sampled) {
