@@ -22,6 +22,7 @@ import dev.sojourn.server.openai.OpenAiErrors;
 import dev.sojourn.server.openai.TurnRunner;
 import dev.sojourn.server.prompt.PromptBuilder;
 import dev.sojourn.server.prompt.Transcripts;
+import dev.sojourn.server.sessions.Ledger;
 import dev.sojourn.server.sessions.RunningTurns;
 import dev.sojourn.server.sessions.SessionEndpoints;
 import dev.sojourn.text.Tokenizer;
@@ -79,7 +80,8 @@ public final class Gateway implements AutoCloseable {
                   new SecureRandom(),
                   store,
                   new WorkerSessions(List.of(worker))));
-      own(store.watch(new TranscriptKeeper(transcripts)));
+      Ledger ledger = new Ledger();
+      own(store.watch(new SessionKeeper(transcripts, ledger)));
       addRanks(router, worker);
       own(ticking(router));
       GatewayMetrics metrics = new GatewayMetrics(List.of(worker), router, transcripts);
@@ -89,6 +91,7 @@ public final class Gateway implements AutoCloseable {
               router,
               List.of(worker),
               transcripts,
+              ledger,
               model.contextLength(),
               Set.copyOf(model.vocabulary().endOfTurn()),
               metrics,
@@ -106,7 +109,7 @@ public final class Gateway implements AutoCloseable {
               running,
               clock)
           .addTo(routes);
-      new SessionEndpoints(keys, router, List.of(worker), running).addTo(routes);
+      new SessionEndpoints(keys, router, List.of(worker), running, ledger).addTo(routes);
       new HealthEndpoints(model, List.of(worker), router, metrics).addTo(routes);
       server = own(new HttpServer(config.http(), routes, new OpenAiErrors(), metrics, clock));
       whole = true;

@@ -3,6 +3,7 @@ package dev.sojourn.server;
 import static dev.sojourn.server.TestGateway.MODEL;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sojourn.engine.EngineConfig;
 import dev.sojourn.server.http.RawClient;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
@@ -84,6 +85,45 @@ final class HangUpTest {
     runner.release();
     assertThat(first.get().statusCode()).isEqualTo(200);
     assertThat(gateway.get("/v1/sessions/s").path("turns").asInt()).isEqualTo(1);
+  }
+
+  @Test
+  void client_thatHangsUpInTheEnginesQueue_leavesItAndTheSessionGoesOn() throws Exception {
+    try (TestGateway narrow = new TestGateway(dir, 1, HangUpTest::withOneAtATime)) {
+      GatedRunner held = narrow.runners.getFirst();
+      JsonNode opened = narrow.post(CHAT, chat("Hi", "'max_tokens': 6, " + session("")));
+      held.hold();
+      try (RawClient first = new RawClient(narrow.address());
+          RawClient second = new RawClient(narrow.address())) {
+        first.post(CHAT, chat("Other", "'max_tokens': 6"));
+        held.awaitStep();
+        second.post(CHAT, chat("Never mind", "'max_tokens': 6, " + session("'input': 'delta',")));
+        awaitMetric(narrow, "sojourn_router_bookings", 2);
+      }
+      awaitAborted(narrow, 2);
+      held.release();
+      JsonNode next =
+          narrow.post(CHAT, chat("And now?", "'max_tokens': 4, " + session("'input': 'delta',")));
+      assertThat(next.path("nvext").path("session").path("mode").asString()).isEqualTo("append");
+      assertThat(next.path("usage").path("prompt_tokens_details").path("cached_tokens").asInt())
+          .isEqualTo(opened.path("usage").path("total_tokens").asInt() - 1);
+      narrow.send("DELETE", "/v1/sessions/s?wait=true", "");
+      narrow.expectNothingHeld();
+    }
+  }
+
+  @Test
+  void client_thatHangsUpAfterTheLastToken_hasHadItsTurn() throws Exception {
+    try (RawClient client = new RawClient(gateway.address())) {
+      client.post(
+          CHAT, chat("Hi", "'max_tokens': 6, 'stream': true, " + session("'action': 'open',")));
+      client.lineWith("\"finish_reason\":\"");
+      client.reset();
+    }
+    JsonNode next =
+        gateway.post(CHAT, chat("And now?", "'max_tokens': 4, " + session("'input': 'delta',")));
+    assertThat(next.path("nvext").path("session").path("mode").asString()).isEqualTo("append");
+    assertThat(gateway.get("/v1/sessions/s").path("turns").asInt()).isEqualTo(2);
   }
 
   @Test
@@ -223,15 +263,23 @@ final class HangUpTest {
   }
 
   private void awaitAborted(int turns) throws Exception {
+    awaitAborted(gateway, turns);
+  }
+
+  private static void awaitAborted(TestGateway gateway, int turns) throws Exception {
     // A turn is counted as aborted when the worker has let go of it, which it does between steps.
     long giveUp = System.nanoTime() + Duration.ofSeconds(20).toNanos();
     while (gateway.metric("sojourn_router_aborted_turns_total") != turns) {
       assertThat(System.nanoTime()).as("waiting for the end of the turn").isLessThan(giveUp);
-      runner.step();
+      gateway.runners.getFirst().step();
     }
   }
 
   private void awaitMetric(String name, double value) throws Exception {
+    awaitMetric(gateway, name, value);
+  }
+
+  private static void awaitMetric(TestGateway gateway, String name, double value) throws Exception {
     long giveUp = System.nanoTime() + Duration.ofSeconds(20).toNanos();
     while (gateway.metric(name) != value) {
       assertThat(System.nanoTime()).as("waiting for " + name + " = " + value).isLessThan(giveUp);
@@ -255,6 +303,27 @@ final class HangUpTest {
         throw new AssertionError(e);
       }
     });
+  }
+
+  private static GatewayConfig withOneAtATime(GatewayConfig c) {
+    EngineConfig e = c.engine();
+    return new GatewayConfig(
+        c.http(),
+        new EngineConfig(
+            1,
+            e.prefillChunk(),
+            e.maxWaiting(),
+            e.maxSessions(),
+            e.reserve(),
+            e.sessionKvFraction(),
+            e.eviction(),
+            e.retention()),
+        c.apiKeys(),
+        c.implicitSessions(),
+        c.identity(),
+        c.maxConcurrent(),
+        c.transcriptBytes(),
+        c.drain());
   }
 
   private static GatewayConfig withTwoGenerations(GatewayConfig c) {

@@ -6,9 +6,11 @@ import static dev.sojourn.server.TestFleet.session;
 import static dev.sojourn.server.TestFleet.user;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sojourn.core.ManualClock;
 import dev.sojourn.router.affinity.AffinityStore.Change;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.function.Consumer;
@@ -17,6 +19,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -84,6 +88,55 @@ final class SessionRacesTest {
     assertThat(context(after)).startsWith(context(before).toArray(Integer[]::new));
     fleet.turn("'action': 'close', ", "Bye.");
     late.forEach(Runnable::run);
+  }
+
+  /** As Dynamo #27025, where each turn's whole transcript was appended to what was there. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void race15_fullTranscriptEachTurn_contextIsNotDoubled(boolean chat) throws Exception {
+    fleet = new TestFleet(dir, 1, keeper -> keeper);
+    String said = "";
+    int held = 0;
+    for (int turn = 0; turn < 5; turn++) {
+      String more = "Turn " + turn + ".";
+      said += chat ? (turn == 0 ? "" : ", ") + user(more) : more;
+      JsonNode answer =
+          chat
+              ? answered(fleet.send(0, "", said))
+              : answered(
+                  fleet.post(
+                      0,
+                      "/v1/completions",
+                      "'prompt': "
+                          + JsonMapper.shared().writeValueAsString(said).replace("'", "\\u0027")
+                          + ", 'nvext': {'extra_fields': ['prompt_token_ids',"
+                          + " 'completion_token_ids'], 'session_control': {'session_id': 's'}}"));
+      int prompt = answer.path("nvext").path("prompt_token_ids").size();
+      assertThat(prompt).isGreaterThan(held).isLessThan(held + 40);
+      held = context(answer).size();
+      assertThat(session(answer).path("held_tokens").asInt()).isEqualTo(held);
+      fleet.assertSameAsStateless(answer);
+      said += chat ? ", " + echo(answer) : answer.path("choices").get(0).path("text").asString();
+    }
+  }
+
+  @Test
+  void expiredSession_isToldWhatItHadHeld() throws Exception {
+    ManualClock clock = new ManualClock();
+    fleet = new TestFleet(dir, 1, keeper -> keeper, clock);
+    String first = user("Remember the sea.");
+    JsonNode opened = answered(fleet.send(0, "'action': 'open', 'timeout': 60, ", first));
+    int held = session(opened).path("held_tokens").asInt();
+    clock.advance(Duration.ofSeconds(61));
+    String whole = first + ", " + echo(opened) + ", " + user("And the sand.");
+    JsonNode late = session(answered(fleet.send(0, "", whole)));
+    assertThat(late.path("reason").asString()).isEqualTo("expired");
+    assertThat(late.path("mode").asString()).isEqualTo("opened");
+    int reused = late.path("reused_tokens").asInt();
+    assertThat(late.path("lost_cause").asString()).isEqualTo("expired");
+    assertThat(late.path("lost_tokens").asInt()).isEqualTo(held - reused);
+    assertThat(late.path("losses").get(0).path("cause").asString()).isEqualTo("expired");
+    assertThat(late.path("losses").get(0).path("tokens").asInt()).isEqualTo(held - reused);
   }
 
   private static Consumer<Change> delayed(Consumer<Change> keeper, Deque<Runnable> late) {

@@ -30,6 +30,7 @@ import dev.sojourn.server.openai.OpenAiErrors;
 import dev.sojourn.server.openai.TurnRunner;
 import dev.sojourn.server.prompt.PromptBuilder;
 import dev.sojourn.server.prompt.Transcripts;
+import dev.sojourn.server.sessions.Ledger;
 import dev.sojourn.server.sessions.RunningTurns;
 import dev.sojourn.text.Tokenizer;
 import dev.sojourn.text.template.ChatTemplate;
@@ -63,7 +64,7 @@ final class TestFleet implements AutoCloseable {
       "'model': '" + MODEL + "', 'max_tokens': 6, 'temperature': 0.8, 'seed': 9, ";
 
   private final Deque<AutoCloseable> owned = new ArrayDeque<>(); // last begun first
-  private final Clock clock = Clock.system();
+  private final Clock clock;
   private final ServedModel model;
   private final Tokenizer tokenizer;
   private final MemoryAffinityStore store;
@@ -77,9 +78,16 @@ final class TestFleet implements AutoCloseable {
   /**
    * Starts.
    *
-   * @param delivery what stands between the store and those who end transcripts
+   * @param delivery what stands between the store and those who end what is kept of a session
    */
   TestFleet(Path dir, int gateways, UnaryOperator<Consumer<Change>> delivery) throws Exception {
+    this(dir, gateways, delivery, Clock.system());
+  }
+
+  /** Starts with a clock that sessions idle by. */
+  TestFleet(Path dir, int gateways, UnaryOperator<Consumer<Change>> delivery, Clock clock)
+      throws Exception {
+    this.clock = clock;
     model = own(TestGateway.tiny(dir, 2)).served();
     tokenizer = own(Tokenizer.of(model.vocabulary()));
     for (String name : List.of("left", "right")) {
@@ -101,6 +109,7 @@ final class TestFleet implements AutoCloseable {
   }
 
   private void addGateway(UnaryOperator<Consumer<Change>> delivery) throws Exception {
+    Ledger ledger = new Ledger();
     Transcripts held = new Transcripts(tokenizer, 1 << 20, clock);
     Router router =
         own(
@@ -110,7 +119,7 @@ final class TestFleet implements AutoCloseable {
                 new Random(routers.size()),
                 store,
                 new WorkerSessions(workers)));
-    own(store.watch(delivery.apply(new TranscriptKeeper(held))));
+    own(store.watch(delivery.apply(new SessionKeeper(held, ledger))));
     for (EmbeddedWorker worker : workers) {
       router.addRank(
           new WorkerRank(worker.id(), 0), new RankCapacity(worker.stats(0).capacity(), 8));
@@ -121,6 +130,7 @@ final class TestFleet implements AutoCloseable {
             router,
             workers,
             held,
+            ledger,
             model.contextLength(),
             Set.copyOf(model.vocabulary().endOfTurn()),
             metrics,
@@ -148,7 +158,7 @@ final class TestFleet implements AutoCloseable {
                 routes,
                 new OpenAiErrors(),
                 metrics,
-                clock)));
+                Clock.system())));
   }
 
   /** Takes a turn of {@link #SESSION} at the first gateway; it has to be answered. */

@@ -1,6 +1,8 @@
 package dev.sojourn.server.metrics;
 
 import dev.sojourn.backend.Worker;
+import dev.sojourn.core.LossCause;
+import dev.sojourn.core.TurnMode;
 import dev.sojourn.engine.EngineStats;
 import dev.sojourn.router.Router;
 import dev.sojourn.router.RouterStats;
@@ -18,6 +20,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.DoubleSupplier;
@@ -38,6 +41,9 @@ public final class GatewayMetrics implements RequestLog {
   private final Histogram requestSeconds;
   private final Histogram firstTokenSeconds;
   private final Histogram nextTokenSeconds;
+  private final Counter turns;
+  private final Counter lostTokens;
+  private final Counter repeatedTurns;
 
   /** Creates the metrics of these workers, their router and the transcripts of their sessions. */
   public GatewayMetrics(List<? extends Worker> workers, Router router, Transcripts transcripts) {
@@ -56,6 +62,23 @@ public final class GatewayMetrics implements RequestLog {
             "sojourn_time_to_first_token_seconds", "From a turn's beginning, queue included.");
     nextTokenSeconds =
         histogram("sojourn_inter_token_seconds", "Between two tokens of a turn, as they are read.");
+    turns =
+        Counter.builder()
+            .name("sojourn_turns_total")
+            .help("Turns answered, by what they did to their session.")
+            .labelNames("mode")
+            .register(registry);
+    lostTokens =
+        Counter.builder()
+            .name("sojourn_lost_tokens_total")
+            .help("Tokens that sessions had held and that were computed again, by cause.")
+            .labelNames("cause")
+            .register(registry);
+    repeatedTurns =
+        Counter.builder()
+            .name("sojourn_repeated_turns_total")
+            .help("Turns that were sent again and answered from memory.")
+            .register(registry);
     registerRanks();
     registerRouter();
     gauge("sojourn_transcripts", "Transcripts held.", transcripts::size);
@@ -80,6 +103,21 @@ public final class GatewayMetrics implements RequestLog {
   /** Tells that another token was there, so long after the one before. */
   public void nextToken(long nanos) {
     nextTokenSeconds.observe(nanos * NANOS);
+  }
+
+  /** Tells that a turn was answered, and what of its session had to be computed again, and why. */
+  public void turn(TurnMode mode, Map<LossCause, Integer> lost) {
+    turns.labelValues(lower(mode)).inc();
+    lost.forEach((cause, tokens) -> lostTokens.labelValues(lower(cause)).inc(tokens));
+  }
+
+  /** Tells that a turn was sent again and answered from memory. */
+  public void repeatedTurn() {
+    repeatedTurns.inc();
+  }
+
+  private static String lower(Enum<?> value) {
+    return value.name().toLowerCase(Locale.ROOT);
   }
 
   /** Returns all metrics as a reply. */

@@ -100,6 +100,7 @@ final class Metadata {
     if (result.start().cause() != LossCause.NOTHING_LOST) {
       session.put("lost_tokens", result.start().lostTokens());
       session.put("lost_cause", lower(result.start().cause()));
+      session.put("losses", losses(result));
     }
     boolean left =
         result.start().mode() == TurnMode.REWIND || result.start().mode() == TurnMode.ASIDE;
@@ -124,6 +125,19 @@ final class Metadata {
           close.tokensFreed().isPresent() ? close.tokensFreed().getAsInt() : "pending");
     }
     return session;
+  }
+
+  /** Returns what was lost, most first. */
+  private static List<Map<String, Object>> losses(TurnResult result) {
+    return result.losses().entrySet().stream()
+        .sorted(Map.Entry.<LossCause, Integer>comparingByValue().reversed())
+        .map(loss -> {
+          Map<String, Object> lost = new LinkedHashMap<>();
+          lost.put("cause", lower(loss.getKey()));
+          lost.put("tokens", loss.getValue());
+          return lost;
+        })
+        .toList();
   }
 
   /** Returns whether a reason is news: to one who opens a name, it is none that it was vacant. */

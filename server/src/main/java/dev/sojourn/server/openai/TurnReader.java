@@ -24,6 +24,7 @@ import dev.sojourn.text.answer.AnswerParser;
 import dev.sojourn.text.answer.Part;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -177,12 +178,17 @@ final class TurnReader {
     return answer.answer();
   }
 
-  TurnResult result(NoSession why, Promise promise, Prompt prompt) {
+  /**
+   * Returns what came of it.
+   *
+   * @param heldAtEnd how many tokens the session held that expired before this turn, if one did
+   */
+  TurnResult result(NoSession why, Promise promise, Prompt prompt, OptionalInt heldAtEnd) {
     int counted = Math.min(tokens.size(), end().completion().length());
     return new TurnResult(
         spec,
         selection,
-        found(prompt),
+        found(prompt, heldAtEnd),
         end(),
         answer(),
         tokens.subList(0, counted),
@@ -197,21 +203,22 @@ final class TurnReader {
    * A new life of a session knows nothing of what the one before had held; the prompt does. Of a
    * side request that ran apart from its session, only the prompt knows what it is.
    */
-  private TurnStart found(Prompt prompt) {
+  private TurnStart found(Prompt prompt, OptionalInt heldAtEnd) {
     TurnMode mode = prompt.aside() ? TurnMode.ASIDE : start().mode();
     LossCause cause =
         switch (selection.affinity()) {
           case MOVED -> LossCause.MOVED;
           case BROKEN -> LossCause.WORKER_LOST;
-          case NEW, HIT, NONE -> LossCause.NOTHING_LOST;
+          case NEW, HIT, NONE -> heldAtEnd.isPresent() ? LossCause.EXPIRED : LossCause.NOTHING_LOST;
         };
-    int lost = prompt.knownPrefix() - start().reusedTokens();
-    boolean lostHere = cause == LossCause.NOTHING_LOST || lost <= 0;
+    int held = Math.min(heldAtEnd.orElse(prompt.knownPrefix()), prompt.length());
+    int lost = held - start().reusedTokens();
+    boolean asTold = cause == LossCause.NOTHING_LOST || lost <= 0;
     return new TurnStart(
         mode,
         start().promptTokens(),
         start().reusedTokens(),
-        lostHere ? start().lostTokens() : lost,
-        lostHere ? start().cause() : cause);
+        asTold ? start().lostTokens() : lost,
+        asTold ? start().cause() : cause);
   }
 }

@@ -1,6 +1,7 @@
 package dev.sojourn.server.openai;
 
 import dev.sojourn.backend.Generation.Event;
+import dev.sojourn.core.LossCause;
 import dev.sojourn.core.Promise;
 import dev.sojourn.engine.TurnEnd;
 import dev.sojourn.engine.TurnStart;
@@ -9,7 +10,9 @@ import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Selection;
 import dev.sojourn.server.prompt.Answer;
 import dev.sojourn.server.prompt.Divergence;
+import dev.sojourn.server.sessions.Account;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -43,6 +46,25 @@ record TurnResult(
 
   TurnResult {
     tokens = List.copyOf(tokens);
+  }
+
+  /** Returns how many tokens the session had held and that were computed again, by cause. */
+  Map<LossCause, Integer> losses() {
+    return start.cause() == LossCause.NOTHING_LOST
+        ? Map.of()
+        : Map.of(start.cause(), start.lostTokens());
+  }
+
+  /** Returns what an account has to know of it. */
+  Account.Turn entry() {
+    return new Account.Turn(
+        start.mode(),
+        start.promptTokens(),
+        start.reusedTokens(),
+        end.sampled(),
+        losses(),
+        end.committed(),
+        spec.ext().hints().priority());
   }
 
   /** Returns this with what became of a close. */

@@ -24,6 +24,7 @@ import dev.sojourn.server.metrics.GatewayMetrics;
 import dev.sojourn.server.prompt.Prompt;
 import dev.sojourn.server.prompt.Transcript;
 import dev.sojourn.server.prompt.Transcripts;
+import dev.sojourn.server.sessions.Ledger;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -49,6 +50,7 @@ public final class TurnRunner {
   private final Workers workers;
   private final Dispatch dispatch;
   private final Transcripts transcripts;
+  private final Ledger ledger;
   private final int contextLength;
   private final GatewayMetrics metrics;
   private final Clock clock;
@@ -63,6 +65,7 @@ public final class TurnRunner {
       Router router,
       List<? extends Worker> workers,
       Transcripts transcripts,
+      Ledger ledger,
       int contextLength,
       Set<Integer> endOfTurn,
       GatewayMetrics metrics,
@@ -71,6 +74,7 @@ public final class TurnRunner {
     this.workers = new Workers(workers);
     dispatch = new Dispatch(this.workers, contextLength, endOfTurn);
     this.transcripts = transcripts;
+    this.ledger = ledger;
     this.contextLength = contextLength;
     this.metrics = metrics;
     this.clock = clock;
@@ -127,12 +131,12 @@ public final class TurnRunner {
     Optional<Transcript> transcript = transcript(control, guard);
     Optional<TurnResult> before = RepeatedTurn.find(spec, transcript);
     if (before.isPresent()) {
+      metrics.repeatedTurn();
       RepeatedTurn.tell(before.get(), listener);
       return before.get().closed(guard.finish(TurnOutcome.COMPLETED));
     }
     Prompt prompt = spec.source().build(spec.input(), transcript);
     checkLength(prompt.length(), contextLength);
-    control.ifPresent(asked -> checkCapacity(prompt.length(), asked.capacity()));
     Selection selection = guard.select(query(spec, prompt), prompt.aside());
     control.filter(_ -> !prompt.aside()).ifPresent(asked -> checkPromise(asked, selection));
     if (selection.incarnation().isEmpty() || !Dispatch.isForgotten(guard, transcript)) {
@@ -142,17 +146,28 @@ public final class TurnRunner {
     move(control, guard.incarnation(), sent.selection().incarnation());
     TurnReader reader = new TurnReader(spec, sent.selection(), guard, listener, metrics);
     Promise promise = workers.at(sent.selection().target()).promise();
+    OptionalInt heldAtEnd = heldAtEnd(control, guard);
+    Optional<Incarnation> life = sent.selection().incarnation().or(guard::incarnation);
     try {
       reader.read(sent.generation(), begun, clock);
     } finally {
-      if (reader.committed() && sent.selection().incarnation().isPresent()) {
-        transcript.ifPresent(
-            held -> commit(held, prompt, reader.result(guard.reason(), promise, prompt)));
+      if (reader.committed()) {
+        TurnResult result = reader.result(guard.reason(), promise, prompt, heldAtEnd);
+        transcript.ifPresent(held -> commit(held, prompt, result));
+        life.ifPresent(lived -> ledger.add(control.orElseThrow().session(), lived, result.entry()));
+        metrics.turn(result.start().mode(), result.losses());
       }
-      control.ifPresent(asked -> forgetOrphan(asked.session(), sent.selection().incarnation()));
+      life.ifPresent(lived -> forgetOrphan(control.orElseThrow().session(), lived));
     }
-    TurnResult result = reader.result(guard.reason(), promise, prompt);
+    TurnResult result = reader.result(guard.reason(), promise, prompt, heldAtEnd);
     return result.closed(guard.finish(TurnOutcome.COMPLETED));
+  }
+
+  /** Returns how much a session held that expired before this turn. */
+  private OptionalInt heldAtEnd(Optional<SessionControl> control, TurnGuard guard) {
+    return control.isPresent() && guard.reason() == NoSession.EXPIRED
+        ? ledger.heldAtEnd(control.get().session())
+        : OptionalInt.empty();
   }
 
   /**
@@ -166,10 +181,12 @@ public final class TurnRunner {
     }
   }
 
-  /** Forgets what was taken along to a life that another gateway did not let the session have. */
-  private void forgetOrphan(SessionId session, Optional<Incarnation> life) {
-    boolean bound = router.binding(session).map(BindingView::incarnation).equals(life);
-    life.filter(_ -> !bound).ifPresent(orphan -> transcripts.remove(session, orphan));
+  /** Forgets what is kept of a life that another gateway did not let the session have. */
+  private void forgetOrphan(SessionId session, Incarnation life) {
+    if (!router.binding(session).map(BindingView::incarnation).equals(Optional.of(life))) {
+      transcripts.remove(session, life);
+      ledger.end(session, life);
+    }
   }
 
   private static SelectionQuery query(TurnSpec spec, Prompt prompt) {
@@ -198,14 +215,21 @@ public final class TurnRunner {
     return Optional.of(held);
   }
 
-  /** Moves the transcript to where the engine's session is now; a side request moves nothing. */
+  /**
+   * Moves the transcript to where the engine's session is now, or would be: a session by affinity
+   * alone keeps the ids it sampled as well. A side request moves nothing.
+   */
   private static void commit(Transcript transcript, Prompt prompt, TurnResult result) {
     if (prompt.aside()) {
       return;
     }
     int tip = transcript.committed();
     long digest = transcript.digest();
-    transcript.commit(prompt, result.start().mode(), result.end(), result.answer().message());
+    if (result.selection().incarnation().isPresent()) {
+      transcript.commit(prompt, result.start().mode(), result.end(), result.answer().message());
+    } else {
+      transcript.commitUnheld(prompt, result.end(), result.answer().message());
+    }
     if (result.spec().input() == Input.DELTA) {
       RepeatedTurn.keep(transcript, tip, digest, prompt, result);
     }
@@ -236,15 +260,6 @@ public final class TurnRunner {
                   + contextLength
                   + ", the answer included",
               "prompt")
-          .asException();
-    }
-  }
-
-  private static void checkCapacity(int length, OptionalInt capacity) {
-    if (capacity.isPresent() && length > capacity.getAsInt()) {
-      throw Fault.invalid(
-              "nvext.session_control.capacity",
-              "the prompt has " + length + " tokens; the session may hold " + capacity.getAsInt())
           .asException();
     }
   }

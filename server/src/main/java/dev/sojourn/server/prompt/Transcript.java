@@ -118,6 +118,16 @@ public final class Transcript {
           "the engine committed %d tokens of a prompt of %d; the transcript has %d of %d"
               .formatted(end.committed(), end.prompt().length(), length, prompt.length()));
     }
+    digest = end.digest();
+    add(prompt, end, answer);
+  }
+
+  /** Takes over a turn of a session that no engine holds. */
+  public void commitUnheld(Prompt prompt, TurnEnd end, Map<String, ?> answer) {
+    add(prompt, end, answer);
+  }
+
+  private void add(Prompt prompt, TurnEnd end, Map<String, ?> answer) {
     Prompt.Draft draft = prompt.draft();
     ids.truncate(prompt.knownPrefix());
     ids.append(prompt.fresh());
@@ -134,7 +144,6 @@ public final class Transcript {
       messages.add(answer);
     }
     options = draft.said().options();
-    digest = end.digest();
     turns++;
     lastTurn = null;
     grown.accept(this);

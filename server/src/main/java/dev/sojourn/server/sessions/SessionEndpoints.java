@@ -1,6 +1,7 @@
 package dev.sojourn.server.sessions;
 
 import dev.sojourn.backend.Worker;
+import dev.sojourn.core.BlockHasher;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.SessionControl.OnClose;
@@ -47,14 +48,20 @@ public final class SessionEndpoints {
   private final Router router;
   private final Map<WorkerId, Worker> workers = new HashMap<>();
   private final RunningTurns running;
+  private final Ledger ledger;
 
   /** Creates the endpoints. */
   public SessionEndpoints(
-      ApiKeys keys, Router router, List<? extends Worker> workers, RunningTurns running) {
+      ApiKeys keys,
+      Router router,
+      List<? extends Worker> workers,
+      RunningTurns running,
+      Ledger ledger) {
     this.keys = keys;
     this.router = router;
     workers.forEach(worker -> this.workers.put(worker.id(), worker));
     this.running = running;
+    this.ledger = ledger;
   }
 
   /** Adds the routes. */
@@ -155,7 +162,7 @@ public final class SessionEndpoints {
     return views;
   }
 
-  private static Map<String, Object> json(BindingView binding, Optional<SessionView> held) {
+  private Map<String, Object> json(BindingView binding, Optional<SessionView> held) {
     Map<String, Object> session = new LinkedHashMap<>();
     session.put("id", binding.id().name());
     session.put("object", "session");
@@ -173,16 +180,54 @@ public final class SessionEndpoints {
     session.put("timeout", binding.terms().timeout().toSeconds());
     binding.remaining().ifPresent(left -> session.put("remaining_seconds", left.toSeconds()));
     binding.terms().capacity().ifPresent(capacity -> session.put("capacity", capacity));
-    session.put("on_close", binding.terms().onClose().name().toLowerCase(Locale.ROOT));
+    session.put("on_close", lower(binding.terms().onClose()));
+    binding.terms().parent().ifPresent(parent -> session.put("parent", parent.name()));
     held.filter(view -> view.incarnation().equals(binding.incarnation()))
         .ifPresent(view -> {
           session.put("tokens", view.committed());
           session.put("resident_tokens", view.resident());
+          session.put("resident_pages", pages(view.resident()));
           session.put("turns", view.turns());
           session.put("idle_seconds", view.idle().toSeconds());
           session.put("digest", HexFormat.of().toHexDigits(view.digest()));
         });
+    ledger.of(binding.id()).ifPresent(account -> tell(account, session));
     return session;
+  }
+
+  /** Adds what the session's turns came to. */
+  private static void tell(Account account, Map<String, Object> session) {
+    Map<String, Object> modes = new LinkedHashMap<>();
+    account.turns().forEach((mode, turns) -> modes.put(lower(mode), turns));
+    Map<String, Object> lost = new LinkedHashMap<>();
+    account.lost().forEach((cause, tokens) -> lost.put(lower(cause), tokens));
+    session.put("turns_by_mode", modes);
+    session.put("reused_tokens", account.reused());
+    session.put("computed_tokens", account.computed());
+    session.put("lost", lost);
+    session.put("moves", account.moves());
+    account
+        .last()
+        .ifPresent(turn -> {
+          Map<String, Object> last = new LinkedHashMap<>();
+          last.put("mode", lower(turn.mode()));
+          last.put("prompt_tokens", turn.prompt());
+          last.put("reused_tokens", turn.reused());
+          last.put("completion_tokens", turn.sampled());
+          Map<String, Object> lostByIt = new LinkedHashMap<>();
+          turn.lost().forEach((cause, tokens) -> lostByIt.put(lower(cause), tokens));
+          last.put("lost", lostByIt);
+          last.put("priority", turn.priority());
+          session.put("last_turn", last);
+        });
+  }
+
+  private static int pages(int tokens) {
+    return (tokens + BlockHasher.BLOCK - 1) / BlockHasher.BLOCK;
+  }
+
+  private static String lower(Enum<?> value) {
+    return value.name().toLowerCase(Locale.ROOT);
   }
 
   private SessionId session(Exchange exchange) {
