@@ -17,6 +17,7 @@ import dev.sojourn.server.access.ApiKeys;
 import dev.sojourn.server.http.HttpServer;
 import dev.sojourn.server.http.Routes;
 import dev.sojourn.server.metrics.GatewayMetrics;
+import dev.sojourn.server.openai.ForkEndpoint;
 import dev.sojourn.server.openai.OpenAiEndpoints;
 import dev.sojourn.server.openai.OpenAiErrors;
 import dev.sojourn.server.openai.TurnRunner;
@@ -109,7 +110,10 @@ public final class Gateway implements AutoCloseable {
               running,
               clock)
           .addTo(routes);
-      new SessionEndpoints(keys, router, List.of(worker), running, ledger).addTo(routes);
+      SessionEndpoints sessions =
+          new SessionEndpoints(keys, router, List.of(worker), running, ledger);
+      sessions.addTo(routes);
+      new ForkEndpoint(sessions, turns).addTo(routes);
       new HealthEndpoints(model, List.of(worker), router, metrics).addTo(routes);
       server = own(new HttpServer(config.http(), routes, new OpenAiErrors(), metrics, clock));
       whole = true;

@@ -518,7 +518,13 @@ final class GatewayTest {
         "nvext.session_control.timeout | 400 | | 'nvext': {'session_control': {'session_id': 'x',"
             + " 'action': 'open', 'timeout': 0}}",
         "nvext.session_control.parent | 400 | | 'nvext': {'session_control': {'session_id': 'x',"
-            + " 'action': 'open', 'parent': 'y'}}",
+            + " 'parent': 'y'}}",
+        "nvext.session_control.parent | 400 | | 'nvext': {'session_control': {'session_id': 'x',"
+            + " 'action': 'bind', 'parent': 'y'}}",
+        "nvext.session_control.parent | 400 | | 'nvext': {'session_control': {'session_id': 'x',"
+            + " 'action': 'open', 'parent': 'x'}}",
+        "nvext.session_control.parent | 400 | | 'nvext': {'session_control': {'session_id': 'x',"
+            + " 'action': 'open', 'parent': ''}}",
         "nvext.session_control.input | 400 | | 'nvext': {'session_control': {'session_id': 'x',"
             + " 'input': 'half'}}",
         "nvext.session_control.expected_digest | 400 | | 'nvext': {'session_control':"

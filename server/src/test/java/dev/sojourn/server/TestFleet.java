@@ -25,6 +25,7 @@ import dev.sojourn.server.http.HttpConfig;
 import dev.sojourn.server.http.HttpServer;
 import dev.sojourn.server.http.Routes;
 import dev.sojourn.server.metrics.GatewayMetrics;
+import dev.sojourn.server.openai.ForkEndpoint;
 import dev.sojourn.server.openai.OpenAiEndpoints;
 import dev.sojourn.server.openai.OpenAiErrors;
 import dev.sojourn.server.openai.TurnRunner;
@@ -32,6 +33,7 @@ import dev.sojourn.server.prompt.PromptBuilder;
 import dev.sojourn.server.prompt.Transcripts;
 import dev.sojourn.server.sessions.Ledger;
 import dev.sojourn.server.sessions.RunningTurns;
+import dev.sojourn.server.sessions.SessionEndpoints;
 import dev.sojourn.text.Tokenizer;
 import dev.sojourn.text.template.ChatTemplate;
 import java.net.URI;
@@ -136,6 +138,11 @@ final class TestFleet implements AutoCloseable {
             metrics,
             clock);
     Routes routes = new Routes();
+    RunningTurns running = new RunningTurns();
+    SessionEndpoints sessions =
+        new SessionEndpoints(ApiKeys.none(), router, workers, running, ledger);
+    sessions.addTo(routes);
+    new ForkEndpoint(sessions, turns).addTo(routes);
     new OpenAiEndpoints(
             model.card(),
             ApiKeys.none(),
@@ -146,7 +153,7 @@ final class TestFleet implements AutoCloseable {
                 tokenizer, Optional.of(ChatTemplate.compile(model.chatTemplate())), clock),
             tokenizer.spelling(),
             turns,
-            new RunningTurns(),
+            running,
             clock)
         .addTo(routes);
     routers.add(router);
@@ -173,6 +180,12 @@ final class TestFleet implements AutoCloseable {
 
   /** Sends a turn of {@link #SESSION} with these messages. */
   HttpResponse<String> send(int gateway, String control, String messages) throws Exception {
+    return send(gateway, "s", control, messages);
+  }
+
+  /** Sends a turn of any session with these messages. */
+  HttpResponse<String> send(int gateway, String session, String control, String messages)
+      throws Exception {
     return post(
         gateway,
         "/v1/chat/completions",
@@ -182,7 +195,9 @@ final class TestFleet implements AutoCloseable {
             + IDS
             + ", 'session_control': {"
             + control
-            + "'session_id': 's'}}");
+            + "'session_id': '"
+            + session
+            + "'}}");
   }
 
   static String user(String content) {

@@ -4,6 +4,7 @@ import dev.sojourn.backend.Generation;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.Opened;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.Tokens;
@@ -76,8 +77,8 @@ final class Dispatch {
       Selection selection)
       throws InterruptedException {
     try {
-      guard.open();
-      return sendTo(spec, guard, prompt, transcript, selection);
+      boolean forked = guard.open().filter(opened -> isSame(opened, transcript)).isPresent();
+      return sendTo(spec, guard, prompt, transcript, selection, forked);
     } catch (FaultException e) {
       if (!(e.fault() instanceof Fault.Unavailable)) {
         throw e;
@@ -86,6 +87,12 @@ final class Dispatch {
       guard.open();
       return send(spec, elsewhere, prompt, Tip.ANY);
     }
+  }
+
+  /** Returns whether an engine session that was started from its parent holds what is held here. */
+  private static boolean isSame(Opened opened, Optional<Transcript> transcript) {
+    return opened.committed() > 0
+        && transcript.filter(held -> held.committed() == opened.committed()).isPresent();
   }
 
   private static Selection elsewhere(TurnGuard guard, FaultException unreachable) {
@@ -102,13 +109,14 @@ final class Dispatch {
       TurnGuard guard,
       Prompt prompt,
       Optional<Transcript> transcript,
-      Selection selection)
+      Selection selection,
+      boolean forked)
       throws InterruptedException {
     boolean known =
         guard.incarnation().isPresent() && selection.incarnation().equals(guard.incarnation());
     boolean delta =
         known
-            && guard.reason() == NoSession.NONE
+            && (forked || guard.reason() == NoSession.NONE)
             && prompt.extendsCommitted()
             && !prompt.fresh().isEmpty();
     Tip tip = Tip.ANY;
@@ -123,7 +131,9 @@ final class Dispatch {
     try {
       return send(spec, selection, prompt, tip);
     } catch (FaultException e) {
-      if (delta && isConflict(e.fault(), "tip_mismatch") && mayReplay(spec, e.fault())) {
+      if (delta
+          && isConflict(e.fault(), "tip_mismatch")
+          && (forked || mayReplay(spec, e.fault()))) {
         return send(spec, selection, prompt, Tip.ANY);
       }
       if (known && guard.reason() == NoSession.NONE && isLost(e.fault())) {

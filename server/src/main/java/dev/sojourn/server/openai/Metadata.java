@@ -92,6 +92,8 @@ final class Metadata {
     if (tells(control, result.why())) {
       session.put("reason", lower(result.why()));
     }
+    boolean begins = control.action() == Action.OPEN && result.why() != NoSession.NONE;
+    control.parent().filter(_ -> begins).ifPresent(parent -> session.put("forked_from", parent));
     if (result.repeated()) {
       session.put("repeated", true);
     }

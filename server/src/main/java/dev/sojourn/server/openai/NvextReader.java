@@ -3,26 +3,15 @@ package dev.sojourn.server.openai;
 import dev.sojourn.core.AgentHints;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.SessionControl;
-import dev.sojourn.core.SessionControl.Action;
-import dev.sojourn.core.SessionControl.Input;
-import dev.sojourn.core.SessionControl.OnClose;
-import dev.sojourn.core.SessionControl.OnDivergence;
-import dev.sojourn.core.SessionControl.Require;
-import dev.sojourn.core.SessionControl.WhileBusy;
-import dev.sojourn.core.SessionId;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.server.access.IdentityRule;
 import dev.sojourn.server.access.TenantLimits;
 import java.time.Duration;
-import java.util.EnumSet;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.OptionalLong;
-import java.util.Set;
 import java.util.function.Function;
 
 /**
@@ -31,9 +20,6 @@ import java.util.function.Function;
  * refused; of the others, headers win, as in Dynamo. Immutable.
  */
 final class NvextReader {
-
-  private static final Set<Action> CLIENT_ACTIONS =
-      EnumSet.of(Action.OPEN, Action.BIND, Action.CLOSE);
 
   private static final List<String> EXTRA_FIELDS =
       List.of("prompt_token_ids", "completion_token_ids");
@@ -45,7 +31,7 @@ final class NvextReader {
       List.of("x-dynamo-dp-rank", "x-dp-rank", "x-data-parallel-rank");
 
   private final List<IdentityRule> ladder;
-  private final boolean implicitSessions;
+  private final SessionFields sessions;
   private final Function<Tenant, TenantLimits> limits;
 
   /**
@@ -58,7 +44,7 @@ final class NvextReader {
   NvextReader(
       List<IdentityRule> ladder, boolean implicitSessions, Function<Tenant, TenantLimits> limits) {
     this.ladder = List.copyOf(ladder);
-    this.implicitSessions = implicitSessions;
+    sessions = new SessionFields(implicitSessions);
     this.limits = limits;
   }
 
@@ -71,8 +57,8 @@ final class NvextReader {
     Optional<Fields> asked = nvext.flatMap(fields -> fields.object("session_control"));
     Optional<SessionControl> control =
         asked.isPresent()
-            ? Optional.of(controlOf(asked.get(), identity, tenant))
-            : byName(body, nvext, identity, tenant);
+            ? Optional.of(sessions.control(asked.get(), identity, tenant))
+            : sessions.byName(body, nvext, identity, tenant);
     Map<String, String> outcomes = new LinkedHashMap<>();
     AgentHints hints = hints(nvext, number(header, PRIORITY), limits.apply(tenant), outcomes);
     List<String> extra = nvext.map(NvextReader::extraFields).orElse(List.of());
@@ -102,109 +88,6 @@ final class NvextReader {
       }
     }
     return names;
-  }
-
-  /** A body that controls a session; a header may only agree with it, or add that it ends. */
-  private SessionControl controlOf(Fields asked, Optional<Identity> identity, Tenant tenant) {
-    String name =
-        asked.text("session_id").orElseThrow(() -> asked.wrong("session_id", "is required"));
-    Identity.checkName(name, asked.at("session_id"));
-    identity.ifPresent(said -> refuseOther(said, name, asked.at("session_id")));
-    Action action =
-        asked
-            .choice("action", Action.class, CLIENT_ACTIONS)
-            .orElse(identity.filter(Identity::last).isPresent() ? Action.CLOSE : Action.CONTINUE);
-    if (asked.has("parent")) {
-      throw asked.wrong(
-          "parent",
-          "is not supported yet: open the session without it; x-dynamo-parent-session-id places it"
-              + " near its parent");
-    }
-    return new SessionControl(
-        new SessionId(tenant, name),
-        action,
-        asked.whole("timeout", 1, SessionControl.MAX_TIMEOUT.toSeconds()).stream()
-            .mapToObj(Duration::ofSeconds)
-            .findFirst()
-            .orElse(SessionControl.DEFAULT_TIMEOUT),
-        asked.choice("input", Input.class, EnumSet.allOf(Input.class)).orElse(Input.FULL),
-        asked.integer("expected_tip", 0, Integer.MAX_VALUE),
-        digest(asked),
-        Optional.empty(),
-        identity.flatMap(Identity::parent),
-        asked
-            .choice("on_divergence", OnDivergence.class, EnumSet.allOf(OnDivergence.class))
-            .orElse(OnDivergence.REWIND),
-        asked.choice("on_close", OnClose.class, EnumSet.allOf(OnClose.class)).orElse(OnClose.FREE),
-        asked
-            .choice("while_busy", WhileBusy.class, EnumSet.allOf(WhileBusy.class))
-            .orElse(WhileBusy.QUEUE),
-        asked.integer("capacity", 1, Integer.MAX_VALUE),
-        asked.choice("require", Require.class, EnumSet.allOf(Require.class)).orElse(Require.ANY),
-        implicitSessions);
-  }
-
-  /** A session that is only named. */
-  private Optional<SessionControl> byName(
-      Fields body, Optional<Fields> nvext, Optional<Identity> identity, Tenant tenant) {
-    Optional<String> inBody =
-        nvext
-            .flatMap(fields -> fields.object("session_params"))
-            .flatMap(params -> named(params, "id"))
-            .or(() -> named(body, "session_id"))
-            .or(() -> body.object("session_params").flatMap(params -> named(params, "id")));
-    if (inBody.isPresent() && identity.isPresent()) {
-      refuseOther(identity.get(), inBody.get(), "the body");
-    }
-    Optional<String> name = inBody.or(() -> identity.map(Identity::session));
-    if (name.isEmpty()) {
-      return Optional.empty();
-    }
-    boolean last = identity.filter(Identity::last).isPresent();
-    return Optional.of(
-        SessionControl.builder(
-                new SessionId(tenant, name.get()), last ? Action.CLOSE : Action.CONTINUE)
-            .near(identity.flatMap(Identity::parent))
-            .implicit(implicitSessions)
-            .build());
-  }
-
-  private static Optional<String> named(Fields fields, String name) {
-    Optional<String> text = fields.text(name);
-    text.ifPresent(value -> Identity.checkName(value, fields.at(name)));
-    return text;
-  }
-
-  private static void refuseOther(Identity identity, String name, String where) {
-    if (!identity.session().equals(name)) {
-      throw Fault.invalid(
-              where,
-              "header "
-                  + identity.header()
-                  + " names session "
-                  + Fields.shown(identity.session())
-                  + ", but "
-                  + where
-                  + " names "
-                  + Fields.shown(name))
-          .asException();
-    }
-  }
-
-  private static OptionalLong digest(Fields asked) {
-    Optional<String> digest = asked.text("expected_digest");
-    if (digest.isEmpty()) {
-      return OptionalLong.empty();
-    }
-    try {
-      if (digest.get().length() == 16) {
-        return OptionalLong.of(HexFormat.fromHexDigitsToLong(digest.get()));
-      }
-    } catch (IllegalArgumentException notHex) {
-      // Said below.
-    }
-    throw asked.wrong(
-        "expected_digest", "must be 16 hexadecimal digits, as nvext.session.digest was");
   }
 
   private static AgentHints hints(

@@ -5,6 +5,7 @@ import dev.sojourn.core.Clock;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.Parent;
 import dev.sojourn.core.Promise;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Action;
@@ -121,6 +122,37 @@ public final class TurnRunner {
     }
   }
 
+  /**
+   * Opens a session that starts with what its parent has committed, without a turn.
+   *
+   * @return whether it was opened, and not open already with the same settings
+   * @throws FaultException {@code parent_not_found}, {@code session_settings}, or why no worker
+   *     takes it
+   */
+  boolean fork(SessionControl control) throws InterruptedException {
+    SessionId child = control.session();
+    TurnIntent intent =
+        new TurnIntent("fork", child.tenant(), Optional.of(control), Optional.empty(), false);
+    try (TurnGuard guard = router.begin(intent)) {
+      Optional<Parent> parent = parent(guard);
+      parent.ifPresent(from ->
+          transcripts.fork(
+              from.id(), from.incarnation(), child, guard.incarnation().orElseThrow()));
+      if (parent.isPresent()) {
+        var _ = guard.select(SelectionQuery.ofBlocks(new long[0], 0, 0));
+        var _ = guard.open();
+        guard.accepted();
+      }
+      var _ = guard.finish(TurnOutcome.COMPLETED);
+      return parent.isPresent();
+    }
+  }
+
+  /** Returns the session that a turn's session is being started from. */
+  private static Optional<Parent> parent(TurnGuard guard) {
+    return guard.parent().filter(Parent::shares);
+  }
+
   private static TurnOutcome outcome(Fault fault) {
     return fault instanceof Fault.Cancelled ? TurnOutcome.ABORTED : TurnOutcome.FAILED;
   }
@@ -135,7 +167,8 @@ public final class TurnRunner {
       RepeatedTurn.tell(before.get(), listener);
       return before.get().closed(guard.finish(TurnOutcome.COMPLETED));
     }
-    Prompt prompt = spec.source().build(spec.input(), transcript);
+    Prompt built = spec.source().build(spec.input(), transcript);
+    Prompt prompt = built.aside() && parent(guard).isPresent() ? built.restarting() : built;
     checkLength(prompt.length(), contextLength);
     Selection selection = guard.select(query(spec, prompt), prompt.aside());
     control.filter(_ -> !prompt.aside()).ifPresent(asked -> checkPromise(asked, selection));
@@ -207,6 +240,14 @@ public final class TurnRunner {
     boolean heldBefore = guard.reason() == NoSession.NONE;
     if (heldBefore && control.get().input() == Input.DELTA) {
       return transcripts.find(id, life);
+    }
+    Optional<Parent> parent = parent(guard);
+    if (parent.isPresent()) {
+      Optional<Transcript> forked =
+          transcripts.fork(parent.get().id(), parent.get().incarnation(), id, life);
+      if (forked.isPresent() || control.get().input() == Input.DELTA) {
+        return forked;
+      }
     }
     Transcript held = transcripts.open(id, life);
     if (!heldBefore && control.get().action() == Action.CONTINUE) {

@@ -106,11 +106,16 @@ public final class Prompt {
   }
 
   /**
-   * Returns whether the session, which knows next to nothing, is to begin anew with this prompt: it
-   * is a conversation that is under way and shares nothing but system messages with it.
+   * Returns whether the session is to begin anew with this prompt, though it shares nothing but
+   * system messages with it.
    */
   public boolean restarts() {
     return restarts;
+  }
+
+  /** Returns this for a session that begins with it, whatever it shares with what is there. */
+  public Prompt restarting() {
+    return new Prompt(known, fresh, committed, rewindFloor, true, divergence, draft);
   }
 
   /** Returns where and why the context leaves what the session holds, if it does. */

@@ -28,12 +28,12 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The ids of an answer are those that were sampled, whatever its text would be tokenised to. A
  * turn reads the transcript and leaves it alone; only {@link #commit} changes it. Used by one
- * thread at a time: whoever holds the lease on the session.
+ * thread at a time: whoever holds the lease on the session; {@link #copyTo} may be called by any.
  */
 public final class Transcript {
 
   private final Tokenizer tokenizer;
-  private final LocalDateTime begun;
+  private LocalDateTime begun;
   private final Consumer<Transcript> grown;
 
   private final TokenBuffer ids = new TokenBuffer(0);
@@ -118,16 +118,29 @@ public final class Transcript {
           "the engine committed %d tokens of a prompt of %d; the transcript has %d of %d"
               .formatted(end.committed(), end.prompt().length(), length, prompt.length()));
     }
-    digest = end.digest();
-    add(prompt, end, answer);
+    add(prompt, end, answer, end.digest());
   }
 
   /** Takes over a turn of a session that no engine holds. */
   public void commitUnheld(Prompt prompt, TurnEnd end, Map<String, ?> answer) {
-    add(prompt, end, answer);
+    add(prompt, end, answer, 0);
   }
 
-  private void add(Prompt prompt, TurnEnd end, Map<String, ?> answer) {
+  /** Tells another, empty transcript all that was committed. Any thread may. */
+  synchronized void copyTo(Transcript other) {
+    other.ids.append(ids.view());
+    other.pieces.addAll(pieces);
+    other.messages.addAll(messages);
+    other.options = options;
+    other.begun = begun;
+    other.firstPrompt = firstPrompt;
+    other.lastPrompt = lastPrompt;
+    other.digest = digest;
+    other.grown.accept(other);
+  }
+
+  private synchronized void add(Prompt prompt, TurnEnd end, Map<String, ?> answer, long newDigest) {
+    digest = newDigest;
     Prompt.Draft draft = prompt.draft();
     ids.truncate(prompt.knownPrefix());
     ids.append(prompt.fresh());

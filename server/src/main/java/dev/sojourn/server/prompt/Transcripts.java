@@ -66,6 +66,22 @@ public final class Transcripts {
     }
   }
 
+  /**
+   * Gives a session that was started from another one what that has said, as of its last commit.
+   * Nobody waits for a turn of the other.
+   *
+   * @return the new session's; empty if the other's is not held
+   */
+  public Optional<Transcript> fork(
+      SessionId parent, Incarnation life, SessionId child, Incarnation childLife) {
+    Optional<Transcript> from = find(parent, life);
+    return from.map(held -> {
+      Transcript to = open(child, childLife);
+      held.copyTo(to);
+      return to;
+    });
+  }
+
   /** Forgets an incarnation's transcript, if it is held: the session ended. */
   public void remove(SessionId session, Incarnation incarnation) {
     synchronized (entries) {

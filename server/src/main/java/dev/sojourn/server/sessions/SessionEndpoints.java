@@ -89,11 +89,19 @@ public final class SessionEndpoints {
   }
 
   private void show(Exchange exchange) {
-    SessionId id = session(exchange);
+    exchange.reply(Reply.json(200, JSON.writeValueAsBytes(describe(session(exchange)))));
+  }
+
+  /**
+   * Returns what a session is now, as a JSON tree.
+   *
+   * @throws FaultException {@code session_not_found}
+   */
+  public Map<String, Object> describe(SessionId id) {
     BindingView binding = router.binding(id).orElseThrow(() -> unknown(id));
     Optional<SessionView> view =
         binding.target().flatMap(target -> Optional.ofNullable(sessionsOf(target).get(id)));
-    exchange.reply(Reply.json(200, JSON.writeValueAsBytes(json(binding, view))));
+    return json(binding, view);
   }
 
   /**
@@ -181,7 +189,8 @@ public final class SessionEndpoints {
     binding.remaining().ifPresent(left -> session.put("remaining_seconds", left.toSeconds()));
     binding.terms().capacity().ifPresent(capacity -> session.put("capacity", capacity));
     session.put("on_close", lower(binding.terms().onClose()));
-    binding.terms().parent().ifPresent(parent -> session.put("parent", parent.name()));
+    String relation = binding.terms().forks() ? "forked_from" : "parent";
+    binding.terms().parent().ifPresent(parent -> session.put(relation, parent.name()));
     held.filter(view -> view.incarnation().equals(binding.incarnation()))
         .ifPresent(view -> {
           session.put("tokens", view.committed());
@@ -230,7 +239,8 @@ public final class SessionEndpoints {
     return value.name().toLowerCase(Locale.ROOT);
   }
 
-  private SessionId session(Exchange exchange) {
+  /** Returns the session that a path names, of the tenant that the key is of. */
+  public SessionId session(Exchange exchange) {
     Tenant tenant = keys.tenant(exchange);
     try {
       return new SessionId(tenant, exchange.parameter("name"));

@@ -1,0 +1,176 @@
+package dev.sojourn.server;
+
+import static dev.sojourn.server.TestFleet.answered;
+import static dev.sojourn.server.TestFleet.context;
+import static dev.sojourn.server.TestFleet.session;
+import static dev.sojourn.server.TestFleet.user;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sojourn.engine.Engine;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.util.List;
+import org.jspecify.annotations.NullUnmarked;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** Sessions that start with what another one has said, over two workers with real engines. */
+@Timeout(60)
+@NullUnmarked // the fleet is started before each test
+final class SessionForkTest {
+
+  private static final String FORK = "'action': 'open', 'parent': 's', ";
+
+  @TempDir static Path dir;
+  private TestFleet fleet;
+
+  @BeforeEach
+  void start() throws Exception {
+    fleet = new TestFleet(dir, 1, keeper -> keeper);
+  }
+
+  @AfterEach
+  void nothingIsHeld() throws Exception {
+    for (String name : List.of("c", "c0", "c1", "c2", "c3", "c4", "s")) {
+      answered(fleet.send(0, name, "'action': 'close', ", user("Bye.")));
+    }
+    fleet.expectNothingHeld();
+    fleet.close();
+  }
+
+  @Test
+  void fork_byBody_startsWithTheParentsContext() throws Exception {
+    fleet.turn("'action': 'open', ", "Remember the sea.");
+    JsonNode parent = fleet.turn("'input': 'delta', ", "And the sand.");
+    JsonNode child = delta("c", FORK, "What was it?");
+    assertThat(context(child)).startsWith(context(parent).toArray(Integer[]::new));
+    assertThat(session(child).path("mode").asString()).isEqualTo("fork");
+    assertThat(session(child).path("forked_from").asString()).isEqualTo("s");
+    assertThat(cached(child)).isEqualTo(total(parent) - 1);
+    fleet.assertSameAsStateless(child);
+    JsonNode again = delta("c", "", "And then?");
+    assertThat(session(again).path("mode").asString()).isEqualTo("append");
+    assertThat(cached(again)).isEqualTo(total(child) - 1);
+    JsonNode parentGoesOn = fleet.turn("'input': 'delta', ", "And the wind.");
+    assertThat(cached(parentGoesOn)).isEqualTo(total(parent) - 1);
+    assertThat(context(parentGoesOn)).startsWith(context(parent).toArray(Integer[]::new));
+    fleet.assertSameAsStateless(parentGoesOn);
+  }
+
+  @Test
+  void fork_ofAFullPrompt_sharesAsFarAsThePromptsAgree() throws Exception {
+    String first = user("Remember the sea.");
+    JsonNode parent = answered(fleet.send(0, "'action': 'open', ", first));
+    String whole = first + ", " + echo(parent) + ", " + user("What was it?");
+    JsonNode child = answered(fleet.send(0, "c", FORK, whole));
+    assertThat(session(child).path("mode").asString()).isEqualTo("fork");
+    assertThat(cached(child)).isEqualTo(total(parent) - 1);
+    fleet.assertSameAsStateless(child);
+    JsonNode other = answered(fleet.send(0, "c0", FORK, user("Something else.")));
+    assertThat(session(other).path("mode").asString()).isEqualTo("rewind");
+    fleet.assertSameAsStateless(other);
+    JsonNode next = delta("c0", "", "And then?");
+    assertThat(context(next)).startsWith(context(other).toArray(Integer[]::new));
+    assertThat(session(next).path("mode").asString()).isEqualTo("append");
+  }
+
+  @Test
+  void fork_byEndpoint_thenTurns() throws Exception {
+    JsonNode parent = fleet.turn("'action': 'open', ", "Remember the sea.");
+    HttpResponse<String> forked =
+        fleet.post(0, "/v1/sessions/s/fork", "'session_id': 'c', 'timeout': 60");
+    assertThat(forked.statusCode()).as(forked.body()).isEqualTo(201);
+    JsonNode shown = TestGateway.json(forked.body());
+    assertThat(shown.path("id").asString()).isEqualTo("c");
+    assertThat(shown.path("forked_from").asString()).isEqualTo("s");
+    assertThat(shown.path("timeout").asInt()).isEqualTo(60);
+    assertThat(shown.path("tokens").asInt()).isEqualTo(total(parent));
+    assertThat(fleet.post(0, "/v1/sessions/s/fork", "'session_id': 'c', 'timeout': 60"))
+        .returns(200, HttpResponse::statusCode);
+    assertThat(fleet.post(0, "/v1/sessions/s/fork", "'session_id': 'c', 'timeout': 61"))
+        .returns(409, HttpResponse::statusCode);
+    JsonNode child = delta("c", "", "What was it?");
+    assertThat(session(child).path("mode").asString()).isEqualTo("fork");
+    assertThat(cached(child)).isEqualTo(total(parent) - 1);
+    assertThat(context(child)).startsWith(context(parent).toArray(Integer[]::new));
+    fleet.assertSameAsStateless(child);
+  }
+
+  @Test
+  void fork_whoseParentsRankDrains_isReplayedElsewhere() throws Exception {
+    JsonNode parent = fleet.turn("'action': 'open', ", "Remember the sea.");
+    fleet.routers.getFirst().drainWorker(fleet.binding().target().orElseThrow().worker());
+    JsonNode child = delta("c", FORK, "What was it?");
+    assertThat(session(child).path("mode").asString()).isEqualTo("opened");
+    assertThat(session(child).path("worker")).isNotEqualTo(session(parent).path("worker"));
+    assertThat(context(child)).startsWith(context(parent).toArray(Integer[]::new));
+    fleet.assertSameAsStateless(child);
+    assertThat(session(delta("c", "", "And?")).path("mode").asString()).isEqualTo("append");
+  }
+
+  @Test
+  void fork_ofABoundOnlyParent_isReplayed() throws Exception {
+    JsonNode parent = answered(fleet.send(0, "'action': 'bind', ", user("Remember the sea.")));
+    JsonNode child = delta("c", FORK, "What was it?");
+    assertThat(session(child).path("mode").asString()).isEqualTo("opened");
+    assertThat(context(child)).startsWith(context(parent).toArray(Integer[]::new));
+    fleet.assertSameAsStateless(child);
+  }
+
+  @Test
+  void fiveForksOfOneParent_computeTheParentOnce() throws Exception {
+    JsonNode parent = fleet.turn("'action': 'open', ", "Remember the sea. ".repeat(10));
+    Engine home = fleet.home();
+    long before = home.stats().computedTokens();
+    long fresh = 0;
+    for (int i = 0; i < 5; i++) {
+      JsonNode child = delta("c" + i, FORK, "Part " + i);
+      assertThat(cached(child)).isEqualTo(total(parent) - 1);
+      fresh += total(child) - cached(child);
+    }
+    // What is counted as computed may be told a step late.
+    assertThat(home.stats().computedTokens() - before).isLessThan(fresh + total(parent) - 1);
+  }
+
+  @Test
+  void fork_ofNobodyOrOfItself_isRefused() throws Exception {
+    HttpResponse<String> unknown = fleet.send(0, "c", FORK, user("Hi."));
+    assertThat(unknown.statusCode()).isEqualTo(404);
+    assertThat(error(unknown).path("code").asString()).isEqualTo("parent_not_found");
+    HttpResponse<String> byEndpoint = fleet.post(0, "/v1/sessions/s/fork", "'session_id': 'c'");
+    assertThat(byEndpoint.statusCode()).isEqualTo(404);
+    HttpResponse<String> itself = fleet.post(0, "/v1/sessions/s/fork", "'session_id': 's'");
+    assertThat(itself.statusCode()).isEqualTo(400);
+    assertThat(error(itself).path("param").asString()).isEqualTo("session_id");
+    HttpResponse<String> nameless = fleet.post(0, "/v1/sessions/s/fork", "'timeout': 5");
+    assertThat(error(nameless).path("param").asString()).isEqualTo("session_id");
+  }
+
+  private JsonNode delta(String name, String control, String said) throws Exception {
+    return answered(fleet.send(0, name, control + "'input': 'delta', ", user(said)));
+  }
+
+  private static String echo(JsonNode answer) {
+    String content = answer.path("choices").get(0).path("message").path("content").asString();
+    return "{'role': 'assistant', 'content': "
+        + JsonMapper.shared().writeValueAsString(content).replace("'", "\\u0027")
+        + "}";
+  }
+
+  private static JsonNode error(HttpResponse<String> response) {
+    return TestGateway.json(response.body()).path("error");
+  }
+
+  private static int cached(JsonNode answer) {
+    return answer.path("usage").path("prompt_tokens_details").path("cached_tokens").asInt();
+  }
+
+  private static int total(JsonNode answer) {
+    return answer.path("usage").path("total_tokens").asInt();
+  }
+}
