@@ -439,7 +439,7 @@ final class GatewayTest {
   }
 
   @Test
-  void session_whoseTranscriptIsGone_isAskedOfTheEngine() throws Exception {
+  void delta_afterTheTranscriptWasForgotten_goesOn() throws Exception {
     try (TestGateway forgetful = new TestGateway(dir, 1, c -> withTranscripts(c, 1))) {
       String open = "'max_tokens': 2, 'nvext': {'session_control': {'session_id': 'f', ";
       JsonNode first = forgetful.post(CHAT, chat(open + "'action': 'open'}}"));
@@ -451,11 +451,46 @@ final class GatewayTest {
       HttpResponse<String> other = forgetful.send("POST", CHAT, chat(open + "'expected_tip': 1}}"));
       assertThat(code(other)).isEqualTo("tip_mismatch");
       assertThat(error(other).path("observed").path("tip").asInt()).isGreaterThan(1);
-      HttpResponse<String> delta =
-          forgetful.send(
-              "POST", CHAT, chat(open + "'input': 'delta', 'expected_tip': " + tip + "}}"));
-      assertThat(delta.statusCode()).isEqualTo(409);
-      assertThat(code(delta)).isEqualTo("context_lost");
+      String next =
+          "'messages': [{'role': 'user', 'content': 'And?'}], 'max_tokens': 2, 'nvext': {"
+              + "'extra_fields': ['prompt_token_ids', 'completion_token_ids'],"
+              + "'session_control': {'session_id': 'f', 'input': 'delta'}}";
+      JsonNode second = forgetful.post(CHAT, chat(next));
+      assertThat(second.path("nvext").path("session").path("mode").asString()).isEqualTo("append");
+      int held = second.path("nvext").path("session").path("held_tokens").asInt();
+      JsonNode third = forgetful.post(CHAT, chat(next));
+      JsonNode ids = third.path("nvext").path("prompt_token_ids");
+      assertThat(ids.size()).isGreaterThan(held);
+      List<Integer> said = new ArrayList<>();
+      second.path("nvext").path("prompt_token_ids").forEach(id -> said.add(id.asInt()));
+      second.path("nvext").path("completion_token_ids").forEach(id -> said.add(id.asInt()));
+      for (int i = 0; i < said.size(); i++) {
+        assertThat(ids.get(i).asInt()).isEqualTo(said.get(i));
+      }
+    }
+  }
+
+  @Test
+  void full_afterTheTranscriptWasForgotten_keepsTheSampledIds() throws Exception {
+    try (TestGateway forgetful = new TestGateway(dir, 1, c -> withTranscripts(c, 1))) {
+      List<String> messages = new ArrayList<>();
+      int held = 0;
+      for (int turn = 0; turn < 4; turn++) {
+        messages.add("{'role': 'user', 'content': 'Turn " + turn + "'}");
+        JsonNode answer =
+            forgetful.post(
+                CHAT,
+                chat(
+                    "'messages': ["
+                        + String.join(", ", messages)
+                        + "], 'max_tokens': 6, 'temperature': 1.2, 'seed': 3,"
+                        + "'nvext': {'session_control': {'session_id': 'f'}}"));
+        JsonNode session = answer.path("nvext").path("session");
+        assertThat(session.path("mode").asString()).isEqualTo(turn == 0 ? "opened" : "append");
+        assertThat(session.path("reused_tokens").asInt()).isEqualTo(Math.max(0, held - 1));
+        held = session.path("held_tokens").asInt();
+        messages.add("{'role': 'assistant', 'content': " + quoted(content(answer)) + "}");
+      }
     }
   }
 

@@ -130,7 +130,8 @@ final class SessionForkTest {
     long fresh = 0;
     for (int i = 0; i < 5; i++) {
       JsonNode child = delta("c" + i, FORK, "Part " + i);
-      assertThat(cached(child)).isEqualTo(total(parent) - 1);
+      // More than the parent, where children begin with the same words.
+      assertThat(cached(child)).isGreaterThanOrEqualTo(total(parent) - 1);
       fresh += total(child) - cached(child);
     }
     // What is counted as computed may be told a step late.

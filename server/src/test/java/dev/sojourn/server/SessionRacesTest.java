@@ -7,6 +7,7 @@ import static dev.sojourn.server.TestFleet.user;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sojourn.core.ManualClock;
+import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.router.affinity.AffinityStore.Change;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
@@ -40,7 +41,7 @@ final class SessionRacesTest {
   }
 
   @Test
-  void delta_afterAnotherGatewaysTurn_doesNotLeaveThatTurnOut() throws Exception {
+  void delta_afterAnotherGatewaysTurn_continuesWhatTheEngineHolds() throws Exception {
     fleet = new TestFleet(dir, 2, keeper -> keeper);
     String first = user("Remember the sea.");
     JsonNode opened = answered(fleet.send(0, "'action': 'open', ", first));
@@ -48,11 +49,47 @@ final class SessionRacesTest {
     JsonNode elsewhere = answered(fleet.send(1, "", whole));
     int held = session(elsewhere).path("held_tokens").asInt();
     assertThat(held).isEqualTo(context(elsewhere).size());
-    HttpResponse<String> stale = fleet.send(0, "'input': 'delta', ", user("What was it?"));
-    assertThat(stale.statusCode()).isEqualTo(409);
-    JsonNode error = TestGateway.json(stale.body()).path("error");
-    assertThat(error.path("code").asString()).isEqualTo("tip_mismatch");
-    assertThat(error.path("observed").path("tip").asInt()).isEqualTo(held);
+    JsonNode next = fleet.turn("'input': 'delta', ", "What was it?");
+    assertThat(session(next).path("mode").asString()).isEqualTo("append");
+    assertThat(context(next)).startsWith(context(elsewhere).toArray(Integer[]::new));
+    fleet.assertSameAsStateless(next);
+    JsonNode again = fleet.turn(1, "'input': 'delta', " + expected(next), "And then?");
+    assertThat(context(again)).startsWith(context(next).toArray(Integer[]::new));
+    HttpResponse<String> wrong = fleet.send(0, "'input': 'delta', " + expected(next), user("And?"));
+    assertThat(wrong.statusCode()).isEqualTo(409);
+    assertThat(TestGateway.json(wrong.body()).path("error").path("observed").path("tip").asInt())
+        .isEqualTo(context(again).size());
+  }
+
+  private static String expected(JsonNode answer) {
+    return "'expected_tip': %d, 'expected_digest': '%s', "
+        .formatted(
+            session(answer).path("held_tokens").asInt(), session(answer).path("digest").asString());
+  }
+
+  @Test
+  void delta_withNeitherTranscriptNorWorker_isContextLost() throws Exception {
+    fleet = new TestFleet(dir, 2, keeper -> keeper);
+    fleet.turn("'action': 'open', ", "Remember the sea.");
+    fleet.home().close(TestFleet.SESSION, fleet.binding().incarnation(), OnClose.FREE).get();
+    HttpResponse<String> lost = fleet.send(1, "'input': 'delta', ", user("What was it?"));
+    assertThat(lost.statusCode()).isEqualTo(409);
+    assertThat(TestGateway.json(lost.body()).path("error").path("code").asString())
+        .isEqualTo("context_lost");
+  }
+
+  @Test
+  void delta_atAGatewayThatNeverSawTheSession_goesOn() throws Exception {
+    fleet = new TestFleet(dir, 2, keeper -> keeper);
+    fleet.turn("'action': 'open', ", "Remember the sea.");
+    JsonNode second = fleet.turn("'input': 'delta', ", "And the sand.");
+    JsonNode elsewhere = fleet.turn(1, "'input': 'delta', ", "What was it?");
+    assertThat(session(elsewhere).path("mode").asString()).isEqualTo("append");
+    assertThat(context(elsewhere)).startsWith(context(second).toArray(Integer[]::new));
+    fleet.assertSameAsStateless(elsewhere);
+    JsonNode next = fleet.turn(1, "'input': 'delta', ", "And then?");
+    assertThat(context(next)).startsWith(context(elsewhere).toArray(Integer[]::new));
+    fleet.assertSameAsStateless(next);
   }
 
   @Test

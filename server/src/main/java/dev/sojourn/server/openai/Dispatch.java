@@ -28,8 +28,8 @@ import java.util.Set;
  *
  * <p>What a session has committed is what its engine holds; a transcript is a copy that also knows
  * the text. Where they differ, a full prompt decides, since the client said all of it; of a delta,
- * the transcript may fill an engine session that is empty, and nothing else. Immutable,
- * thread-safe.
+ * the transcript may fill an engine session that is empty or was started from a parent, and nothing
+ * else. Immutable, thread-safe.
  */
 final class Dispatch {
 
@@ -131,9 +131,7 @@ final class Dispatch {
     try {
       return send(spec, selection, prompt, tip);
     } catch (FaultException e) {
-      if (delta
-          && isConflict(e.fault(), "tip_mismatch")
-          && (forked || mayReplay(spec, e.fault()))) {
+      if (delta && isTipMismatch(e.fault()) && (forked || mayReplay(spec, e.fault()))) {
         return send(spec, selection, prompt, Tip.ANY);
       }
       if (known && guard.reason() == NoSession.NONE && isLost(e.fault())) {
@@ -187,6 +185,11 @@ final class Dispatch {
         mismatch instanceof Fault.Conflict found
             && Integer.valueOf(0).equals(found.observed().get("tip"));
     return empty || spec.input() == Input.FULL;
+  }
+
+  /** Returns whether a session is not where a turn believed it to be. */
+  static boolean isTipMismatch(Fault fault) {
+    return isConflict(fault, "tip_mismatch");
   }
 
   private static boolean isConflict(Fault fault, String code) {

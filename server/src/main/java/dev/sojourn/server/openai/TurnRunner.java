@@ -8,7 +8,6 @@ import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.Parent;
 import dev.sojourn.core.Promise;
 import dev.sojourn.core.SessionControl;
-import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionControl.Require;
 import dev.sojourn.core.SessionId;
@@ -51,6 +50,7 @@ public final class TurnRunner {
   private final Workers workers;
   private final Dispatch dispatch;
   private final Transcripts transcripts;
+  private final Recall recall;
   private final Ledger ledger;
   private final int contextLength;
   private final GatewayMetrics metrics;
@@ -75,6 +75,7 @@ public final class TurnRunner {
     this.workers = new Workers(workers);
     dispatch = new Dispatch(this.workers, contextLength, endOfTurn);
     this.transcripts = transcripts;
+    recall = new Recall(router, this.workers, transcripts);
     this.ledger = ledger;
     this.contextLength = contextLength;
     this.metrics = metrics;
@@ -134,11 +135,9 @@ public final class TurnRunner {
     TurnIntent intent =
         new TurnIntent("fork", child.tenant(), Optional.of(control), Optional.empty(), false);
     try (TurnGuard guard = router.begin(intent)) {
-      Optional<Parent> parent = parent(guard);
-      parent.ifPresent(from ->
-          transcripts.fork(
-              from.id(), from.incarnation(), child, guard.incarnation().orElseThrow()));
+      Optional<Parent> parent = Recall.parent(guard);
       if (parent.isPresent()) {
+        var _ = recall.fork(parent.get(), child, guard.incarnation().orElseThrow());
         var _ = guard.select(SelectionQuery.ofBlocks(new long[0], 0, 0));
         var _ = guard.open();
         guard.accepted();
@@ -148,11 +147,6 @@ public final class TurnRunner {
     }
   }
 
-  /** Returns the session that a turn's session is being started from. */
-  private static Optional<Parent> parent(TurnGuard guard) {
-    return guard.parent().filter(Parent::shares);
-  }
-
   private static TurnOutcome outcome(Fault fault) {
     return fault instanceof Fault.Cancelled ? TurnOutcome.ABORTED : TurnOutcome.FAILED;
   }
@@ -160,22 +154,23 @@ public final class TurnRunner {
   private TurnResult run(TurnSpec spec, TurnGuard guard, TurnListener listener, long begun)
       throws InterruptedException {
     Optional<SessionControl> control = spec.ext().control();
-    Optional<Transcript> transcript = transcript(control, guard);
-    Optional<TurnResult> before = RepeatedTurn.find(spec, transcript);
+    Optional<Transcript> found = control.flatMap(asked -> recall.of(asked, guard));
+    Optional<TurnResult> before = RepeatedTurn.find(spec, found);
     if (before.isPresent()) {
       metrics.repeatedTurn();
       RepeatedTurn.tell(before.get(), listener);
       return before.get().closed(guard.finish(TurnOutcome.COMPLETED));
     }
-    Prompt built = spec.source().build(spec.input(), transcript);
-    Prompt prompt = built.aside() && parent(guard).isPresent() ? built.restarting() : built;
-    checkLength(prompt.length(), contextLength);
-    Selection selection = guard.select(query(spec, prompt), prompt.aside());
-    control.filter(_ -> !prompt.aside()).ifPresent(asked -> checkPromise(asked, selection));
-    if (selection.incarnation().isEmpty() || !Dispatch.isForgotten(guard, transcript)) {
-      control.ifPresent(asked -> checkExpected(asked, transcript));
+    Draft draft = draft(spec, guard, upToDate(control, guard, found));
+    Selection selection = guard.select(query(spec, draft.prompt()), draft.prompt().aside());
+    control.filter(_ -> !draft.prompt().aside()).ifPresent(asked -> checkPromise(asked, selection));
+    if (selection.incarnation().isEmpty() || !Dispatch.isForgotten(guard, draft.transcript())) {
+      control.ifPresent(asked -> checkExpected(asked, draft.transcript()));
     }
-    Dispatch.Sent sent = dispatch.send(spec, guard, prompt, transcript, selection);
+    Dispatched dispatched = dispatch(spec, guard, draft, selection);
+    Dispatch.Sent sent = dispatched.sent();
+    Prompt prompt = dispatched.draft().prompt();
+    Optional<Transcript> transcript = dispatched.draft().transcript();
     move(control, guard.incarnation(), sent.selection().incarnation());
     TurnReader reader = new TurnReader(spec, sent.selection(), guard, listener, metrics);
     Promise promise = workers.at(sent.selection().target()).promise();
@@ -194,6 +189,50 @@ public final class TurnRunner {
     }
     TurnResult result = reader.result(guard.reason(), promise, prompt, heldAtEnd);
     return result.closed(guard.finish(TurnOutcome.COMPLETED));
+  }
+
+  /** A prompt, and what it was built from. */
+  private record Draft(Prompt prompt, Optional<Transcript> transcript) {}
+
+  /** What was sent, and to whom. */
+  private record Dispatched(Draft draft, Dispatch.Sent sent) {}
+
+  private Draft draft(TurnSpec spec, TurnGuard guard, Optional<Transcript> transcript) {
+    Prompt prompt = spec.source().build(spec.input(), transcript);
+    checkLength(prompt.length(), contextLength);
+    boolean begins = prompt.aside() && Recall.parent(guard).isPresent();
+    return new Draft(begins ? prompt.restarting() : prompt, transcript);
+  }
+
+  /** Returns what the engine holds where the client expects more than is held here. */
+  private Optional<Transcript> upToDate(
+      Optional<SessionControl> control, TurnGuard guard, Optional<Transcript> found) {
+    if (control.isEmpty() || isExpected(control.get(), found)) {
+      return found;
+    }
+    return found.flatMap(held -> recall.ahead(control.get(), guard, held)).or(() -> found);
+  }
+
+  /** Sends a turn; a delta once more behind what the engine holds, if that is more. */
+  private Dispatched dispatch(TurnSpec spec, TurnGuard guard, Draft draft, Selection selection)
+      throws InterruptedException {
+    try {
+      return new Dispatched(
+          draft, dispatch.send(spec, guard, draft.prompt(), draft.transcript(), selection));
+    } catch (FaultException e) {
+      Optional<Transcript> ahead =
+          spec.input() == Input.DELTA && Dispatch.isTipMismatch(e.fault())
+              ? draft
+                  .transcript()
+                  .flatMap(held -> recall.ahead(spec.ext().control().orElseThrow(), guard, held))
+              : Optional.empty();
+      if (ahead.isEmpty()) {
+        throw e;
+      }
+      checkExpected(spec.ext().control().orElseThrow(), ahead);
+      Draft again = draft(spec, guard, ahead);
+      return new Dispatched(again, dispatch.send(spec, guard, again.prompt(), ahead, selection));
+    }
   }
 
   /** Returns how much a session held that expired before this turn. */
@@ -231,31 +270,6 @@ public final class TurnRunner {
         expectedOutput(spec));
   }
 
-  private Optional<Transcript> transcript(Optional<SessionControl> control, TurnGuard guard) {
-    if (control.isEmpty() || guard.incarnation().isEmpty()) {
-      return Optional.empty();
-    }
-    SessionId id = control.get().session();
-    Incarnation life = guard.incarnation().get();
-    boolean heldBefore = guard.reason() == NoSession.NONE;
-    if (heldBefore && control.get().input() == Input.DELTA) {
-      return transcripts.find(id, life);
-    }
-    Optional<Parent> parent = parent(guard);
-    if (parent.isPresent()) {
-      Optional<Transcript> forked =
-          transcripts.fork(parent.get().id(), parent.get().incarnation(), id, life);
-      if (forked.isPresent() || control.get().input() == Input.DELTA) {
-        return forked;
-      }
-    }
-    Transcript held = transcripts.open(id, life);
-    if (!heldBefore && control.get().action() == Action.CONTINUE) {
-      held.openedImplicitly();
-    }
-    return Optional.of(held);
-  }
-
   /**
    * Moves the transcript to where the engine's session is now, or would be: a session by affinity
    * alone keeps the ids it sampled as well. A side request moves nothing.
@@ -276,13 +290,17 @@ public final class TurnRunner {
     }
   }
 
-  private static void checkExpected(SessionControl control, Optional<Transcript> transcript) {
+  private static boolean isExpected(SessionControl control, Optional<Transcript> transcript) {
     int tip = transcript.map(Transcript::committed).orElse(0);
     long digest = transcript.map(Transcript::digest).orElse(0L);
-    boolean otherTip = control.expectedTip().isPresent() && control.expectedTip().getAsInt() != tip;
-    boolean otherDigest =
-        control.expectedDigest().isPresent() && control.expectedDigest().getAsLong() != digest;
-    if (otherTip || otherDigest) {
+    return control.expectedTip().orElse(tip) == tip
+        && control.expectedDigest().orElse(digest) == digest;
+  }
+
+  private static void checkExpected(SessionControl control, Optional<Transcript> transcript) {
+    if (!isExpected(control, transcript)) {
+      int tip = transcript.map(Transcript::committed).orElse(0);
+      long digest = transcript.map(Transcript::digest).orElse(0L);
       throw new Fault.Conflict(
               "tip_mismatch",
               "the session holds " + tip + " tokens, which is not what the request expects",

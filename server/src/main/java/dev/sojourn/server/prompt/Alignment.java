@@ -104,7 +104,8 @@ final class Alignment {
     if (same == committed.length()) {
       return new Prompt(committed, fresh, same, 0, false, Optional.empty(), draft);
     }
-    boolean aside = !sharesAMessage(held, same, draft.said());
+    // Of a fragment, the engine knows better where turns ended.
+    boolean aside = !held.isFragment() && !sharesAMessage(held, same, draft.said());
     return new Prompt(
         committed.slice(0, same),
         fresh,
@@ -134,7 +135,7 @@ final class Alignment {
   }
 
   private static String cause(Transcript held, Said said) {
-    if (!said.chat() || held.messages().isEmpty()) {
+    if (!said.chat() || held.messages().isEmpty() || held.isFragment()) {
       return "the prompt is not what the session holds";
     }
     if (said.kept() == held.messages().size()) {

@@ -109,6 +109,9 @@ public final class PromptBuilder {
         return alignment.extend(held, rest.get(), said);
       }
     }
+    if (held.isFragment() && said.kept() > 0) {
+      throw forgotten();
+    }
     List<Map<String, ?>> all = new ArrayList<>(earlier);
     all.addAll(said.added());
     return alignment.match(held, chat.render(all, said.options(), held.begun()), said);
@@ -117,7 +120,7 @@ public final class PromptBuilder {
   private static Said said(
       Transcript held, List<? extends Map<String, ?>> sent, Input input, Map<String, ?> options) {
     if (input == Input.FULL) {
-      int kept = Conversation.equalMessages(held.messages(), sent);
+      int kept = held.isFragment() ? 0 : Conversation.equalMessages(held.messages(), sent);
       List<Map<String, ?>> added = Conversation.canonical(sent.subList(kept, sent.size()));
       return new Said(kept, added, options, true);
     }
@@ -157,13 +160,17 @@ public final class PromptBuilder {
   /** Returns the transcript if anything is in it. */
   private static Optional<Transcript> held(Input input, Optional<Transcript> transcript) {
     if (input == Input.DELTA && transcript.isEmpty()) {
-      throw new Fault.Conflict(
-              "context_lost",
-              "what the session said so far is not held here any more; send the full conversation",
-              Map.of())
-          .asException();
+      throw forgotten();
     }
     return transcript.filter(t -> t.committed() > 0);
+  }
+
+  private static RuntimeException forgotten() {
+    return new Fault.Conflict(
+            "context_lost",
+            "what the session said so far is not held here any more; send the full conversation",
+            Map.of())
+        .asException();
   }
 
   private LocalDateTime now() {

@@ -1,5 +1,8 @@
 package dev.sojourn.server.prompt;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.sojourn.core.SessionTokens;
 import dev.sojourn.core.TokenBuffer;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.core.TurnMode;
@@ -7,6 +10,7 @@ import dev.sojourn.engine.TurnEnd;
 import dev.sojourn.server.prompt.Piece.Kind;
 import dev.sojourn.text.Detokenizer;
 import dev.sojourn.text.Tokenizer;
+import java.io.ByteArrayOutputStream;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -43,6 +47,7 @@ public final class Transcript {
   private int firstPrompt;
   private int lastPrompt;
   private long digest;
+  private boolean fragment;
   private boolean implicit;
   private int turns;
   private @Nullable LastTurn lastTurn;
@@ -126,6 +131,39 @@ public final class Transcript {
     add(prompt, end, answer, 0);
   }
 
+  /** Says when the session began. */
+  void beginAt(LocalDateTime time) {
+    begun = time;
+  }
+
+  /**
+   * Takes over, into an empty transcript, what an engine holds. Of the messages only the last
+   * answer can be told.
+   */
+  synchronized void restore(SessionTokens held) {
+    Tokens all = held.ids();
+    ids.append(all);
+    digest = held.digest();
+    lastPrompt = held.lastPrompt();
+    firstPrompt = lastPrompt;
+    fragment = true;
+    if (lastPrompt > 0) {
+      addPiece(raw(all.slice(0, lastPrompt)), lastPrompt, Kind.TEXT);
+    }
+    boolean stopped =
+        all.length() > lastPrompt && tokenizer.spelling().special(all.get(all.length() - 1));
+    int end = all.length() - (stopped ? 1 : 0);
+    String said = text(all.slice(lastPrompt, end));
+    if (end > lastPrompt) {
+      addPiece(tokenizer.protect(said), end, Kind.SAMPLED);
+    }
+    if (stopped) {
+      addPiece(tokenizer.spelling().text(all.get(end)), all.length(), Kind.TO_SPECIAL);
+    }
+    messages.add(Map.of("role", "assistant", "content", said));
+    grown.accept(this);
+  }
+
   /** Tells another, empty transcript all that was committed. Any thread may. */
   synchronized void copyTo(Transcript other) {
     other.ids.append(ids.view());
@@ -133,6 +171,7 @@ public final class Transcript {
     other.messages.addAll(messages);
     other.options = options;
     other.begun = begun;
+    other.fragment = fragment;
     other.firstPrompt = firstPrompt;
     other.lastPrompt = lastPrompt;
     other.digest = digest;
@@ -151,6 +190,7 @@ public final class Transcript {
     if (firstPrompt == 0 || firstPrompt > prompt.knownPrefix()) {
       firstPrompt = prompt.length();
     }
+    fragment &= draft.said().kept() > 0;
     cut(messages, draft.said().kept());
     messages.addAll(draft.said().added());
     if (draft.said().chat()) {
@@ -195,6 +235,11 @@ public final class Transcript {
   /** Returns the committed messages; none after a plain completion. */
   List<Map<String, ?>> messages() {
     return Collections.unmodifiableList(messages);
+  }
+
+  /** Returns whether the messages are only the last ones: what was said before is not known. */
+  boolean isFragment() {
+    return fragment;
   }
 
   /** Returns what the template was given beside messages. */
@@ -255,6 +300,12 @@ public final class Transcript {
   long bytes() {
     long kept = lastTurn == null ? 0 : lastTurn.bytes();
     return 1024 + 8L * ids.length() + 64L * pieces.size() + 4L * textEnd(pieces.size()) + kept;
+  }
+
+  private String raw(Tokens tokens) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    tokens.stream().forEach(id -> bytes.writeBytes(tokenizer.spelling().raw(id)));
+    return bytes.toString(UTF_8);
   }
 
   private String text(Tokens sampled) {

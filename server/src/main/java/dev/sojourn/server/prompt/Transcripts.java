@@ -3,6 +3,7 @@ package dev.sojourn.server.prompt;
 import dev.sojourn.core.Clock;
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionTokens;
 import dev.sojourn.text.Tokenizer;
 import java.time.LocalDateTime;
 import java.time.ZoneId;
@@ -80,6 +81,19 @@ public final class Transcripts {
       held.copyTo(to);
       return to;
     });
+  }
+
+  /**
+   * Makes a transcript of what an engine holds, in place of what was held here, if anything. The
+   * caller has the session's lease.
+   */
+  public Transcript restore(SessionId session, Incarnation incarnation, SessionTokens tokens) {
+    Optional<LocalDateTime> begun = find(session, incarnation).map(Transcript::begun);
+    remove(session, incarnation);
+    Transcript transcript = open(session, incarnation);
+    begun.ifPresent(transcript::beginAt);
+    transcript.restore(tokens);
+    return transcript;
   }
 
   /** Forgets an incarnation's transcript, if it is held: the session ended. */
