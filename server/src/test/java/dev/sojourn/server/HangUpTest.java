@@ -8,6 +8,7 @@ import dev.sojourn.server.http.RawClient;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterEach;
@@ -185,6 +186,24 @@ final class HangUpTest {
     runner.release();
     assertThat(first.get().statusCode()).isEqualTo(200);
     assertThat(second.get().statusCode()).isEqualTo(200);
+  }
+
+  @Test
+  void turnsThatWaitForTheirSession_holdNoPlaces() throws Exception {
+    runner.hold();
+    CompletableFuture<HttpResponse<String>> first = send(session("'action': 'open',"));
+    runner.awaitStep();
+    CompletableFuture<HttpResponse<String>> second = send(session(""));
+    CompletableFuture<HttpResponse<String>> third = send(session(""));
+    awaitMetric("sojourn_router_waiting_turns", 2);
+    CompletableFuture<HttpResponse<String>> other = send("'seed': 1");
+    awaitMetric("sojourn_router_bookings", 2);
+    HttpResponse<String> tooMany = gateway.send("POST", CHAT, chat("Hi", "'max_tokens': 1"));
+    assertThat(tooMany.statusCode()).isEqualTo(529);
+    runner.release();
+    for (CompletableFuture<HttpResponse<String>> turn : List.of(first, second, third, other)) {
+      assertThat(turn.get().statusCode()).isEqualTo(200);
+    }
   }
 
   @Test

@@ -53,6 +53,8 @@ final class SessionForkTest {
     assertThat(session(child).path("forked_from").asString()).isEqualTo("s");
     assertThat(cached(child)).isEqualTo(total(parent) - 1);
     fleet.assertSameAsStateless(child);
+    assertThat(fleet.shown("s").path("children").asInt()).isEqualTo(1);
+    assertThat(fleet.shown("c").path("forked_from").asString()).isEqualTo("s");
     JsonNode again = delta("c", "", "And then?");
     assertThat(session(again).path("mode").asString()).isEqualTo("append");
     assertThat(cached(again)).isEqualTo(total(child) - 1);

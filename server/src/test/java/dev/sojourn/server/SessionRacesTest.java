@@ -157,6 +157,23 @@ final class SessionRacesTest {
     }
   }
 
+  /** As SGLang #28140, whose completions did not know of sessions. */
+  @Test
+  void completionWithSessionParams_isATurnOfItsSession() throws Exception {
+    fleet = new TestFleet(dir, 1, keeper -> keeper);
+    fleet.post(
+        0,
+        "/v1/completions",
+        "'prompt': 'Remember the sea.', 'nvext': {'session_control': {'session_id': 's', 'action':"
+            + " 'open'}}");
+    String more = "'prompt': 'Remember the sea.', 'session_params': {'id': 's'}";
+    JsonNode turn = answered(fleet.post(0, "/v1/completions", more));
+    assertThat(session(turn).path("session_id").asString()).isEqualTo("s");
+    assertThat(session(turn).path("mode").asString()).isEqualTo("rewind");
+    assertThat(session(turn).path("held_tokens").asInt())
+        .isEqualTo(turn.path("usage").path("total_tokens").asInt());
+  }
+
   @Test
   void expiredSession_isToldWhatItHadHeld() throws Exception {
     ManualClock clock = new ManualClock();

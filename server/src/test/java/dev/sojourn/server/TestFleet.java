@@ -231,6 +231,14 @@ final class TestFleet implements AutoCloseable {
     return http.send(request, HttpResponse.BodyHandlers.ofString());
   }
 
+  /** Returns what the first gateway tells of a session. */
+  JsonNode shown(String session) throws Exception {
+    int port = servers.getFirst().address().getPort();
+    URI uri = URI.create("http://127.0.0.1:" + port + "/v1/sessions/" + session);
+    return answered(
+        http.send(HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofString()));
+  }
+
   static JsonNode answered(HttpResponse<String> response) {
     assertThat(response.statusCode()).as(response.body()).isEqualTo(200);
     return TestGateway.json(response.body());

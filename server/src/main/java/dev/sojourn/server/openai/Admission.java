@@ -4,7 +4,10 @@ import dev.sojourn.core.Fault;
 import java.time.Duration;
 import java.util.concurrent.Semaphore;
 
-/** How many generations may be under way at one time, waiting ones included. Thread-safe. */
+/**
+ * How many generations may be under way at one time: running, or waiting for an engine. Those that
+ * wait for an earlier turn of their session are not under way; the router bounds them. Thread-safe.
+ */
 final class Admission {
 
   private final int most;
@@ -15,10 +18,32 @@ final class Admission {
     this.free = new Semaphore(most);
   }
 
-  /** A place that was given to a request; closing it gives it back. */
-  interface Place extends AutoCloseable {
+  /** A place that was given to a request. Used by one thread. */
+  static final class Place implements AutoCloseable {
+
+    private final Semaphore from;
+    private int generations;
+
+    private Place(Semaphore from, int generations) {
+      this.from = from;
+      this.generations = generations;
+    }
+
+    /** Gives it back, if it was not given back before. */
+    void free() {
+      from.release(generations);
+      generations = 0;
+    }
+
     @Override
-    void close();
+    public void close() {
+      free();
+    }
+  }
+
+  /** Returns a place for nothing. */
+  Place nowhere() {
+    return new Place(free, 0);
   }
 
   /**
@@ -42,6 +67,6 @@ final class Admission {
               Duration.ofSeconds(1))
           .asException();
     }
-    return () -> free.release(generations);
+    return new Place(free, generations);
   }
 }

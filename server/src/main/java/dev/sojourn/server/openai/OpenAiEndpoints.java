@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.sojourn.core.Clock;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
+import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.server.access.ApiKeys;
 import dev.sojourn.server.access.IdentityRule;
@@ -21,6 +22,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
@@ -153,13 +155,15 @@ public final class OpenAiEndpoints {
             options.stream() && options.includeUsage(),
             logprobs);
     ext.control().ifPresent(control -> running.add(control.session(), exchange));
-    try (Admission.Place _ = admission.admit(generations)) {
+    boolean waits = waits(ext);
+    Supplier<Admission.Place> later = waits ? () -> admission.admit(1) : admission::nowhere;
+    try (Admission.Place _ = waits ? admission.nowhere() : admission.admit(generations)) {
       if (ext.queryOnly()) {
         place(exchange, options.stream(), format, specs.getFirst());
       } else if (options.stream()) {
-        stream(exchange, chat, options, format, specs);
+        stream(exchange, chat, options, format, specs, later);
       } else {
-        List<TurnResult> results = turns.run(specs, _ -> TurnListener.SILENT);
+        List<TurnResult> results = turns.run(specs, _ -> TurnListener.SILENT, later);
         TurnResult first = results.getFirst();
         Metadata.headers(first.spec(), first.selection(), first.start())
             .forEach(exchange::answerHeader);
@@ -172,6 +176,16 @@ public final class OpenAiEndpoints {
     } finally {
       ext.control().ifPresent(control -> running.remove(control.session(), exchange));
     }
+  }
+
+  /**
+   * Returns whether a turn may have to wait for earlier ones of its session, and takes its place
+   * among the generations when they are over. One that closes the session takes it before: refused
+   * later, it would close the session all the same.
+   */
+  private static boolean waits(Nvext ext) {
+    return !ext.queryOnly()
+        && ext.control().filter(control -> control.action() != Action.CLOSE).isPresent();
   }
 
   /** Tells where a turn would go, in the form in which its answer would come. */
@@ -192,14 +206,15 @@ public final class OpenAiEndpoints {
       boolean chat,
       GenerationOptions options,
       AnswerFormat format,
-      List<TurnSpec> specs)
+      List<TurnSpec> specs,
+      Supplier<Admission.Place> later)
       throws InterruptedException {
     EventStream events = exchange.events();
     List<ChoiceStream> choices = new ArrayList<>();
     for (int i = 0; i < specs.size(); i++) {
       choices.add(new ChoiceStream(exchange, events, format, i, chat, options.logprobs()));
     }
-    List<TurnResult> results = turns.run(specs, choices::get);
+    List<TurnResult> results = turns.run(specs, choices::get, later);
     Map<String, Object> usage = options.includeUsage() ? Metadata.usage(results) : null;
     @Nullable Map<String, Object> metadata =
         Metadata.wanted(specs.getFirst().ext()) ? Metadata.nvext(results) : null;

@@ -30,6 +30,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.function.Supplier;
 
 /**
  * Walks turns through the house:
@@ -85,17 +86,19 @@ public final class TurnRunner {
   /**
    * Runs one turn to its end.
    *
+   * @param place gives it a place among the generations, when its session's earlier turns are over
    * @throws FaultException why there is no answer
    * @throws InterruptedException if its client went away
    */
-  TurnResult run(TurnSpec spec, TurnListener listener) throws InterruptedException {
+  TurnResult run(TurnSpec spec, TurnListener listener, Supplier<Admission.Place> place)
+      throws InterruptedException {
     long begun = clock.nanos();
     TurnIntent intent =
         new TurnIntent(
             spec.turnId(), spec.tenant(), spec.ext().control(), workers.pin(spec.ext()), false);
     try (TurnGuard guard = router.begin(intent)) {
-      try {
-        return run(spec, guard, listener, begun);
+      try (Admission.Place taken = place.get()) {
+        return run(spec, guard, listener, taken, begun);
       } catch (FaultException e) {
         var _ = guard.finish(outcome(e.fault()));
         throw e;
@@ -151,7 +154,8 @@ public final class TurnRunner {
     return fault instanceof Fault.Cancelled ? TurnOutcome.ABORTED : TurnOutcome.FAILED;
   }
 
-  private TurnResult run(TurnSpec spec, TurnGuard guard, TurnListener listener, long begun)
+  private TurnResult run(
+      TurnSpec spec, TurnGuard guard, TurnListener listener, Admission.Place place, long begun)
       throws InterruptedException {
     Optional<SessionControl> control = spec.ext().control();
     Optional<Transcript> found = control.flatMap(asked -> recall.of(asked, guard));
@@ -159,6 +163,7 @@ public final class TurnRunner {
     if (before.isPresent()) {
       metrics.repeatedTurn();
       RepeatedTurn.tell(before.get(), listener);
+      place.free(); // before the session's next turn, which needs one, can begin
       return before.get().closed(guard.finish(TurnOutcome.COMPLETED));
     }
     Draft draft = draft(spec, guard, upToDate(control, guard, found));
@@ -188,6 +193,7 @@ public final class TurnRunner {
       life.ifPresent(lived -> forgetOrphan(control.orElseThrow().session(), lived));
     }
     TurnResult result = reader.result(guard.reason(), promise, prompt, heldAtEnd);
+    place.free();
     return result.closed(guard.finish(TurnOutcome.COMPLETED));
   }
 

@@ -10,6 +10,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.IntFunction;
+import java.util.function.Supplier;
 
 /**
  * Runs the turns of one request: all at once, each on a thread of its own. When one fails or the
@@ -28,11 +29,18 @@ final class Turns {
     return runner.place(spec);
   }
 
-  /** Runs turns to their ends; results are in the order of the specs. */
-  List<TurnResult> run(List<TurnSpec> specs, IntFunction<? extends TurnListener> listeners)
+  /**
+   * Runs turns to their ends; results are in the order of the specs.
+   *
+   * @param places gives each a place when its session's earlier turns are over
+   */
+  List<TurnResult> run(
+      List<TurnSpec> specs,
+      IntFunction<? extends TurnListener> listeners,
+      Supplier<Admission.Place> places)
       throws InterruptedException {
     if (specs.size() == 1) {
-      return List.of(runner.run(specs.getFirst(), listeners.apply(0)));
+      return List.of(runner.run(specs.getFirst(), listeners.apply(0), places));
     }
     TurnResult[] results = new TurnResult[specs.size()];
     List<Future<Void>> started = new ArrayList<>();
@@ -44,7 +52,7 @@ final class Turns {
           TurnListener listener = listeners.apply(i);
           started.add(
               ended.submit(() -> {
-                results[at] = runner.run(specs.get(at), listener);
+                results[at] = runner.run(specs.get(at), listener, places);
                 return null;
               }));
         }

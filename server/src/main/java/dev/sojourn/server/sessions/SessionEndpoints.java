@@ -197,6 +197,7 @@ public final class SessionEndpoints {
           session.put("resident_tokens", view.resident());
           session.put("resident_pages", pages(view.resident()));
           session.put("turns", view.turns());
+          session.put("children", view.children());
           session.put("idle_seconds", view.idle().toSeconds());
           session.put("digest", HexFormat.of().toHexDigits(view.digest()));
         });
