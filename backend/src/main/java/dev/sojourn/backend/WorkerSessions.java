@@ -11,6 +11,7 @@ import dev.sojourn.core.SessionView;
 import dev.sojourn.core.WorkerId;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.lifecycle.EngineSessions;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
@@ -36,6 +37,12 @@ public final class WorkerSessions implements EngineSessions {
   public CloseResult close(WorkerRank target, SessionId id, Incarnation incarnation, OnClose how)
       throws InterruptedException {
     return worker(target).close(target.rank(), id, incarnation, how);
+  }
+
+  @Override
+  public boolean extend(
+      WorkerRank target, SessionId id, Incarnation incarnation, Duration idle) {
+    return worker(target).extend(target.rank(), id, incarnation, idle);
   }
 
   @Override

@@ -47,12 +47,15 @@ public record SessionControl(
   /** The idle time of a session that does not choose one; Dynamo's. */
   public static final Duration DEFAULT_TIMEOUT = Duration.ofMinutes(5);
 
+  /** The shortest idle time; Dynamo's. */
+  public static final Duration MIN_TIMEOUT = Duration.ofSeconds(1);
+
   /** The longest idle time; Dynamo's. */
   public static final Duration MAX_TIMEOUT = Duration.ofDays(365);
 
   public SessionControl {
     requireNonNull(session, "session");
-    if (timeout.compareTo(Duration.ofSeconds(1)) < 0 || timeout.compareTo(MAX_TIMEOUT) > 0) {
+    if (timeout.compareTo(MIN_TIMEOUT) < 0 || timeout.compareTo(MAX_TIMEOUT) > 0) {
       throw new IllegalArgumentException(
           "a session timeout is 1 to "
               + MAX_TIMEOUT.toSeconds()

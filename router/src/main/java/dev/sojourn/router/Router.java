@@ -1,6 +1,7 @@
 package dev.sojourn.router;
 
 import dev.sojourn.core.Clock;
+import dev.sojourn.core.Fault;
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.KvEvent;
 import dev.sojourn.core.SessionControl;
@@ -28,6 +29,7 @@ import dev.sojourn.router.load.Rank;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Executor;
@@ -212,6 +214,52 @@ public final class Router implements AutoCloseable {
         new TurnIntent("close", id.tenant(), Optional.of(control), Optional.empty(), false);
     try (TurnGuard guard = begin(intent)) {
       return guard.finish(TurnOutcome.COMPLETED, patience);
+    }
+  }
+
+  /**
+   * Lets a session be idle for {@code idle} until its next turn: from now on, or from the end of a
+   * running turn on. It may be shorter than before. After that turn the session's own timeout
+   * counts again. Waits for no turn.
+   *
+   * @return the binding as it is then; empty if there is none
+   * @throws IllegalArgumentException if {@code idle} is not a timeout that a session may have
+   * @throws dev.sojourn.core.FaultException {@code session_opening} while a turn opens it
+   */
+  public Optional<BindingView> extend(SessionId id, Duration idle) {
+    if (idle.compareTo(SessionControl.MIN_TIMEOUT) < 0
+        || idle.compareTo(SessionControl.MAX_TIMEOUT) > 0) {
+      throw new IllegalArgumentException(
+          "an idle time is 1 to "
+              + SessionControl.MAX_TIMEOUT.toSeconds()
+              + " seconds, not "
+              + idle.toSeconds());
+    }
+    // Each round that decides nothing has seen the binding change.
+    while (true) {
+      switch (store.peek(id)) {
+        case Vacant _ -> {
+          return Optional.empty();
+        }
+        case Opening _ ->
+            throw new Fault.Conflict(
+                    "session_opening",
+                    "session " + id.name() + " is being opened; extend it when it is open",
+                    Map.of())
+                .asException();
+        case Bound bound when bound.expiredAt(clock.nanos()) -> {
+          return Optional.empty();
+        }
+        case Bound bound -> {
+          Optional<Bound> extended = store.extend(id, bound.revision(), idle);
+          if (extended.isPresent()) {
+            if (bound.terms().kind() == Terms.Kind.ENGINE_BACKED) {
+              lifecycle.extend(bound.target(), id, bound.incarnation(), idle);
+            }
+            return view(new Entry(id, extended.get()));
+          }
+        }
+      }
     }
   }
 

@@ -92,6 +92,7 @@ class RouterPropertyTest {
     long asides;
     long forks;
     long elsewhere;
+    long extended;
 
     Run(long seed) {
       random = new Random(seed);
@@ -121,7 +122,7 @@ class RouterPropertyTest {
     }
 
     void step() throws InterruptedException {
-      switch (random.nextInt(14)) {
+      switch (random.nextInt(15)) {
         case 0, 1, 2 -> begin();
         case 3, 4, 5, 6, 7 -> advanceTurn();
         case 8 -> finishTurn();
@@ -129,6 +130,7 @@ class RouterPropertyTest {
         case 10 -> passTime();
         case 11 -> changeFleet();
         case 12 -> tellOfPages();
+        case 13 -> extend();
         default -> scriptFates();
       }
       settle();
@@ -277,6 +279,16 @@ class RouterPropertyTest {
       }
     }
 
+    void extend() {
+      Duration idle = Duration.ofSeconds(1 + random.nextInt(90));
+      story.add("extend to " + idle);
+      try {
+        extended += house.router.extend(House.id(pick(NAMES)), idle).isPresent() ? 1 : 0;
+      } catch (FaultException e) {
+        story.add("refused: " + e.getMessage());
+      }
+    }
+
     void changeFleet() {
       WorkerRank rank = pick(RANKS);
       boolean live =
@@ -398,6 +410,7 @@ class RouterPropertyTest {
       reached.put("asides", asides);
       reached.put("forks", forks);
       reached.put("elsewhere", elsewhere);
+      reached.put("extended", extended);
       assertThat(stats.engineBacked() + stats.routerOnly() + stats.opening()).isZero();
       assertThat(stats.lifecycle().tombstones()).isZero();
       assertThat(house.router.nextDeadlineNanos()).isEmpty();
@@ -436,6 +449,6 @@ class RouterPropertyTest {
   /** A random test proves nothing about what it does not reach. */
   @AfterAll
   static void everythingHappened() {
-    assertThat(REACHED).hasSize(15).allSatisfy((_, times) -> assertThat(times).isPositive());
+    assertThat(REACHED).hasSize(16).allSatisfy((_, times) -> assertThat(times).isPositive());
   }
 }

@@ -52,6 +52,7 @@ final class ScriptedEngines implements EngineSessions {
   final List<Life> closeCalls = new ArrayList<>();
   final List<OnClose> closeHows = new ArrayList<>();
   final Set<Life> answeredCloses = new HashSet<>();
+  final Map<Life, Duration> extended = new LinkedHashMap<>();
   Consumer<Life> onClose = _ -> {};
 
   ScriptedEngines(ManualClock clock) {
@@ -96,6 +97,14 @@ final class ScriptedEngines implements EngineSessions {
     answer(fate);
     answeredCloses.add(life);
     return new CloseResult(existed, existed ? 100 : 0);
+  }
+
+  @Override
+  public synchronized boolean extend(
+      WorkerRank target, SessionId id, Incarnation incarnation, Duration idle) {
+    Life life = new Life(target, id, incarnation);
+    extended.put(life, idle);
+    return open.contains(life);
   }
 
   @Override

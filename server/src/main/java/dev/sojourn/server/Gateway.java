@@ -18,6 +18,7 @@ import dev.sojourn.server.http.HttpServer;
 import dev.sojourn.server.http.Routes;
 import dev.sojourn.server.metrics.GatewayMetrics;
 import dev.sojourn.server.openai.ForkEndpoint;
+import dev.sojourn.server.openai.LeaseEndpoint;
 import dev.sojourn.server.openai.OpenAiEndpoints;
 import dev.sojourn.server.openai.OpenAiErrors;
 import dev.sojourn.server.openai.TurnRunner;
@@ -114,6 +115,7 @@ public final class Gateway implements AutoCloseable {
           new SessionEndpoints(keys, router, List.of(worker), running, ledger);
       sessions.addTo(routes);
       new ForkEndpoint(sessions, turns).addTo(routes);
+      new LeaseEndpoint(sessions, router).addTo(routes);
       new HealthEndpoints(model, List.of(worker), router, metrics).addTo(routes);
       server = own(new HttpServer(config.http(), routes, new OpenAiErrors(), metrics, clock));
       whole = true;

@@ -20,6 +20,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 
 /** The OpenAI surface, over sockets, on a tiny real model with two ranks. */
@@ -809,6 +810,42 @@ final class GatewayTest {
       assertThat(other.path("usage").path("prompt_tokens_details").path("cached_tokens").asInt())
           .isZero();
     }
+  }
+
+  @Test
+  void lease_put_countsIdleTimeAnew_andIsReadBack() throws Exception {
+    gateway.post(
+        CHAT,
+        chat(
+            "'max_tokens': 1, 'nvext': {'session_control':"
+                + "{'session_id': 'kept', 'action': 'open', 'timeout': 60}}"));
+    HttpResponse<String> put =
+        gateway.send("PUT", "/v1/sessions/kept/lease", "{\"idle_seconds\": 7200}");
+    assertThat(put.statusCode()).as(put.body()).isEqualTo(200);
+    JsonNode kept = TestGateway.json(put.body());
+    JsonNode shown = gateway.get("/v1/sessions/kept");
+    assertThat(kept.path("id").asString()).isEqualTo("kept");
+    assertThat(kept.path("incarnation")).isEqualTo(shown.path("incarnation"));
+    assertThat(kept.path("remaining_seconds").asInt()).isBetween(7100, 7200);
+    assertThat(shown.path("remaining_seconds").asInt()).isBetween(7100, 7200);
+    assertThat(shown.path("timeout").asInt()).isEqualTo(60);
+    gateway.send("DELETE", "/v1/sessions/kept?wait=true", "");
+    HttpResponse<String> gone =
+        gateway.send("PUT", "/v1/sessions/kept/lease", "{\"idle_seconds\": 7200}");
+    assertThat(gone.statusCode()).isEqualTo(404);
+    assertThat(TestGateway.json(gone.body()).path("error").path("code").asString())
+        .isEqualTo("session_not_found");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"{}", "0", "31536001", "1e99", "'60'", "null"})
+  void lease_badIdleTime_isRefusedByName(String idle) throws Exception {
+    String body = idle.equals("{}") ? idle : "{'idle_seconds': " + idle + "}";
+    HttpResponse<String> refused =
+        gateway.send("PUT", "/v1/sessions/any/lease", body.replace('\'', '"'));
+    assertThat(refused.statusCode()).isEqualTo(400);
+    assertThat(TestGateway.json(refused.body()).path("error").path("param").asString())
+        .isEqualTo("idle_seconds");
   }
 
   @Test

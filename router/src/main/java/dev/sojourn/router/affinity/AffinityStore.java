@@ -5,6 +5,7 @@ import dev.sojourn.core.SessionId;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.affinity.Binding.Bound;
 import dev.sojourn.router.affinity.Binding.Opening;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -70,6 +71,13 @@ public interface AffinityStore extends AutoCloseable {
   boolean release(SessionId id, Lease lease);
 
   /**
+   * Lets a binding with this revision that has not expired be idle for {@code idle} until its next
+   * turn: from now on, or from the moment on at which its last lease ends. After that turn the
+   * timeout of its terms counts again.
+   */
+  Optional<Bound> extend(SessionId id, long revision, Duration idle);
+
+  /**
    * Returns what the name stands for; refreshes nothing. It may show a binding that has expired.
    */
   Binding peek(SessionId id);
@@ -97,7 +105,7 @@ public interface AffinityStore extends AutoCloseable {
 
   /**
    * Calls {@code watcher} after each change of what a name stands for, outside any lock; taking and
-   * giving back leases are no such changes. Changes of one name come in their order. The watcher
+   * giving back leases and extending the idle time are no such changes. Changes of one name come in their order. The watcher
    * may use the store.
    */
   Watch watch(Consumer<Change> watcher);

@@ -2,7 +2,9 @@ package dev.sojourn.router.affinity;
 
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.WorkerRank;
+import java.time.Duration;
 import java.util.HashSet;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -10,14 +12,16 @@ import java.util.Set;
  *
  * <pre>
  *         initialise                 commit
- * Vacant ────────────► Opening ────────────────► Bound ◄──┐ acquire, release, repin
+ * Vacant ────────────► Opening ────────────────► Bound ◄──┐ acquire, release, extend, repin
  *   ▲                     │ remove                 │ └─────┘
  *   └─────────────────────┴────────────────────────┘ remove, or claimed when idle for too long
  * </pre>
  *
- * A <b>revision</b> is new with each initialise, commit and repin, and never comes again for any
- * name; taking and giving back leases keeps it. Whoever changes a binding names the revision that
- * it saw.
+ * A session that an engine holds and nobody binds may be adopted: Vacant becomes Bound at once.
+ *
+ * <p>A <b>revision</b> is new with each initialise, commit and repin, and never comes again for any
+ * name; taking and giving back leases and extending the idle time keep it. Whoever changes a
+ * binding names the revision that it saw.
  */
 public sealed interface Binding {
 
@@ -37,7 +41,8 @@ public sealed interface Binding {
 
     /** Returns the binding after a worker accepted the opener's dispatch. */
     public Bound commit(long nextRevision, WorkerRank target) {
-      return new Bound(nextRevision, incarnation, terms, target, Set.of(opener), 0);
+      return new Bound(
+          nextRevision, incarnation, terms, target, Set.of(opener), 0, Optional.empty());
     }
   }
 
@@ -51,6 +56,8 @@ public sealed interface Binding {
    * @param leases the turns that run
    * @param idleDeadlineNanos when it ends, by the store's clock; means nothing while there are
    *     leases
+   * @param allowance the idle time that begins when the last lease ends, where it was extended
+   *     while there was one; else it is the timeout of the terms
    */
   record Bound(
       long revision,
@@ -58,18 +65,30 @@ public sealed interface Binding {
       Terms terms,
       WorkerRank target,
       Set<Lease> leases,
-      long idleDeadlineNanos)
+      long idleDeadlineNanos,
+      Optional<Duration> allowance)
       implements Binding {
 
     public Bound {
       leases = Set.copyOf(leases);
     }
 
+    /** Returns the binding of a session that is there and idle. */
+    public static Bound idle(
+        long revision,
+        Incarnation incarnation,
+        Terms terms,
+        WorkerRank target,
+        long idleDeadlineNanos) {
+      return new Bound(
+          revision, incarnation, terms, target, Set.of(), idleDeadlineNanos, Optional.empty());
+    }
+
     /** Returns the binding with one more lease. */
     public Bound acquire(Lease lease) {
       Set<Lease> more = new HashSet<>(leases);
       more.add(lease);
-      return withLeases(more, idleDeadlineNanos);
+      return with(more, idleDeadlineNanos, allowance);
     }
 
     /** Returns the binding without a lease; its idle time begins if that was the last. */
@@ -79,13 +98,25 @@ public sealed interface Binding {
       }
       Set<Lease> fewer = new HashSet<>(leases);
       fewer.remove(lease);
-      return withLeases(
-          fewer, fewer.isEmpty() ? nowNanos + terms.timeout().toNanos() : idleDeadlineNanos);
+      return fewer.isEmpty()
+          ? with(fewer, nowNanos + allowance.orElse(terms.timeout()).toNanos(), Optional.empty())
+          : with(fewer, idleDeadlineNanos, allowance);
+    }
+
+    /**
+     * Returns the binding with this idle time until its next turn, from now on or from the moment
+     * on at which the last lease ends.
+     */
+    public Bound extend(Duration idle, long nowNanos) {
+      return leases.isEmpty()
+          ? with(leases, nowNanos + idle.toNanos(), Optional.empty())
+          : with(leases, idleDeadlineNanos, Optional.of(idle));
     }
 
     /** Returns the binding after its session moved; the new place is a new life of it. */
     public Bound repin(long nextRevision, WorkerRank nextTarget, Incarnation nextIncarnation) {
-      return new Bound(nextRevision, nextIncarnation, terms, nextTarget, leases, idleDeadlineNanos);
+      return new Bound(
+          nextRevision, nextIncarnation, terms, nextTarget, leases, idleDeadlineNanos, allowance);
     }
 
     /** Returns whether it has ended by idling: no lease, and the deadline is now or past. */
@@ -93,8 +124,9 @@ public sealed interface Binding {
       return leases.isEmpty() && idleDeadlineNanos - nowNanos <= 0;
     }
 
-    private Bound withLeases(Set<Lease> nextLeases, long nextDeadline) {
-      return new Bound(revision, incarnation, terms, target, nextLeases, nextDeadline);
+    private Bound with(Set<Lease> nextLeases, long nextDeadline, Optional<Duration> nextAllowance) {
+      return new Bound(
+          revision, incarnation, terms, target, nextLeases, nextDeadline, nextAllowance);
     }
   }
 }

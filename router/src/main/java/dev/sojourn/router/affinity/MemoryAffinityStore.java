@@ -10,6 +10,7 @@ import dev.sojourn.router.affinity.AffinityStore.Initialised.Won;
 import dev.sojourn.router.affinity.Binding.Bound;
 import dev.sojourn.router.affinity.Binding.Opening;
 import dev.sojourn.router.affinity.Binding.Vacant;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -32,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Each change is one step of a pure function inside the map's own per-name atomicity. Expiry is
  * exact: a set ordered by deadline holds at most one slot per name. A slot is lazy: a turn that
  * ends moves the deadline of its binding, not the slot; a slot that comes due too early is put
- * where it belongs. So a turn costs the ordered set nothing.
+ * where it belongs. Only one that would come due too late is moved at once. So a turn costs the ordered set nothing.
  *
  * <p>Watchers are told outside of any lock: a change is queued within its step, which gives the
  * changes of a name their order, and whoever finds the queue unattended delivers it.
@@ -132,6 +133,19 @@ public final class MemoryAffinityStore implements AffinityStore {
             binding ->
                 binding instanceof Bound bound ? bound.release(lease, clock.nanos()) : binding)
         .happened();
+  }
+
+  @Override
+  public Optional<Bound> extend(SessionId id, long revision, Duration idle) {
+    long now = clock.nanos();
+    Binding after =
+        changeBound(
+                id, revision, bound -> bound.expiredAt(now) ? bound : bound.extend(idle, now))
+            .after();
+    // Not only if something changed: what is extended twice at one moment is extended.
+    return after instanceof Bound bound && bound.revision() == revision && !bound.expiredAt(now)
+        ? Optional.of(bound)
+        : Optional.empty();
   }
 
   @Override
@@ -271,7 +285,18 @@ public final class MemoryAffinityStore implements AffinityStore {
       entries.decrementAndGet();
       return null;
     }
+    if (slot != null && isLate(slot, after)) {
+      slots.remove(slot);
+      return new Cell(after, slotFor(id, after));
+    }
     return new Cell(after, slot != null ? slot : slotFor(id, after));
+  }
+
+  /** Returns whether a binding expires before its slot comes due: its idle time was shortened. */
+  private static boolean isLate(Slot slot, Binding binding) {
+    return binding instanceof Bound bound
+        && bound.leases().isEmpty()
+        && slot.deadlineNanos() - bound.idleDeadlineNanos() > 0;
   }
 
   private @Nullable Slot slotFor(SessionId id, Binding binding) {

@@ -208,6 +208,21 @@ public final class EngineLifecycle {
     return tombstone.first;
   }
 
+  /**
+   * Lets an engine session be idle for longer than {@code idle}, by the grace. Where that cannot be
+   * told, the engine's timeout may end it before the router's: its next turn opens it anew.
+   */
+  public void extend(WorkerRank target, SessionId id, Incarnation incarnation, Duration idle) {
+    try {
+      if (engines.extend(target, id, incarnation, idle.plus(timing.grace()))) {
+        return;
+      }
+      LOG.log(DEBUG, () -> target + " does not know session life " + incarnation);
+    } catch (FaultException e) {
+      LOG.log(DEBUG, () -> "no answer to the extension of " + incarnation + ": " + e);
+    }
+  }
+
   /** Notes that a worker has lost a session, which needs no close any more. */
   public void lost() {
     lost.incrementAndGet();

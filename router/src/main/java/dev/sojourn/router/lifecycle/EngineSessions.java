@@ -8,6 +8,7 @@ import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionSettings;
 import dev.sojourn.core.SessionView;
 import dev.sojourn.core.WorkerRank;
+import java.time.Duration;
 import java.util.List;
 
 /**
@@ -31,6 +32,15 @@ public interface EngineSessions {
    */
   CloseResult close(WorkerRank target, SessionId id, Incarnation incarnation, OnClose how)
       throws InterruptedException;
+
+  /**
+   * Lets an incarnation be idle for {@code idle} until its next turn, from now on or from the end
+   * of a running turn on.
+   *
+   * @return whether it is there
+   * @throws dev.sojourn.core.FaultException if there was no answer
+   */
+  boolean extend(WorkerRank target, SessionId id, Incarnation incarnation, Duration idle);
 
   /**
    * Returns the sessions that a rank holds, as of its last step.

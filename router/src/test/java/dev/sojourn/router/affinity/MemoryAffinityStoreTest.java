@@ -95,6 +95,32 @@ class MemoryAffinityStoreTest {
   }
 
   @Test
+  void extend_shorterThanBefore_isFoundExpiredInTime() {
+    Bound bound = idle(ID);
+    assertThat(store.extend(ID, bound.revision(), TIMEOUT.dividedBy(2))).isPresent();
+    assertThat(store.nextDeadlineNanos()).hasValue(TIMEOUT.dividedBy(2).toNanos());
+    clock.advance(TIMEOUT.dividedBy(2));
+    assertThat(store.expired(10)).extracting(AffinityStore.Entry::id).containsExactly(ID);
+    assertThat(store.extend(ID, bound.revision(), TIMEOUT)).as("it is over").isEmpty();
+    assertThat(store.claimExpired(ID, bound.revision())).isPresent();
+    assertThat(store.nextDeadlineNanos()).isEmpty();
+  }
+
+  @Test
+  void extend_whileLeased_andMoved_countsFromTheEndOfTheLease() {
+    Bound bound = bound(ID);
+    assertThat(store.extend(ID, bound.revision(), TIMEOUT.multipliedBy(3))).isPresent();
+    Bound moved =
+        store.repin(ID, bound.revision(), OTHER, new Incarnation(9)).orElseThrow();
+    clock.advance(TIMEOUT);
+    assertThat(store.release(ID, lease(US, 0))).isTrue();
+    clock.advance(TIMEOUT.multipliedBy(3).minusNanos(1));
+    assertThat(store.claimExpired(ID, moved.revision())).isEmpty();
+    clock.advance(Duration.ofNanos(1));
+    assertThat(store.claimExpired(ID, moved.revision())).isPresent();
+  }
+
+  @Test
   void staleRevision_afterARemoveAndANewOpening_isANoOp() {
     Bound old = idle(ID);
     assertThat(store.remove(ID, old.revision())).isTrue();
@@ -102,6 +128,7 @@ class MemoryAffinityStoreTest {
     assertThat(store.remove(ID, old.revision())).isFalse();
     assertThat(store.repin(ID, old.revision(), OTHER, LIFE)).isEmpty();
     assertThat(store.acquire(ID, old.revision(), lease(US, 5))).isEmpty();
+    assertThat(store.extend(ID, old.revision(), TIMEOUT)).isEmpty();
     clock.advance(TIMEOUT.multipliedBy(2));
     assertThat(store.claimExpired(ID, old.revision())).isEmpty();
     assertThat(store.peek(ID)).isEqualTo(next);

@@ -250,7 +250,8 @@ public final class SessionEndpoints {
     }
   }
 
-  private static FaultException unknown(SessionId id) {
+  /** Returns the fault of a session that is not there. */
+  public static FaultException unknown(SessionId id) {
     return new Fault.NotFound("session_not_found", "there is no session " + id.name())
         .asException();
   }

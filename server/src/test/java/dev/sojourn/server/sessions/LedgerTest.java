@@ -16,7 +16,6 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 /** The account of a session through its lives. */
@@ -109,6 +108,6 @@ final class LedgerTest {
             OnClose.FREE,
             Optional.empty(),
             false);
-    return new Bound(1, life, terms, new WorkerRank(new WorkerId(worker), 0), Set.of(), 0);
+    return Bound.idle(1, life, terms, new WorkerRank(new WorkerId(worker), 0), 0);
   }
 }
