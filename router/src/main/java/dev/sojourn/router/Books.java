@@ -55,7 +55,12 @@ final class Books {
     compare(
         wrong,
         "engine sessions that were opened and did not end",
-        engines.opens() - engines.acknowledged() - engines.abandoned() - engines.lost(),
+        engines.opens()
+            + engines.learnt()
+            + engines.reaped()
+            - engines.acknowledged()
+            - engines.abandoned()
+            - engines.lost(),
         engines.tombstones() + scan.engineBacked + stats.unbound());
     checkLoad(wrong, stats);
     return wrong;

@@ -122,7 +122,7 @@ final class EngineLife {
           router
               .store()
               .commit(session(), opens.opening().revision(), at.target())
-              .ifPresent(_ -> settled());
+              .ifPresent(_ -> bound());
         }
       }
       case Standing.Holds holds -> {
@@ -142,11 +142,19 @@ final class EngineLife {
     if (router.store().repin(session(), from.revision(), to.target(), life).isEmpty()) {
       return;
     }
-    settled();
+    bound();
     if (lost) {
       router.lifecycle().lost();
     } else if (isEngineBacked()) {
       var _ = close(from.target(), from.incarnation(), OnClose.FREE);
+    }
+  }
+
+  /** Notes that a binding stands for what the turn opened, if it opened anything. */
+  private void bound() {
+    if (owed != null) {
+      router.lifecycle().bound(owed.at(), owed.life());
+      settled();
     }
   }
 

@@ -3,6 +3,7 @@ package dev.sojourn.router;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.affinity.AffinityStore.Change;
+import dev.sojourn.router.affinity.AffinityStore.Entry;
 import dev.sojourn.router.affinity.Binding;
 import dev.sojourn.router.affinity.Binding.Bound;
 import dev.sojourn.router.affinity.Binding.Opening;
@@ -15,11 +16,31 @@ final class Placements {
 
   private final Map<Object, Integer> counts = new ConcurrentHashMap<>();
 
+  /** What is counted of each name. */
+  private final Map<SessionId, Binding> counted = new ConcurrentHashMap<>();
+
   private record Children(SessionId parent, WorkerRank rank) {}
 
+  /** Hears of a change; those of one name come in their order. */
   void changed(Change change) {
-    count(change.before(), -1);
-    count(change.after(), 1);
+    Binding after = change.after();
+    Binding before =
+        after instanceof Vacant ? counted.remove(change.id()) : counted.put(change.id(), after);
+    if (before != null) {
+      count(before, -1);
+    }
+    count(after, 1);
+  }
+
+  /**
+   * Counts a binding that was there before anybody heard of changes; returns whether it was new.
+   */
+  boolean found(Entry entry) {
+    boolean isNew = counted.putIfAbsent(entry.id(), entry.binding()) == null;
+    if (isNew) {
+      count(entry.binding(), 1);
+    }
+    return isNew;
   }
 
   private void count(Binding binding, int by) {

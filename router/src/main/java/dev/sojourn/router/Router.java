@@ -63,6 +63,8 @@ public final class Router implements AutoCloseable {
   private final Placements placements = new Placements();
   private final Counters counters = new Counters();
   private final AffinityStore.Watch watch;
+  private final Inventory inventory;
+  private final Executor calls;
 
   /**
    * Creates a router without ranks.
@@ -92,8 +94,8 @@ public final class Router implements AutoCloseable {
    * @param random where incarnations come from; need not be thread-safe
    * @param store where bindings live
    * @param engines how workers' sessions are opened and closed
-   * @param closes runs closes, which block; one that runs them at once makes the router's time the
-   *     clock's alone
+   * @param closes runs closes and other calls of workers that nobody waits for, which block; one
+   *     that runs them at once makes the router's time the clock's alone
    */
   public Router(
       RouterConfig config,
@@ -128,6 +130,18 @@ public final class Router implements AutoCloseable {
           placements.changed(change);
           settling.changed(change.id());
         });
+    store.scan(entry -> {
+      if (placements.found(entry) && isEngineBacked(entry)) {
+        lifecycle.learnt();
+      }
+    });
+    inventory = new Inventory(store, engines, fleet, lifecycle, clock, config);
+    calls = closes;
+  }
+
+  private static boolean isEngineBacked(Entry entry) {
+    return entry.binding() instanceof Bound bound
+        && bound.terms().kind() == Terms.Kind.ENGINE_BACKED;
   }
 
   /** Adds a rank, whose KV events may come from now on. */
@@ -263,13 +277,30 @@ public final class Router implements AutoCloseable {
     }
   }
 
-  /** Ends what has been idle for too long, and repeats closes that are due. */
+  /**
+   * Ends what has been idle for too long, repeats closes that are due, and now and then has the
+   * workers' sessions compared with the bindings.
+   */
   public void tick() {
     expiry.endDue();
     lifecycle.retryDue();
+    if (inventory.isDue()) {
+      calls.execute(inventory::look);
+    }
   }
 
-  /** Returns a moment, by the clock, before which {@link #tick} has nothing to do. */
+  /**
+   * Compares the sessions that workers hold with the bindings, as {@link #tick} does when it is
+   * time: learns back what is bound to nobody while the router is young, and closes it later.
+   */
+  public void reconcile() {
+    inventory.look();
+  }
+
+  /**
+   * Returns a moment, by the clock, before which {@link #tick} has nothing to end and nothing to
+   * repeat.
+   */
   public OptionalLong nextDeadlineNanos() {
     OptionalLong expiry = store.nextDeadlineNanos();
     OptionalLong retry = lifecycle.nextRetryNanos();

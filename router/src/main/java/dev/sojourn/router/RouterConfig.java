@@ -17,6 +17,8 @@ import java.time.Duration;
  * @param evictionWeight what a block that has to be evicted costs, where computing one costs 1
  * @param maxWaiting turns that may wait behind one session's running turn
  * @param maxWaitingInAll turns that may wait behind all sessions' running turns
+ * @param reconcileEvery how often the workers' sessions are compared with the bindings
+ * @param learns whether a router that is younger than that binds what it finds bound to nobody
  */
 public record RouterConfig(
     Duration engineGrace,
@@ -27,13 +29,16 @@ public record RouterConfig(
     double moveMargin,
     double evictionWeight,
     int maxWaiting,
-    int maxWaitingInAll) {
+    int maxWaitingInAll,
+    Duration reconcileEvery,
+    boolean learns) {
 
   public RouterConfig {
     requireNotNegative("engineGrace", engineGrace);
     requireNotNegative("closeRetryFirst", closeRetryFirst);
     requireNotNegative("closeRetryLast", closeRetryLast);
     requireNotNegative("closeWait", closeWait);
+    requireNotNegative("reconcileEvery", reconcileEvery);
     if (!(parentShare >= 0 && parentShare <= 1)) {
       throw new IllegalArgumentException("parentShare is 0 to 1, not " + parentShare);
     }
@@ -67,7 +72,9 @@ public record RouterConfig(
         0.25,
         0.5,
         256,
-        4096);
+        4096,
+        Duration.ofSeconds(30),
+        true);
   }
 
   /** Returns these, with another time for which the end of a turn waits for a close's answer. */
@@ -81,7 +88,9 @@ public record RouterConfig(
         moveMargin,
         evictionWeight,
         maxWaiting,
-        maxWaitingInAll);
+        maxWaitingInAll,
+        reconcileEvery,
+        learns);
   }
 
   /** Returns these, with other bounds of turns that wait: behind one session, and in all. */
@@ -95,6 +104,8 @@ public record RouterConfig(
         moveMargin,
         evictionWeight,
         behindOne,
-        inAll);
+        inAll,
+        reconcileEvery,
+        learns);
   }
 }

@@ -182,7 +182,7 @@ final class House implements AutoCloseable {
           assertThat(rank.decodeBlocks()).isZero();
         });
     var lifecycle = stats.lifecycle();
-    assertThat(lifecycle.opens())
+    assertThat(lifecycle.opens() + lifecycle.learnt() + lifecycle.reaped())
         .as("%s with %s bound", lifecycle, stats.engineBacked())
         .isEqualTo(
             lifecycle.acknowledged()

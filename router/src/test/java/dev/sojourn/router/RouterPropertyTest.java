@@ -359,7 +359,7 @@ class RouterPropertyTest {
           .as("booked on ranks that are there")
           .isLessThanOrEqualTo((int) booked);
       LifecycleStats lifecycle = stats.lifecycle();
-      assertThat(lifecycle.opens())
+      assertThat(lifecycle.opens() + lifecycle.learnt() + lifecycle.reaped())
           .as("opens: %s, bound %s", lifecycle, stats.engineBacked())
           .isEqualTo(
               lifecycle.acknowledged()

@@ -111,20 +111,21 @@ final class ScriptedEngines implements EngineSessions {
   public synchronized List<SessionView> sessions(WorkerRank target) {
     return since.entrySet().stream()
         .filter(held -> held.getKey().rank().equals(target))
-        .map(held ->
-            new SessionView(
-                SessionSettings.of(held.getKey().id(), held.getKey().incarnation())
-                    .withTimeout(House.TIMEOUT),
-                100,
-                100,
-                1,
-                false,
-                false,
-                Duration.ofNanos(clock.nanos() - held.getValue()),
-                House.TIMEOUT.minusNanos(clock.nanos() - held.getValue()),
-                0,
-                0))
+        .map(held -> view(settings(held.getKey()), clock.nanos() - held.getValue()))
         .toList();
+  }
+
+  private SessionSettings settings(Life life) {
+    return opened.stream()
+        .filter(settings -> settings.incarnation().equals(life.incarnation()))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private static SessionView view(SessionSettings settings, long idleNanos) {
+    Duration remaining = settings.timeout().minusNanos(idleNanos);
+    Duration idle = Duration.ofNanos(idleNanos);
+    return new SessionView(settings, 100, 100, 1, false, false, idle, remaining, 0, 0);
   }
 
   /** A worker's process ends. */

@@ -61,6 +61,13 @@ public interface AffinityStore extends AutoCloseable {
   /** Makes an opening with this revision {@link Bound}; its opener's lease stays held. */
   Optional<Bound> commit(SessionId id, long revision, WorkerRank target);
 
+  /**
+   * Makes a vacant name {@link Bound} to a session that is there already and idle, and may idle for
+   * so much longer. Returns whether it did: somebody may have been first, or the store be full.
+   */
+  boolean adopt(
+      SessionId id, Incarnation incarnation, Terms terms, WorkerRank target, Duration idle);
+
   /** Takes a lease on a binding with this revision that has not expired. */
   Optional<Bound> acquire(SessionId id, long revision, Lease lease);
 
@@ -105,8 +112,8 @@ public interface AffinityStore extends AutoCloseable {
 
   /**
    * Calls {@code watcher} after each change of what a name stands for, outside any lock; taking and
-   * giving back leases and extending the idle time are no such changes. Changes of one name come in their order. The watcher
-   * may use the store.
+   * giving back leases and extending the idle time are no such changes. Changes of one name come in
+   * their order. The watcher may use the store.
    */
   Watch watch(Consumer<Change> watcher);
 

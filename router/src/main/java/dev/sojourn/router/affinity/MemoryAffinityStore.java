@@ -33,7 +33,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Each change is one step of a pure function inside the map's own per-name atomicity. Expiry is
  * exact: a set ordered by deadline holds at most one slot per name. A slot is lazy: a turn that
  * ends moves the deadline of its binding, not the slot; a slot that comes due too early is put
- * where it belongs. Only one that would come due too late is moved at once. So a turn costs the ordered set nothing.
+ * where it belongs. Only one that would come due too late is moved at once. So a turn costs the
+ * ordered set nothing.
  *
  * <p>Watchers are told outside of any lock: a change is queued within its step, which gives the
  * changes of a name their order, and whoever finds the queue unattended delivers it.
@@ -120,6 +121,25 @@ public final class MemoryAffinityStore implements AffinityStore {
   }
 
   @Override
+  public boolean adopt(
+      SessionId id, Incarnation incarnation, Terms terms, WorkerRank target, Duration idle) {
+    return change(
+            id,
+            binding -> {
+              if (!(binding instanceof Vacant) || !reserveEntry()) {
+                return binding;
+              }
+              return Bound.idle(
+                  revisions.incrementAndGet(),
+                  incarnation,
+                  terms,
+                  target,
+                  clock.nanos() + idle.toNanos());
+            })
+        .happened();
+  }
+
+  @Override
   public Optional<Bound> acquire(SessionId id, long revision, Lease lease) {
     return changeBound(
             id, revision, bound -> bound.expiredAt(clock.nanos()) ? bound : bound.acquire(lease))
@@ -139,8 +159,7 @@ public final class MemoryAffinityStore implements AffinityStore {
   public Optional<Bound> extend(SessionId id, long revision, Duration idle) {
     long now = clock.nanos();
     Binding after =
-        changeBound(
-                id, revision, bound -> bound.expiredAt(now) ? bound : bound.extend(idle, now))
+        changeBound(id, revision, bound -> bound.expiredAt(now) ? bound : bound.extend(idle, now))
             .after();
     // Not only if something changed: what is extended twice at one moment is extended.
     return after instanceof Bound bound && bound.revision() == revision && !bound.expiredAt(now)

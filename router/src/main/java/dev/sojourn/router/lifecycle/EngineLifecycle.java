@@ -22,7 +22,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.PriorityQueue;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
@@ -53,12 +55,19 @@ public final class EngineLifecycle {
   private final Timing timing;
 
   private final AtomicLong opens = new AtomicLong();
+  private final AtomicLong learnt = new AtomicLong();
+  private final AtomicLong reaped = new AtomicLong();
   private final AtomicLong refused = new AtomicLong();
   private final AtomicLong acknowledged = new AtomicLong();
   private final AtomicLong abandoned = new AtomicLong();
   private final AtomicLong lost = new AtomicLong();
   private final AtomicLong retries = new AtomicLong();
   private final AtomicLong tombstones = new AtomicLong();
+
+  /** What is opened and not bound yet, or is to be closed. */
+  private final Set<Life> inHand = ConcurrentHashMap.newKeySet();
+
+  private record Life(WorkerRank at, Incarnation incarnation) {}
 
   /** Tombstones that wait for their next attempt; guarded by itself. */
   private final PriorityQueue<Tombstone> waiting =
@@ -145,6 +154,7 @@ public final class EngineLifecycle {
             terms.capacity(),
             terms.onClose(),
             parent);
+    inHand.add(new Life(target, incarnation));
     try {
       Opened opened = engines.open(target, settings);
       opens.incrementAndGet();
@@ -155,6 +165,7 @@ public final class EngineLifecycle {
         throw e;
       }
       refused.incrementAndGet();
+      inHand.remove(new Life(target, incarnation));
       if (parent.isPresent() && parentIsGone(e.fault())) {
         return open(target, id, incarnation, terms, Optional.empty());
       }
@@ -194,6 +205,28 @@ public final class EngineLifecycle {
     };
   }
 
+  /** Hears that a binding stands for what was opened. */
+  public void bound(WorkerRank target, Incarnation incarnation) {
+    inHand.remove(new Life(target, incarnation));
+  }
+
+  /** Returns whether an engine session is about to be bound or to be closed. */
+  public boolean isInHand(WorkerRank target, Incarnation incarnation) {
+    return inHand.contains(new Life(target, incarnation));
+  }
+
+  /** Counts an engine session that was open before this router, and is bound by it now. */
+  public void learnt() {
+    learnt.incrementAndGet();
+  }
+
+  /** Closes an engine session that nobody binds, as {@link #close} does what was opened. */
+  public void reap(
+      WorkerRank target, SessionId id, Incarnation incarnation, OnClose how, Duration timeout) {
+    reaped.incrementAndGet();
+    var _ = close(target, id, incarnation, how, timeout);
+  }
+
   /**
    * Closes what was opened.
    *
@@ -204,6 +237,7 @@ public final class EngineLifecycle {
       WorkerRank target, SessionId id, Incarnation incarnation, OnClose how, Duration timeout) {
     Tombstone tombstone = new Tombstone(target, id, incarnation, how, timeout);
     tombstones.incrementAndGet();
+    inHand.add(new Life(target, incarnation));
     executor.execute(() -> attempt(tombstone));
     return tombstone.first;
   }
@@ -271,6 +305,8 @@ public final class EngineLifecycle {
   public LifecycleStats stats() {
     return new LifecycleStats(
         opens.get(),
+        learnt.get(),
+        reaped.get(),
         refused.get(),
         acknowledged.get(),
         abandoned.get(),
@@ -334,6 +370,7 @@ public final class EngineLifecycle {
   }
 
   private void end(Tombstone tombstone, AtomicLong how, CloseAnswer answer) {
+    inHand.remove(new Life(tombstone.target, tombstone.incarnation));
     how.incrementAndGet();
     tombstones.decrementAndGet();
     tombstone.first.complete(answer);
