@@ -59,9 +59,7 @@ final class LocalModel implements AutoCloseable {
       List<ModelRunner> runners = new ArrayList<>();
       boolean ready = false;
       try {
-        progress.at("warming up", 0, 1);
-        loaded.warmUp();
-        progress.at("warming up", 1, 1);
+        loaded.warmUp(progress);
         for (int rank = 0; rank < options.ranks(); rank++) {
           runners.add(loaded.newRunner(pages));
         }

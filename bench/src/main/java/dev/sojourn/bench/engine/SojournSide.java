@@ -56,7 +56,7 @@ final class SojournSide implements Answers {
 
   @Override
   public void warmUp() {
-    model.warmUp();
+    model.warmUp(Progress.NONE);
   }
 
   @Override

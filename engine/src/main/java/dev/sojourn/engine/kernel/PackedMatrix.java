@@ -128,6 +128,17 @@ public final class PackedMatrix {
         type, rows, columns, data, normalised ? Halves.NORMALISED : Halves.PLAIN);
   }
 
+  /**
+   * Returns a matrix of the same form but another size, whose weights are all alike, and neither 0
+   * nor denormal nor endless.
+   *
+   * @throws IllegalArgumentException if the shape does not fit the type
+   */
+  public PackedMatrix uniform(int otherRows, int otherColumns, SegmentAllocator memory) {
+    MemorySegment other = allocate(type, otherRows, otherColumns, memory).fill((byte) 0x3c);
+    return new PackedMatrix(type, otherRows, otherColumns, other, halves);
+  }
+
   private static MemorySegment allocate(
       WeightType type, int rows, int columns, SegmentAllocator memory) {
     if (rows < 1 || columns < 1 || columns % type.block() != 0) {
@@ -234,6 +245,11 @@ public final class PackedMatrix {
     return columns;
   }
 
+  /** Returns how many weights it has. */
+  public long weights() {
+    return (long) rows * columns;
+  }
+
   /** Returns the number of panels. */
   public int panels() {
     return Math.ceilDiv(rows, PANEL);
@@ -249,7 +265,8 @@ public final class PackedMatrix {
     return halves.equals(Halves.NORMALISED);
   }
 
-  WeightType type() {
+  /** Returns how the weights are stored. */
+  public WeightType type() {
     return type;
   }
 

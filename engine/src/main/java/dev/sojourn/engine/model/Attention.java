@@ -118,10 +118,7 @@ final class Attention implements ComputePool.Job {
       s.at[j] = (firstRow + j / heads) * stride + (firstHead + j % heads) * headDim;
       s.max[j] = Float.NEGATIVE_INFINITY;
       s.sum[j] = 0;
-      int to = j / TILE * TILE * headDim + j % TILE;
-      for (int d = 0; d < headDim; d++) {
-        s.queries[to + d * TILE] = queries[s.at[j] + d];
-      }
+      begin(j, s);
     }
     int slice = rows.slice[firstRow];
     int kvHead = firstHead / group;
@@ -150,11 +147,8 @@ final class Attention implements ComputePool.Job {
       }
       kernels.weigh(s.scores, from, to, s.first, s.end, s.max, s.sum, s.scale, s.sums);
       for (int j = from; j < to; j++) {
-        float factor = s.scale[j];
-        if (factor != 1) { // the maximum seldom moves; times 1 changes no bit
-          for (int i = j * panels * SLOTS; i < (j + 1) * panels * SLOTS; i++) {
-            s.out[i] *= factor;
-          }
+        if (s.scale[j] != 1) { // the maximum seldom moves; times 1 changes no bit
+          rescale(j, s);
         }
       }
       for (int p = firstPage; p < endPage; p++) {
@@ -164,10 +158,34 @@ final class Attention implements ComputePool.Job {
       kernels.accumulate(s.scores, from, to, s.first, s.end, s.span, panels, s.out);
     }
     for (int j = 0; j < count; j++) {
-      float inverse = 1 / s.sum[j];
-      for (int d = 0; d < headDim; d++) {
-        out[s.at[j] + d] = s.out[j * panels * SLOTS + d] * inverse;
-      }
+      end(j, s);
+    }
+  }
+
+  // Loops in methods of their own: within attend, they would have all of it compiled for their
+  // sake.
+
+  /** Puts a query into its tile. */
+  private void begin(int j, Scratch s) {
+    int to = j / TILE * TILE * headDim + j % TILE;
+    for (int d = 0; d < headDim; d++) {
+      s.queries[to + d * TILE] = queries[s.at[j] + d];
+    }
+  }
+
+  /** Brings what a query has so far to its new maximum. */
+  private void rescale(int j, Scratch s) {
+    float factor = s.scale[j];
+    for (int i = j * panels * SLOTS; i < (j + 1) * panels * SLOTS; i++) {
+      s.out[i] *= factor;
+    }
+  }
+
+  /** Writes a query's result. */
+  private void end(int j, Scratch s) {
+    float inverse = 1 / s.sum[j];
+    for (int d = 0; d < headDim; d++) {
+      out[s.at[j] + d] = s.out[j * panels * SLOTS + d] * inverse;
     }
   }
 

@@ -5,7 +5,6 @@ import java.lang.System.Logger.Level;
 import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
-import java.util.regex.Pattern;
 import javax.management.JMException;
 import javax.management.MBeanServer;
 import javax.management.ObjectName;
@@ -18,13 +17,12 @@ final class CompileQueue {
 
   private static final Logger LOG = System.getLogger(CompileQueue.class.getName());
 
-  /** The fourth tier is C2's: {@code 2363 4 dev.sojourn.engine.kernel.OneToken::multiply}. */
-  private static final Pattern OURS = Pattern.compile("\\s4\\s+dev\\.sojourn\\.engine\\.");
+  private static final String OURS = " dev.sojourn.engine.";
 
-  private static final Duration PAUSE = Duration.ofMillis(10);
+  private static final Duration PAUSE = Duration.ofMillis(5);
 
   /** Pauses until we give up: ten seconds and what asking takes. */
-  private static final int MOST_PAUSES = 1_000;
+  private static final int MOST_PAUSES = 2_000;
 
   private final MBeanServer server = ManagementFactory.getPlatformMBeanServer();
 
@@ -41,6 +39,23 @@ final class CompileQueue {
     return pauses > 0;
   }
 
+  /**
+   * Looks for methods of ours in the fourth tier, which is C2's: {@code 2363 4
+   * dev.sojourn.engine.kernel.OneToken::multiply}.
+   */
+  static boolean hasOurs(String queue) {
+    for (int at = queue.indexOf(OURS); at >= 0; at = queue.indexOf(OURS, at + 1)) {
+      int tier = at;
+      while (tier > 0 && queue.charAt(tier) == ' ') {
+        tier--;
+      }
+      if (queue.charAt(tier) == '4') {
+        return true;
+      }
+    }
+    return false;
+  }
+
   private boolean isBusy() {
     try {
       Object queue =
@@ -49,7 +64,7 @@ final class CompileQueue {
               "compilerQueue",
               new Object[0],
               new String[0]);
-      return OURS.matcher(String.valueOf(queue)).find();
+      return hasOurs(String.valueOf(queue));
     } catch (JMException e) {
       LOG.log(Level.DEBUG, "this JVM does not tell what it compiles", e);
       return false;

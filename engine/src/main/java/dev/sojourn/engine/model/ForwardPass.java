@@ -171,9 +171,7 @@ final class ForwardPass {
     for (int row = group * Kernels.GROUP; row < end(group, n); row++) {
       int at = row * strides.width();
       weights.embeddings().row(rows.id[row], state, at);
-      for (int i = at; i < at + h.width(); i++) {
-        state[i] *= scale;
-      }
+      multiply(state, at, h.width(), scale);
       for (int i = 0; i < weights.ropes().size(); i++) {
         Rope rope = weights.ropes().get(i);
         rope.angles(rows.position[row], w.cosines, w.sines, anglesAt(row, i));
@@ -187,17 +185,28 @@ final class ForwardPass {
   }
 
   private void absorb(int worker, int group) {
-    int width = h.width();
     float[] state = w.state;
     float[] delta = w.delta;
     for (int row = group * Kernels.GROUP; row < end(group, n); row++) {
       int at = row * strides.width();
       postNorm.apply(kernels, delta, at, delta, scratch[worker].sums);
-      for (int i = 0; i < width; i++) {
-        state[at + i] += delta[at + i];
-      }
+      addTo(state, delta, at, h.width());
     }
     normalise(worker, group);
+  }
+
+  // Loops in methods of their own: within larger ones, all of those is compiled for their sake.
+
+  private static void addTo(float[] sums, float[] x, int at, int n) {
+    for (int i = at; i < at + n; i++) {
+      sums[i] += x[i];
+    }
+  }
+
+  private static void multiply(float[] x, int at, int n, float factor) {
+    for (int i = at; i < at + n; i++) {
+      x[i] *= factor;
+    }
   }
 
   /** Makes the normalised state the input of the next product. */
@@ -218,9 +227,7 @@ final class ForwardPass {
     for (int head = 0; head < h.heads(); head++) {
       int at = row * strides.query() + head * h.headDim();
       rotate(query, at, layer.queryNorm(), row, scratch[worker]);
-      for (int i = at; i < at + h.headDim(); i++) {
-        query[i] *= scale;
-      }
+      multiply(query, at, h.headDim(), scale);
     }
     for (int head = 0; head < h.kvHeads(); head++) {
       int at = row * strides.keyValue() + head * h.headDim();

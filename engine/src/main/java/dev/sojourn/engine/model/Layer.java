@@ -1,5 +1,6 @@
 package dev.sojourn.engine.model;
 
+import dev.sojourn.engine.kernel.WeightType;
 import java.util.List;
 
 /**
@@ -41,6 +42,34 @@ record Layer(
    * @param used how many a token goes through: those with the highest scores
    */
   record Mixture(Linear router, List<Dense> experts, int used) implements FeedForward {}
+
+  /**
+   * What decides which code a layer runs, where those of one model differ.
+   *
+   * @param types of its weights, matrix by matrix
+   */
+  record Kind(List<WeightType> types, boolean windowed) {}
+
+  /** Returns the kind of layer that it is. */
+  Kind kind() {
+    return new Kind(linears().stream().map(linear -> linear.weights().type()).toList(), window > 0);
+  }
+
+  /** Returns its matrices; of experts, which are alike, the first one's. */
+  List<Linear> linears() {
+    Linear query = projections.query();
+    Linear key = projections.key();
+    Linear value = projections.value();
+    return switch (feedForward) {
+      case Dense(Linear gate, Linear up, Linear down) ->
+          List.of(query, key, value, output, gate, up, down);
+      case Mixture mixture -> {
+        Dense expert = mixture.experts().getFirst();
+        yield List.of(
+            query, key, value, output, mixture.router(), expert.gate(), expert.up(), expert.down());
+      }
+    };
+  }
 
   /** Returns a layer that normalises its inputs only and sees all positions. */
   static Layer of(LayerTensors tensors, Projections projections, FeedForward feedForward) {

@@ -3,6 +3,7 @@ package dev.sojourn.engine.model;
 import dev.sojourn.engine.kernel.Kernels;
 import dev.sojourn.engine.kernel.PackedMatrix;
 import dev.sojourn.engine.kernel.ProductScratch;
+import java.lang.foreign.SegmentAllocator;
 
 /** A matrix, and what is added to its products. Immutable. */
 final class Linear {
@@ -14,6 +15,12 @@ final class Linear {
   Linear(PackedMatrix weights, float[] bias) {
     this.weights = weights;
     this.bias = bias;
+  }
+
+  /** Returns one of the same form but another size, whose weights are all alike. */
+  Linear uniform(int rows, int columns, SegmentAllocator memory) {
+    float[] other = bias.length == 0 ? bias : new float[rows];
+    return new Linear(weights.uniform(rows, columns, memory), other);
   }
 
   PackedMatrix weights() {

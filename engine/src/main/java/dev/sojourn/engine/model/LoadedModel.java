@@ -31,18 +31,27 @@ public final class LoadedModel implements AutoCloseable {
   private final ModelShape shape;
   private final Arena arena;
   private final ComputePool pool;
+  private final Weights weights;
+  private final Kernels kernels;
   private final ForwardPass pass;
 
   /** Bytes of the KV of runners that are open, as if none of it were in use yet. */
   private final AtomicLong promised = new AtomicLong();
 
   private LoadedModel(
-      LoadOptions options, ModelShape shape, Arena arena, ComputePool pool, ForwardPass pass) {
+      LoadOptions options,
+      ModelShape shape,
+      Arena arena,
+      ComputePool pool,
+      Weights weights,
+      Kernels kernels) {
     this.options = options;
     this.shape = shape;
     this.arena = arena;
     this.pool = pool;
-    this.pass = pass;
+    this.weights = weights;
+    this.kernels = kernels;
+    this.pass = new ForwardPass(weights, kernels, pool);
   }
 
   /**
@@ -130,9 +139,9 @@ public final class LoadedModel implements AutoCloseable {
               loading.parameters(),
               loader.bytes(),
               KvCache.pageBytes(options.kvType(), h.layers(), h.kvHeads(), h.headDim()));
-      ForwardPass pass = new ForwardPass(weights, kernels, pool);
+      LoadedModel model = new LoadedModel(options, shape, arena, pool, weights, kernels);
       loaded = true;
-      return new LoadedModel(options, shape, arena, pool, pass);
+      return model;
     } finally {
       if (!loaded) {
         pool.close();
@@ -181,11 +190,11 @@ public final class LoadedModel implements AutoCloseable {
   /**
    * Runs every shape of the arithmetic until it is compiled, so that the first request does not pay
    * for it.
+   *
+   * @param progress hears of rounds
    */
-  public void warmUp() {
-    try (ModelRunner runner = newRunner(WarmUp.pages(shape.contextLength()))) {
-      new WarmUp(runner).run(shape.parameters());
-    }
+  public void warmUp(Progress progress) {
+    new WarmUp(options.kvType(), kernels, pool).run(weights, progress);
     System.gc(); // of the vectors in boxes that kernels left until they were compiled
   }
 

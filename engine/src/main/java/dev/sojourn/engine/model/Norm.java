@@ -1,6 +1,7 @@
 package dev.sojourn.engine.model;
 
 import dev.sojourn.engine.kernel.Kernels;
+import java.util.Arrays;
 
 /**
  * Normalisation by the root of the mean square (Zhang and Sennrich 2019), then a factor for each
@@ -17,6 +18,11 @@ final class Norm {
   Norm(float[] factors, float epsilon) {
     this.factors = factors;
     this.epsilon = epsilon;
+  }
+
+  /** Returns that of the first {@code n} numbers. */
+  Norm cut(int n) {
+    return factors.length == 0 ? this : new Norm(Arrays.copyOf(factors, n), epsilon);
   }
 
   /**

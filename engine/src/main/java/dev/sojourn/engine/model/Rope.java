@@ -1,5 +1,7 @@
 package dev.sojourn.engine.model;
 
+import java.util.Arrays;
+
 /**
  * Rotary position embedding: pairs of a head's numbers are turned by an angle that grows with the
  * position (Su et al. 2021).
@@ -44,6 +46,17 @@ final class Rope {
       }
       frequencies[i] = scaling.scale(frequency, i, dimensions, base);
     }
+  }
+
+  private Rope(double[] frequencies, float magnitude, Pairs pairs) {
+    this.frequencies = frequencies;
+    this.magnitude = magnitude;
+    this.pairs = pairs;
+  }
+
+  /** Returns the first {@code n} of these rotations. */
+  Rope cut(int n) {
+    return new Rope(Arrays.copyOf(frequencies, n), magnitude, pairs);
   }
 
   /** Creates the rotations that a file states, of halves. */

@@ -1,85 +1,131 @@
 package dev.sojourn.engine.model;
 
 import dev.sojourn.core.BlockHasher;
+import dev.sojourn.engine.kernel.ComputePool;
+import dev.sojourn.engine.kernel.Kernels;
+import dev.sojourn.engine.weights.Progress;
+import java.lang.foreign.Arena;
 import java.util.Arrays;
 
 /**
  * Runs every shape of the arithmetic until it is compiled, so that the first request does not pay
- * for it. Decision 0054 says how often that is and how it was shown.
+ * for it: first of the model's {@link Miniature}, where it does not matter how slow code is that is
+ * not compiled yet; then of one layer of each kind. Decision 0054 says when it is done and how that
+ * was shown, decision 0059 why in miniature. Used by one thread.
  */
 final class WarmUp {
 
-  /** Weights times rounds: two or three seconds of two cores. */
-  private static final double WORK = 1.5e9;
+  /** Rounds of the miniature, such that C2 is asked for each kernel. */
+  private static final int SMALL_ROUNDS = 40;
 
-  /** Enough rounds for the shapes of a large model to be found worth compiling, and of a small. */
+  /** Weights times rounds of layers: less than a second of two cores. */
+  private static final double WORK = 2e8;
+
+  /** Enough rounds for what the miniature leaves to compile of a large model, and of a small. */
   private static final int FEWEST = 2;
 
-  private static final int ENOUGH = 600;
+  private static final int MOST = 600;
 
   /** How many more there may be, each after something was compiled. */
   private static final int PATIENCE = 20;
 
-  /** Whole groups of twelve tokens with seven and three more; a few tokens, many and few; one. */
-  private static final int[] TOKENS = {31, 27, 7, 3, 1};
+  /** One; few tokens, few and many; whole groups of twelve with three and seven more. */
+  private static final int[] TOKENS = {1, 3, 7, 27, 31};
+
+  /** How often each of them is run: of few tokens a step calls kernels less often. */
+  private static final int[] TIMES = {6, 6, 6, 1, 1};
 
   /** More than attention takes at a time. */
   private static final int CONTEXT = 272;
 
-  private final ModelRunner runner;
-  private final StepBatch batch;
-  private final int context;
-  private final int[] pages;
+  private static final String WHAT = "warming up";
 
-  /** Prepares it for a runner of at least {@link #pages} pages, whatever they hold. */
-  WarmUp(ModelRunner runner) {
-    this.runner = runner;
-    batch = new StepBatch(runner.vocabularySize());
-    context = Math.min(CONTEXT, runner.contextLength());
-    pages = new int[pages(runner.contextLength())];
-    Arrays.setAll(pages, page -> page);
+  private final KvType kvType;
+  private final Kernels kernels;
+  private final ComputePool pool;
+  private final CompileQueue queue = new CompileQueue();
+
+  WarmUp(KvType kvType, Kernels kernels, ComputePool pool) {
+    this.kvType = kvType;
+    this.kernels = kernels;
+    this.pool = pool;
   }
 
-  /** Returns how many pages it needs for a model with contexts of this length. */
-  static int pages(int contextLength) {
-    return Math.ceilDiv(Math.min(CONTEXT, contextLength), BlockHasher.BLOCK);
-  }
-
-  /**
-   * Does it.
-   *
-   * @param parameters of the model
-   */
-  void run(long parameters) {
-    CompileQueue queue = new CompileQueue();
-    int rounds = (int) Math.clamp(WORK / parameters, FEWEST, ENOUGH);
-    for (int round = 0; round < rounds; round++) {
-      round(round);
+  /** Does it, and tells how many of its rounds are done. */
+  void run(Weights model, Progress progress) {
+    Weights layers = model.oneLayerOfEachKind();
+    int rounds = (int) Math.clamp(WORK / layers.count(), FEWEST, MOST);
+    int all = SMALL_ROUNDS + rounds;
+    progress.at(WHAT, 0, all);
+    try (Arena memory = Arena.ofShared();
+        Rounds small = new Rounds(Miniature.of(model, memory))) {
+      for (int round = 0; round < SMALL_ROUNDS; round++) {
+        small.run(round);
+        progress.at(WHAT, round + 1, all);
+      }
     }
-    for (int more = 0; more < PATIENCE && queue.drain(); more++) {
-      round(rounds + more);
+    try (Rounds large = new Rounds(layers)) {
+      boolean compiled = true;
+      for (int round = 0; round < rounds || (compiled && round < rounds + PATIENCE); round++) {
+        compiled = large.run(round);
+        progress.at(WHAT, Math.min(SMALL_ROUNDS + round + 1, all - 1), all);
+      }
     }
+    progress.at(WHAT, all, all);
   }
 
-  private void round(int round) {
-    for (int tokens : TOKENS) {
-      // At the end of a context, whose other pages are zeros: attention has its shapes too.
-      int length = Math.min(tokens, context);
+  /** Rounds of some weights, over KV of their own. */
+  private final class Rounds implements AutoCloseable {
+
+    private final ForwardPass pass;
+    private final StepBatch batch;
+    private final int vocabulary;
+    private final int context;
+    private final int[] pages;
+    private final KvCache kv;
+
+    Rounds(Weights weights) {
+      Hyperparameters h = weights.parameters();
+      pass = new ForwardPass(weights, kernels, pool);
+      vocabulary = weights.vocabulary();
+      batch = new StepBatch(vocabulary);
+      context = Math.min(CONTEXT, h.contextLength());
+      pages = new int[Math.ceilDiv(context, BlockHasher.BLOCK)];
+      Arrays.setAll(pages, page -> page);
+      kv = new KvCache(kvType, weights.layers().size(), h.kvHeads(), h.headDim(), pages.length);
+    }
+
+    /** Runs one, and returns whether C2 had something to compile. */
+    boolean run(int round) {
+      boolean compiled = false;
+      for (int i = 0; i < TOKENS.length; i++) {
+        // At the end of a context, whose other pages are zeros: attention has its shapes too.
+        int length = Math.min(TOKENS[i], context);
+        batch.clear();
+        add(context - length, length, round, true);
+        for (int time = 0; time < TIMES[i]; time++) {
+          pass.run(batch, kv);
+        }
+        compiled |= queue.drain();
+      }
+      // The beginning of a prompt beside a turn that decodes, as in most steps of a server.
       batch.clear();
-      add(context - length, length, round, true);
-      runner.run(batch);
+      add(0, Math.min(31, context), round, false);
+      add(context - 1, 1, round, true);
+      pass.run(batch, kv);
+      return queue.drain() || compiled;
     }
-    // The beginning of a prompt beside a turn that decodes, as in most steps of a server.
-    batch.clear();
-    add(0, Math.min(TOKENS[0], context), round, false);
-    add(context - 1, 1, round, true);
-    runner.run(batch);
-  }
 
-  private void add(int position, int length, int round, boolean wantsLogits) {
-    batch.addSlice(position, pages, wantsLogits);
-    for (int i = 0; i < length; i++) {
-      batch.addToken((round + i) % runner.vocabularySize());
+    private void add(int position, int length, int round, boolean wantsLogits) {
+      batch.addSlice(position, pages, wantsLogits);
+      for (int i = 0; i < length; i++) {
+        batch.addToken((round + i) % vocabulary);
+      }
+    }
+
+    @Override
+    public void close() {
+      kv.close();
     }
   }
 }

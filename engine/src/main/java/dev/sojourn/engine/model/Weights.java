@@ -1,7 +1,9 @@
 package dev.sojourn.engine.model;
 
 import dev.sojourn.engine.kernel.PackedMatrix;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * All weights of a model.
@@ -47,6 +49,31 @@ record Weights(
         List.of(layers),
         outputNorm,
         output);
+  }
+
+  /** Returns the weights of a model that has of layers that run the same code only the first. */
+  Weights oneLayerOfEachKind() {
+    Map<Layer.Kind, Layer> kinds = new LinkedHashMap<>();
+    layers.forEach(layer -> kinds.putIfAbsent(layer.kind(), layer));
+    return new Weights(
+        parameters,
+        embeddings,
+        embeddingScale,
+        queryScale,
+        activation,
+        ropes,
+        List.copyOf(kinds.values()),
+        outputNorm,
+        output);
+  }
+
+  /** Returns how many weights its matrices have that each token is multiplied with. */
+  long count() {
+    return output.weights().weights()
+        + layers.stream()
+            .flatMap(layer -> layer.linears().stream())
+            .mapToLong(linear -> linear.weights().weights())
+            .sum();
   }
 
   /** Returns how many logits a token has. */

@@ -8,7 +8,7 @@ public interface Progress {
   Progress NONE = (what, done, total) -> {};
 
   /**
-   * Tells that {@code done} of {@code total} bytes are through.
+   * Tells that {@code done} of {@code total} bytes, or steps, are through.
    *
    * @param what the work, in a few words for a person ({@code "writing model.gguf"})
    */

@@ -143,7 +143,7 @@ class LoadedModelTest {
     try (LoadedModel loaded = model.load(directory, 2, KvType.F32);
         ModelRunner runner = loaded.newRunner(2)) {
       float[] before = new Run(runner, 0, 1).feed(ids);
-      loaded.warmUp();
+      loaded.warmUp(Progress.NONE);
       assertThat(new Run(runner, 1, 0).feed(ids)).isEqualTo(before);
     }
   }
@@ -265,7 +265,7 @@ class LoadedModelTest {
         LoadedModel loaded =
             LoadedModel.load(
                 file, new LoadOptions(1, OptionalInt.of(context), KvType.F32), Progress.NONE)) {
-      assertThatNoException().isThrownBy(loaded::warmUp);
+      assertThatNoException().isThrownBy(() -> loaded.warmUp(Progress.NONE));
     }
   }
 

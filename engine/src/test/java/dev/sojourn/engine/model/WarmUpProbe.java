@@ -1,5 +1,6 @@
 package dev.sojourn.engine.model;
 
+import dev.sojourn.engine.weights.Progress;
 import dev.sojourn.engine.weights.TensorType;
 import java.nio.file.Path;
 import java.util.Random;
@@ -24,7 +25,7 @@ final class WarmUpProbe {
     KvType kvType = KvType.valueOf(arguments[3]);
     try (LoadedModel loaded = model.load(Path.of(arguments[0]), 2, kvType);
         ModelRunner runner = loaded.newRunner(CONTEXTS * TinyModel.CONTEXT / 16)) {
-      loaded.warmUp();
+      loaded.warmUp(Progress.NONE);
       System.out.println(WARM);
       serve(runner);
       System.out.println(DONE);
