@@ -1,5 +1,6 @@
 package dev.sojourn.cli;
 
+import dev.sojourn.engine.model.LoadedModel;
 import dev.sojourn.engine.weights.ModelFile;
 import dev.sojourn.engine.weights.ModelInfo;
 import java.nio.file.Path;
@@ -8,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
@@ -33,14 +35,19 @@ final class ModelInfoCommand extends HelpOption implements Runnable {
   @Override
   public void run() {
     ModelInfo info;
+    Optional<String> problem;
     try (ModelFile opened = ModelFile.open(file)) {
       info = ModelInfo.of(opened);
+      problem = info.unsupported().isEmpty() ? LoadedModel.problem(opened) : Optional.empty();
     }
     Output output = new Output(spec.commandLine().getOut());
     if (json) {
-      output.json(facts(info));
+      Map<String, Object> facts = facts(info);
+      problem.ifPresent(value -> facts.put("problem", value));
+      output.json(facts);
     } else {
       print(info, output);
+      problem.ifPresent(value -> output.line("Cannot be loaded: " + value));
     }
   }
 

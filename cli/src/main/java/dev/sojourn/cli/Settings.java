@@ -95,11 +95,8 @@ final class Settings implements IDefaultValueProvider {
         .forEach((key, entry) -> {
           if (!known.contains(key)) {
             throw UserError.usage(
-                entry.where()
-                    + ": there is no setting '"
-                    + key
-                    + "'; there are "
-                    + String.join(", ", known));
+                "%s: there is no setting '%s'; %s"
+                    .formatted(entry.where(), key, WrongWords.known(key, known)));
           }
         });
   }
@@ -116,7 +113,7 @@ final class Settings implements IDefaultValueProvider {
     for (String variable : new TreeSet<>(environment.keySet())) {
       if (variable.startsWith(PREFIX) && !known.contains(variable)) {
         throw UserError.usage(
-            variable + ": there is no such setting; there are " + String.join(", ", known));
+            variable + ": there is no such setting; " + WrongWords.known(variable, known));
       }
     }
   }

@@ -3,9 +3,12 @@ package dev.sojourn.cli;
 import java.net.URI;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.OptionSpec;
@@ -42,6 +45,32 @@ final class WrongWords {
     return similar.isEmpty() || (!hasCommands && !wrong.isUnknownOption())
         ? what
         : what + "; did you mean " + String.join(" or ", similar.stream().limit(2).toList()) + "?";
+  }
+
+  /** Returns the words that there are, and first the one that was probably meant, if any. */
+  static String known(String word, Collection<String> words) {
+    String all = "there are " + String.join(", ", words);
+    int most = Math.min(3, word.length() / 2);
+    return words.stream()
+        .filter(other -> distance(word, other) <= most)
+        .min(Comparator.comparingInt(other -> distance(word, other)))
+        .map(nearest -> "did you mean " + nearest + "? " + all)
+        .orElse(all);
+  }
+
+  /** Counts the characters to insert, remove or replace (Levenshtein 1966). */
+  private static int distance(String from, String to) {
+    int[] row = IntStream.rangeClosed(0, to.length()).toArray();
+    for (int i = 1; i <= from.length(); i++) {
+      int diagonal = row[0];
+      row[0] = i;
+      for (int j = 1; j <= to.length(); j++) {
+        int replaced = diagonal + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
+        diagonal = row[j];
+        row[j] = Math.min(replaced, 1 + Math.min(row[j], row[j - 1]));
+      }
+    }
+    return row[to.length()];
   }
 
   private static boolean isConversion(ParameterException wrong) {

@@ -2,6 +2,8 @@ package dev.sojourn.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sojourn.engine.weights.GgufWriter;
+import dev.sojourn.engine.weights.Progress;
 import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -70,7 +72,9 @@ class CommandLineTest {
   @Test
   void environmentThatOnlyLooksLikeOurs_isUsage() {
     Typed typed = Typed.sojourn(Map.of("SOJOURN_PRT", "1"), "version");
-    assertUsage(typed, "sojourn: SOJOURN_PRT: there is no such setting; there are SOJOURN_ABORT, ");
+    assertUsage(
+        typed,
+        "sojourn: SOJOURN_PRT: there is no such setting; did you mean SOJOURN_PORT? there are ");
     assertThat(typed.err()).contains("SOJOURN_PORT").doesNotContain("SOJOURN_HELP");
     assertThat(Typed.sojourn(Map.of("SOJOURN_PRT", "1"), "--help").exit()).isEqualTo(ExitCode.OK);
   }
@@ -152,6 +156,21 @@ class CommandLineTest {
     assertUsage(
         Typed.sojourn("bench", "engine", "--model", file, "--context", "299"),
         "--context is 1 to 172, not 299");
+  }
+
+  @Test
+  void modelInfo_ofAModelThatCannotBeLoaded_saysWhy(@TempDir Path directory) {
+    Path file = directory.resolve("m.gguf");
+    new GgufWriter().text("general.architecture", "mamba").write(file, Progress.NONE);
+    Typed typed = Typed.sojourn("model", "info", file.toString());
+    assertThat(typed.exit()).isZero();
+    assertThat(typed.out().lines().toList())
+        .filteredOn(line -> line.startsWith("Cannot be loaded: "))
+        .singleElement()
+        .asString()
+        .contains("\"mamba\"");
+    assertThat(Typed.sojourn("model", "info", file.toString(), "--json").out())
+        .contains("\"problem\"");
   }
 
   @Test

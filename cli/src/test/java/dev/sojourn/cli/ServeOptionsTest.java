@@ -146,7 +146,8 @@ class ServeOptionsTest {
     assertThat(typed.exit()).isEqualTo(ExitCode.USAGE);
     assertThat(typed.err())
         .hasLineCount(1)
-        .startsWith("sojourn: " + file + ":2:1: there is no setting 'prot'; there are api-keys, ");
+        .startsWith("sojourn: " + file + ":2:1: there is no setting 'prot'; did you mean ")
+        .contains("? there are api-keys, ");
   }
 
   @Test

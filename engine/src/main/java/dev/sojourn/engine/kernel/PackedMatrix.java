@@ -69,8 +69,7 @@ public final class PackedMatrix {
    * @param source the rows one after the other, as in the file, little-endian
    * @param memory where the packed matrix lives
    * @throws IllegalArgumentException if the shape does not fit the type or the source
-   * @throws ArithmeticException if a half is not finite: how it is stored may have no infinity. In
-   *     F32 and BF16 such a weight stays what it is, and what is computed with it is no number
+   * @throws ArithmeticException if a number is not finite: no sound model holds one
    */
   public static PackedMatrix pack(
       WeightType type,
@@ -173,15 +172,29 @@ public final class PackedMatrix {
         }
       }
       case BF16 -> {
+        int worst = 0; // an exponent of ones and one more carry into the sign's bit
         for (int k = from; k < end; k++) {
-          SHORTS.set(out, 2 * (k * PANEL + row), (short) SHORTS.get(in, at + 2 * k));
+          short half = (short) SHORTS.get(in, at + 2 * k);
+          worst |= (half & 0x7fff) + 0x80;
+          SHORTS.set(out, 2 * (k * PANEL + row), half);
         }
+        requireFinite(worst << 16);
       }
       default -> {
+        int worst = 0;
         for (int k = from; k < end; k++) {
-          INTS.set(out, 4 * (k * PANEL + row), (int) INTS.get(in, at + 4 * k));
+          int bits = (int) INTS.get(in, at + 4 * k);
+          worst |= (bits & 0x7fffffff) + 0x00800000;
+          INTS.set(out, 4 * (k * PANEL + row), bits);
         }
+        requireFinite(worst);
       }
+    }
+  }
+
+  private static void requireFinite(int worst) {
+    if (worst < 0) {
+      throw new ArithmeticException("a number that is not finite");
     }
   }
 

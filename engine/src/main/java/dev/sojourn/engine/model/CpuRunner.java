@@ -24,6 +24,11 @@ final class CpuRunner implements ModelRunner {
     this.pages = pages;
   }
 
+  /** Returns where its keys and values are. */
+  KvCache kv() {
+    return kv;
+  }
+
   @Override
   public int vocabularySize() {
     return vocabularySize;

@@ -7,11 +7,13 @@ import dev.sojourn.engine.kernel.LargeMemory;
 import dev.sojourn.engine.kernel.PackedMatrix;
 import dev.sojourn.engine.model.NotEnoughMemoryException.Share;
 import dev.sojourn.engine.weights.ModelFile;
+import dev.sojourn.engine.weights.ModelFileException;
 import dev.sojourn.engine.weights.Progress;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
@@ -77,6 +79,16 @@ public final class LoadedModel implements AutoCloseable {
     return IntStream.range(0, layers).mapToObj(architecture::window).toList();
   }
 
+  /** Returns why a model cannot be loaded, as far as its headers tell; empty if it can. */
+  public static Optional<String> problem(ModelFile file) {
+    try {
+      new WeightLoader(file, OptionalInt.empty());
+      return Optional.empty();
+    } catch (ModelFileException e) {
+      return Optional.of(String.valueOf(e.getMessage()));
+    }
+  }
+
   /**
    * Checks from the header alone that the weights and the KV of all ranks fit into memory: loading
    * can take minutes.
@@ -96,7 +108,14 @@ public final class LoadedModel implements AutoCloseable {
                 ranks,
                 ranks == 1 ? "rank" : "ranks"),
         List.of(new Share("weights", weights), new Share("KV", kv), new Share("the process", REST)),
-        "a token's KV takes " + page / BlockHasher.BLOCK + " bytes: ask for fewer");
+        available -> {
+          long room = Math.max(0, available - weights - REST);
+          long fit = room / Math.multiplyExact(page, (long) ranks) * BlockHasher.BLOCK;
+          return fit == 0
+              ? "choose a smaller model"
+              : "KV for %d tokens on each rank would fit (--kv-tokens), a token's takes %d bytes"
+                  .formatted(fit, page / BlockHasher.BLOCK);
+        });
   }
 
   /**

@@ -1,6 +1,7 @@
 package dev.sojourn.engine.model;
 
 import java.util.List;
+import java.util.function.LongFunction;
 import java.util.stream.Collectors;
 
 /** Something does not fit into this machine's memory. The message is one line for a person. */
@@ -21,6 +22,15 @@ public final class NotEnoughMemoryException extends RuntimeException {
 
   /** Throws unless all shares together are available now. */
   static void check(String what, List<Share> shares, String advice) {
+    check(what, shares, _ -> advice);
+  }
+
+  /**
+   * Throws unless all shares together are available now.
+   *
+   * @param advice what to do, by the bytes that are available
+   */
+  static void check(String what, List<Share> shares, LongFunction<String> advice) {
     long bytes = shares.stream().mapToLong(Share::bytes).reduce(0, Math::addExact);
     long available = AvailableMemory.now();
     if (bytes > available) {
@@ -30,7 +40,8 @@ public final class NotEnoughMemoryException extends RuntimeException {
               .collect(Collectors.joining(", "));
       throw new NotEnoughMemoryException(
           "%s takes %s (%s), but %s of memory are available; %s"
-              .formatted(what, megabytes(bytes), parts, megabytes(available), advice));
+              .formatted(
+                  what, megabytes(bytes), parts, megabytes(available), advice.apply(available)));
     }
   }
 

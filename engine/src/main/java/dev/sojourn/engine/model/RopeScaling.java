@@ -56,7 +56,11 @@ record RopeScaling(float factor, boolean yarn, int originalContext, float attent
     if (mix >= 0 && mix != (yarn ? 1 : 0)) {
       throw metadata.unsupported(mixKey, yarn ? "1" : "0");
     }
-    float attention = (float) metadata.findReal(prefix + "rope.scaling.attn_factor").orElse(1);
+    String attentionKey = prefix + "rope.scaling.attn_factor";
+    float attention = (float) metadata.findReal(attentionKey).orElse(1);
+    if (attention <= 0) {
+      throw metadata.wrong(attentionKey, "above 0");
+    }
     if (context <= own) {
       return new RopeScaling(factor, yarn, original, attention);
     }

@@ -71,6 +71,9 @@ public final class Scheduler {
   private static final Comparator<Turn> RANK =
       Comparator.comparingInt((Turn turn) -> -turn.priority()).thenComparingLong(t -> t.arrival);
 
+  /** Steps in a row that may fail: one is of what it computes, so many are of the model. */
+  private static final int MOST_FAILURES = 8;
+
   private final ModelRunner runner;
   private final TokenBytes spelling;
   private final EngineConfig config;
@@ -90,6 +93,7 @@ public final class Scheduler {
   private final Sampler sampler;
   private final Tally tally = new Tally();
   private long arrivals;
+  private int failures; // of steps, since one succeeded
   private volatile EngineStats published;
 
   /**
@@ -401,11 +405,16 @@ public final class Scheduler {
       LOG.log(Level.ERROR, "a step failed, and with it " + computed.size() + " turns", e);
       Fault fault = new Fault.Internal("the model failed: " + e.getClass().getSimpleName());
       computed.forEach(turn -> fail(turn, fault));
+      failures++;
+      if (failures == MOST_FAILURES) {
+        throw new IllegalStateException(failures + " steps in a row failed", e);
+      }
       return;
     } finally {
       tally.modelNanos += clock.nanos() - started;
       tally.modelCpuNanos += cpu.getAsLong() - startedCpu;
     }
+    failures = 0;
     tally.computedTokens += batch.tokens();
     for (Turn turn : computed) {
       turn.context().advance(turn.chunk);

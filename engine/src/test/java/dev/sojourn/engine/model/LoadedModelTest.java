@@ -17,6 +17,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -213,6 +214,8 @@ class LoadedModelTest {
     "rope.scaling.yarn_log_multiplier, 0.1, 0",
     "rope.scaling.yarn_ext_factor, 0.5, -1",
     "rope.scale_linear, 2, 1",
+    "rope.scaling.attn_factor, 0, 1.25",
+    "rope.scaling.attn_factor, -1, 1.25",
     "attention.scale, 0.125, 0.17677669",
   })
   void load_ofASettingThatChangesTheArithmetic_isRefusedUnlessItIsTheUsual(
@@ -227,15 +230,27 @@ class LoadedModelTest {
     }
   }
 
-  @Test
-  void load_ofAnInfiniteWeight_namesItsTensor() throws IOException {
-    Path path = TinyModel.of("llama", TensorType.F16).write(directory);
+  @ParameterizedTest
+  @CsvSource({
+    "F16, 7c00",
+    "F16, fc01",
+    "BF16, 7f80",
+    "BF16, ffc0",
+    "F32, 7f800000",
+    "F32, ff800001"
+  })
+  void load_ofAWeightThatIsNotFinite_namesItsTensor(TensorType type, String number)
+      throws IOException {
+    Path path = TinyModel.of("llama", type).write(directory);
     long at;
     try (GgufFile file = GgufFile.open(path)) {
       at = file.tensor("blk.1.ffn_up.weight", 64, 160).offset();
     }
     try (FileChannel channel = FileChannel.open(path, StandardOpenOption.WRITE)) {
-      channel.write(ByteBuffer.wrap(new byte[] {0, 0x7c}), at + 2 * 77);
+      byte[] bytes = HexFormat.of().parseHex(number);
+      for (int i = 0; i < bytes.length; i++) { // little-endian
+        channel.write(ByteBuffer.wrap(bytes, bytes.length - 1 - i, 1), at + 77L * bytes.length + i);
+      }
     }
     assertRefused(path, "blk.1.ffn_up.weight\" to have finite numbers");
   }

@@ -41,7 +41,7 @@ final class Run {
   }
 
   static int[] prompt(int length, long seed) {
-    return new Random(seed).ints(length, 0, TinyModel.POISON).toArray();
+    return new Random(seed).ints(length, 0, TinyModel.VOCABULARY).toArray();
   }
 
   /** Returns as many pages as tokens need, from {@code first} on. */

@@ -45,7 +45,7 @@ final class WarmUpProbe {
           int[] pages = Run.pages(TinyModel.CONTEXT, i * TinyModel.CONTEXT / 16);
           batch.addSlice(length[i], pages, more == 1);
           for (int token = 0; token < more; token++) {
-            batch.addToken(random.nextInt(TinyModel.POISON));
+            batch.addToken(random.nextInt(TinyModel.VOCABULARY));
           }
           length[i] = length[i] + more < 300 ? length[i] + more : 0;
         }

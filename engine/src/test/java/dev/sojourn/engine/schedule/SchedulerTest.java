@@ -463,6 +463,24 @@ class SchedulerTest {
   }
 
   @Test
+  void modelFailure_stepAfterStep_isThrownInTheEnd() {
+    Rig rig = new Rig(64);
+    for (int step = 1; step < 8; step++) {
+      rig.runner.failNext();
+      assertThat(rig.run(rig.stateless(Rig.ids(9, 9), 8)).fault()).isNotNull();
+    }
+    assertThat(rig.run(rig.stateless(Rig.ids(9, 9), 8)).ids).hasSize(8);
+    for (int step = 1; step < 8; step++) {
+      rig.runner.failNext();
+      assertThat(rig.run(rig.stateless(Rig.ids(9, 9), 8)).fault()).isNotNull();
+    }
+    rig.runner.failNext();
+    assertThatThrownBy(() -> rig.run(rig.stateless(Rig.ids(9, 9), 8)))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("8 steps in a row failed");
+  }
+
+  @Test
   void twoPromptsWithOnePrefix_inOneStep_areBothRight_andEndUpOnTheSamePages() {
     Rig rig = new Rig(64);
     TurnRequest one = rig.stateless(Rig.ids(0, 70), 10);
