@@ -17,6 +17,7 @@ final class Counters {
   final AtomicLong hits = new AtomicLong();
   final AtomicLong moved = new AtomicLong();
   final AtomicLong broken = new AtomicLong();
+  final AtomicLong homeOverloaded = new AtomicLong();
 
   void ended(TurnOutcome outcome) {
     switch (outcome) {

@@ -1,20 +1,28 @@
 package dev.sojourn.router;
 
 import dev.sojourn.core.Clock;
+import dev.sojourn.core.Fault;
+import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.router.affinity.AffinityStore;
 import dev.sojourn.router.affinity.AffinityStore.Entry;
 import dev.sojourn.router.affinity.Binding.Bound;
+import dev.sojourn.router.affinity.Binding.Opening;
+import dev.sojourn.router.affinity.Binding.Vacant;
 import dev.sojourn.router.affinity.Terms;
 import dev.sojourn.router.lifecycle.EngineLifecycle;
+import java.time.Duration;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
- * Ends sessions that have been idle for too long, and remembers the last of their names, so that a
- * client can be told why its session is gone. Thread-safe; the store decides who ends what.
+ * Ends sessions that have been idle for too long, lets them idle for longer, and remembers the last
+ * of their names, so that a client can be told why its session is gone. Thread-safe; the store
+ * decides who ends what.
  */
 final class Expiry {
 
@@ -56,6 +64,44 @@ final class Expiry {
     }
     store.claimExpired(id, seen.revision()).ifPresent(bound -> end(id, bound));
     return true;
+  }
+
+  /** Lets a session idle for another time until its next turn; see {@link Router#extend}. */
+  Optional<Bound> extend(SessionId id, Duration idle) {
+    if (idle.compareTo(SessionControl.MIN_TIMEOUT) < 0
+        || idle.compareTo(SessionControl.MAX_TIMEOUT) > 0) {
+      throw new IllegalArgumentException(
+          "an idle time is 1 to "
+              + SessionControl.MAX_TIMEOUT.toSeconds()
+              + " seconds, not "
+              + idle.toSeconds());
+    }
+    // Each round that decides nothing has seen the binding change.
+    while (true) {
+      switch (store.peek(id)) {
+        case Vacant _ -> {
+          return Optional.empty();
+        }
+        case Opening _ ->
+            throw new Fault.Conflict(
+                    "session_opening",
+                    "session " + id.name() + " is being opened; extend it when it is open",
+                    Map.of())
+                .asException();
+        case Bound bound when bound.expiredAt(clock.nanos()) -> {
+          return Optional.empty();
+        }
+        case Bound bound -> {
+          Optional<Bound> extended = store.extend(id, bound.revision(), idle);
+          if (extended.isPresent()) {
+            if (bound.terms().kind() == Terms.Kind.ENGINE_BACKED) {
+              lifecycle.extend(bound.target(), id, bound.incarnation(), idle);
+            }
+            return extended;
+          }
+        }
+      }
+    }
   }
 
   private void end(SessionId id, Bound bound) {

@@ -24,6 +24,7 @@ final class Placer {
   private final Fleet fleet;
   private final PrefixIndex index;
   private final Placements placements;
+  private final Counters counters;
   private final Selector selector;
   private final RouterConfig config;
 
@@ -63,10 +64,16 @@ final class Placer {
     }
   }
 
-  Placer(Fleet fleet, PrefixIndex index, Placements placements, RouterConfig config) {
+  Placer(
+      Fleet fleet,
+      PrefixIndex index,
+      Placements placements,
+      Counters counters,
+      RouterConfig config) {
     this.fleet = fleet;
     this.index = index;
     this.placements = placements;
+    this.counters = counters;
     this.config = config;
     selector = new Selector(config.evictionWeight(), placements::on);
   }
@@ -174,7 +181,15 @@ final class Placer {
                 .cheapest(ranks, Placer::hasRoom, overlaps, demand)
                 .map(other -> new Choice(other, Affinity.MOVED, rank.id() + " is overloaded"));
       }
-      return better.orElseGet(() -> new Choice(rank, Affinity.HIT, "bound"));
+      return better.orElseGet(() -> stay(bound, rank));
+    }
+
+    private Choice stay(Bound bound, Rank rank) {
+      boolean costly = bound.terms().kind() == Terms.Kind.ENGINE_BACKED && isOverloaded(rank);
+      if (costly && !wish.intent().queryOnly()) {
+        counters.homeOverloaded.incrementAndGet();
+      }
+      return new Choice(rank, Affinity.HIT, "bound");
     }
 
     /** A fork goes where its parent's pages are; a mere child only up to the rank's share. */

@@ -1,7 +1,6 @@
 package dev.sojourn.router;
 
 import dev.sojourn.core.Clock;
-import dev.sojourn.core.Fault;
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.KvEvent;
 import dev.sojourn.core.SessionControl;
@@ -15,9 +14,6 @@ import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.affinity.AffinityStore;
 import dev.sojourn.router.affinity.AffinityStore.Entry;
 import dev.sojourn.router.affinity.Binding.Bound;
-import dev.sojourn.router.affinity.Binding.Opening;
-import dev.sojourn.router.affinity.Binding.Vacant;
-import dev.sojourn.router.affinity.Lease;
 import dev.sojourn.router.affinity.OwnerEpoch;
 import dev.sojourn.router.affinity.Terms;
 import dev.sojourn.router.index.PrefixIndex;
@@ -29,7 +25,6 @@ import dev.sojourn.router.load.Rank;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Executor;
@@ -111,7 +106,7 @@ public final class Router implements AutoCloseable {
     owner = OwnerEpoch.mint(random);
     PrefixIndex index = new PrefixIndex();
     fleet = new Fleet(index);
-    placer = new Placer(fleet, index, placements, config);
+    placer = new Placer(fleet, index, placements, counters, config);
     lifecycle =
         new EngineLifecycle(
             engines,
@@ -241,40 +236,7 @@ public final class Router implements AutoCloseable {
    * @throws dev.sojourn.core.FaultException {@code session_opening} while a turn opens it
    */
   public Optional<BindingView> extend(SessionId id, Duration idle) {
-    if (idle.compareTo(SessionControl.MIN_TIMEOUT) < 0
-        || idle.compareTo(SessionControl.MAX_TIMEOUT) > 0) {
-      throw new IllegalArgumentException(
-          "an idle time is 1 to "
-              + SessionControl.MAX_TIMEOUT.toSeconds()
-              + " seconds, not "
-              + idle.toSeconds());
-    }
-    // Each round that decides nothing has seen the binding change.
-    while (true) {
-      switch (store.peek(id)) {
-        case Vacant _ -> {
-          return Optional.empty();
-        }
-        case Opening _ ->
-            throw new Fault.Conflict(
-                    "session_opening",
-                    "session " + id.name() + " is being opened; extend it when it is open",
-                    Map.of())
-                .asException();
-        case Bound bound when bound.expiredAt(clock.nanos()) -> {
-          return Optional.empty();
-        }
-        case Bound bound -> {
-          Optional<Bound> extended = store.extend(id, bound.revision(), idle);
-          if (extended.isPresent()) {
-            if (bound.terms().kind() == Terms.Kind.ENGINE_BACKED) {
-              lifecycle.extend(bound.target(), id, bound.incarnation(), idle);
-            }
-            return view(new Entry(id, extended.get()));
-          }
-        }
-      }
-    }
+    return expiry.extend(id, idle).flatMap(bound -> view(new Entry(id, bound)));
   }
 
   /**
@@ -330,33 +292,7 @@ public final class Router implements AutoCloseable {
   }
 
   private Optional<BindingView> view(Entry entry) {
-    return switch (entry.binding()) {
-      case Vacant _ -> Optional.empty();
-      case Opening opening ->
-          Optional.of(
-              new BindingView(
-                  entry.id(),
-                  opening.incarnation(),
-                  opening.terms(),
-                  Optional.empty(),
-                  List.of(opening.opener().requestId()),
-                  Optional.empty()));
-      case Bound bound -> {
-        long left = bound.idleDeadlineNanos() - clock.nanos();
-        yield bound.expiredAt(clock.nanos())
-            ? Optional.empty()
-            : Optional.of(
-                new BindingView(
-                    entry.id(),
-                    bound.incarnation(),
-                    bound.terms(),
-                    Optional.of(bound.target()),
-                    bound.leases().stream().map(Lease::requestId).sorted().toList(),
-                    bound.leases().isEmpty()
-                        ? Optional.of(Duration.ofNanos(left))
-                        : Optional.empty()));
-      }
-    };
+    return BindingView.of(entry, clock.nanos());
   }
 
   /** Returns what the router holds and has done. */
@@ -378,6 +314,7 @@ public final class Router implements AutoCloseable {
         counters.hits.get(),
         counters.moved.get(),
         counters.broken.get(),
+        counters.homeOverloaded.get(),
         lifecycle.stats(),
         fleet.ranks().stream()
             .map(rank ->

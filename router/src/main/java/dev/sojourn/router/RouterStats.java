@@ -24,6 +24,8 @@ import java.util.List;
  * @param hits turns that went to their session's rank
  * @param moved sessions that left an overloaded or draining rank
  * @param broken sessions whose rank was gone
+ * @param homeOverloaded turns that went to their session's rank though that was overloaded, as an
+ *     engine session does not leave it for that
  * @param lifecycle engine sessions opened and closed
  * @param ranks the ranks
  */
@@ -44,6 +46,7 @@ public record RouterStats(
     long hits,
     long moved,
     long broken,
+    long homeOverloaded,
     LifecycleStats lifecycle,
     List<RankStats> ranks) {
 

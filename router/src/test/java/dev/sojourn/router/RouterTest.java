@@ -218,7 +218,9 @@ class RouterTest {
       guard.select(prompt(16));
       load.add(guard);
     }
+    assertThat(router.stats().homeOverloaded()).isZero();
     assertThat(house.turn("hard", Action.CONTINUE).target()).isEqualTo(A);
+    assertThat(router.stats().homeOverloaded()).isEqualTo(1);
     Selection moved = house.turn("soft", Action.CONTINUE);
     assertThat(moved.affinity()).isEqualTo(Affinity.MOVED);
     assertThat(moved.target()).isEqualTo(B);

@@ -209,6 +209,18 @@ public final class GatewayMetrics implements RequestLog {
         "sojourn_router_broken_total", "Sessions whose rank was lost.", RouterStats::broken);
     routerCounter(
         "sojourn_router_expired_total", "Sessions ended by idling.", RouterStats::expired);
+    routerCounter(
+        "sojourn_router_home_overloaded_total",
+        "Turns at their session's rank though that was overloaded.",
+        RouterStats::homeOverloaded);
+    routerCounter(
+        "sojourn_router_learnt_total",
+        "Engine sessions that were open before the router, and were bound by it.",
+        stats -> stats.lifecycle().learnt());
+    routerCounter(
+        "sojourn_router_reaped_total",
+        "Engine sessions that nobody bound, and that were closed.",
+        stats -> stats.lifecycle().reaped());
   }
 
   private void rankGauge(String name, String help, ToDoubleFunction<EngineStats> value) {
