@@ -8,13 +8,13 @@ import dev.sojourn.backend.Generation.Event;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.FinishReason;
-import dev.sojourn.core.LossCause;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.core.TurnMode;
 import dev.sojourn.engine.TurnEnd;
 import dev.sojourn.engine.TurnStart;
 import dev.sojourn.engine.sample.TopLogprobs;
 import dev.sojourn.text.TokenBytes;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
@@ -39,7 +39,7 @@ final class EmbeddedGenerationTest {
   @Test
   void next_turnsIdsIntoVisibleTextAndCountsWhatIsSettled() throws Exception {
     generation.accepted();
-    TurnStart start = new TurnStart(TurnMode.NONE, 3, 2, 0, LossCause.NOTHING_LOST);
+    TurnStart start = new TurnStart(TurnMode.NONE, 3, 2, Map.of());
     generation.started(start);
     sample(0, 1); // "h": "e" may begin a stop string
     sample(1, 5);
@@ -121,6 +121,8 @@ final class EmbeddedGenerationTest {
         visibleBytes,
         Optional.empty(),
         OptionalInt.empty(),
+        0,
+        0,
         0,
         0);
   }

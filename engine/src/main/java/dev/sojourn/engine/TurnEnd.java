@@ -15,7 +15,9 @@ import java.util.OptionalInt;
  * @param visibleBytes how many bytes of the output are the answer: a stop string is cut off
  * @param stopString the stop string that matched
  * @param stopToken the end-of-turn token that was sampled
- * @param committed the session's committed length now; 0 without one
+ * @param retractions how often it had to give up its pages and begin again
+ * @param recomputed how many tokens were computed more than once for that
+ * @param committed the session's committed length now, also if it was served aside; 0 without one
  * @param digest the digest of the session's committed tokens; 0 without one
  */
 public record TurnEnd(
@@ -26,5 +28,7 @@ public record TurnEnd(
     int visibleBytes,
     Optional<String> stopString,
     OptionalInt stopToken,
+    int retractions,
+    int recomputed,
     int committed,
     long digest) {}

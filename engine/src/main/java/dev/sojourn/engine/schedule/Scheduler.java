@@ -378,6 +378,7 @@ public final class Scheduler {
 
   private void retract(Turn turn) {
     tally.retractions++;
+    turn.retractions++;
     running.remove(turn);
     turn.suspend(now());
     turn.blockedAt = -1;

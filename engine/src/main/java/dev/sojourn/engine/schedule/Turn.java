@@ -12,6 +12,8 @@ import dev.sojourn.engine.kv.Context;
 import dev.sojourn.engine.kv.SessionRecord;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
@@ -50,9 +52,15 @@ final class Turn {
   private boolean rewound;
   private boolean running;
   private int sampled;
+  private int begunAt; // tokens that had their KV when it last began
+  private int reached; // the most tokens that had it since it started
+  private int recomputed;
 
   /** Whether {@link TurnStart} was told. */
   boolean started;
+
+  /** How often it was suspended though it had started. */
+  int retractions;
 
   /** How often a turn that came later went first. */
   int overtaken;
@@ -146,7 +154,6 @@ final class Turn {
   TurnStart begin() {
     SessionRecord session = plan.session();
     int held = plan.commits() && session != null ? session.heldKv() : 0;
-    int lost = held - Math.min(context.computed(), held);
     context.begin();
     if (session != null && isYetToRewind()) {
       session.rewind(plan.boundary());
@@ -157,15 +164,21 @@ final class Turn {
     scratch = Tokens.EMPTY;
     running = true;
     context.match();
-    boolean diverged = plan.mode() == TurnMode.REWIND && lost == 0;
-    return new TurnStart(
-        plan.mode(),
-        plan.promptLength(),
-        context.computed(),
-        diverged ? Math.max(0, held - base) : lost,
-        lost > 0
-            ? LossCause.EVICTED
-            : diverged && held > base ? LossCause.DIVERGED : LossCause.NOTHING_LOST);
+    begunAt = context.computed();
+    return new TurnStart(plan.mode(), plan.promptLength(), begunAt, losses(held));
+  }
+
+  /** Compares what the session had held with what is there; the last token is computed anyway. */
+  private Map<LossCause, Integer> losses(int held) {
+    int ofUse = Math.min(Math.min(held, plan.common()), plan.promptLength() - 1);
+    Map<LossCause, Integer> losses = new EnumMap<>(LossCause.class);
+    if (ofUse > begunAt) {
+      losses.put(LossCause.EVICTED, ofUse - begunAt);
+    }
+    if (held > plan.common()) {
+      losses.put(LossCause.DIVERGED, held - plan.common());
+    }
+    return losses;
   }
 
   /** Closes the context, with what the session keeps; the ids are kept aside. */
@@ -230,8 +243,10 @@ final class Turn {
         stop.visibleBytes(),
         stop.found(),
         stopToken,
-        session == null ? 0 : session.committed(),
-        session == null ? 0 : session.digest());
+        retractions,
+        recomputed,
+        plan.session() == null ? 0 : plan.session().committed(),
+        plan.session() == null ? 0 : plan.session().digest());
   }
 
   /** Closes the context without a commit, if it is open. */
@@ -242,6 +257,10 @@ final class Turn {
   private void close(long now) {
     if (running) {
       running = false;
+      if (started) {
+        recomputed += Math.max(0, Math.min(context.computed(), reached) - begunAt);
+        reached = Math.max(reached, context.computed());
+      }
       long until = retention.map(time -> now + time.toNanos()).orElse(Context.WHILE_LEASED);
       context.end(kept(), priority(), until);
     }

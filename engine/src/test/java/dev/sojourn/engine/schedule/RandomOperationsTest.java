@@ -93,7 +93,8 @@ class RandomOperationsTest {
             "stop token",
             "retraction",
             "eviction",
-            "lost KV",
+            "lost EVICTED",
+            "lost DIVERGED",
             "reused all but one",
             "expired",
             "extended",
@@ -595,9 +596,12 @@ class RandomOperationsTest {
       assertThat(start.mode()).isEqualTo(expected.mode);
       assertThat(start.promptTokens()).isEqualTo(expected.prompt.size());
       assertThat(start.reusedTokens()).isLessThan(start.promptTokens());
-      if (start.lostTokens() > 0) {
-        seen.see("lost KV");
-      }
+      start
+          .losses()
+          .forEach((cause, tokens) -> {
+            assertThat(tokens).isPositive();
+            seen.see("lost " + cause);
+          });
       if (start.reusedTokens() == start.promptTokens() - 1) {
         seen.see("reused all but one");
       }

@@ -22,6 +22,7 @@ import dev.sojourn.core.Tenant;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.core.TurnMode;
 import dev.sojourn.engine.EngineConfig;
+import dev.sojourn.engine.EngineStats;
 import dev.sojourn.engine.RecordedAnswer;
 import dev.sojourn.engine.SessionTurn;
 import dev.sojourn.engine.StopRules;
@@ -324,9 +325,38 @@ class SchedulerTest {
       last = rig.run(next);
       Rig.assertSameAsStateless(next, last);
       assertThat(last.start().mode()).isEqualTo(TurnMode.APPEND);
-      assertThat(last.start().lostTokens()).isPositive();
-      assertThat(last.start().cause()).isEqualTo(LossCause.EVICTED);
+      assertThat(last.start().losses()).containsOnlyKeys(LossCause.EVICTED);
     }
+  }
+
+  @Test
+  void lostAndFoundAgain_countsOnlyWhatIsRecomputed() {
+    Rig rig = new Rig(16);
+    SessionSettings session = rig.open("agent", 1);
+    rig.run(rig.delta(session, Rig.ids(0, 70), 1));
+    rig.run(rig.stateless(Rig.ids(500, 240), 1)); // leaves one page
+    assertThat(rig.view(session).resident()).isEqualTo(16);
+    rig.run(rig.stateless(rig.scheduler.committed(session.id()), 1)); // computes four pages again
+    RecordedAnswer answer = rig.run(rig.delta(session, Rig.ids(5, 6), 1));
+    assertThat(answer.start().reusedTokens()).isEqualTo(64);
+    assertThat(answer.start().losses()).isEqualTo(Map.of(LossCause.EVICTED, 6));
+  }
+
+  @Test
+  void evictedAndDiverged_namesBoth() {
+    Rig rig = new Rig(16);
+    SessionSettings session = rig.open("agent", 1);
+    rig.run(rig.delta(session, Rig.ids(0, 40), 8));
+    rig.run(rig.delta(session, Rig.ids(9, 40), 8));
+    Tokens committed = rig.scheduler.committed(session.id());
+    rig.run(rig.stateless(Rig.ids(500, 240), 1)); // leaves one page
+    int other = (committed.get(60) + 1) % 22;
+    Tokens prompt = committed.slice(0, 60).concat(Tokens.of(other, 3, 4));
+    RecordedAnswer answer = rig.run(rig.full(session, prompt, 1));
+    assertThat(answer.start().mode()).isEqualTo(TurnMode.REWIND);
+    assertThat(answer.start().reusedTokens()).isEqualTo(16);
+    assertThat(answer.start().losses())
+        .isEqualTo(Map.of(LossCause.EVICTED, 44, LossCause.DIVERGED, 35));
   }
 
   /** SGLang #27024: a single session that runs away. */
@@ -445,6 +475,14 @@ class SchedulerTest {
     Rig.assertSameAsStateless(request, answer);
     Rig.assertSameAsStateless(elder, elderAnswer);
     assertThat(rig.view(session).committed()).isEqualTo(24 + 9 + 60);
+    // It tells how often, and what that cost: all that was computed more than once.
+    assertThat(answer.end().retractions()).isPositive();
+    assertThat(elderAnswer.end().recomputed()).isZero();
+    EngineStats stats = rig.scheduler.stats();
+    assertThat(stats.retractions()).isEqualTo(answer.end().retractions());
+    long once = 23 + (93 - 1 - 23) + (90 - 1);
+    assertThat(stats.computedTokens()).isEqualTo(once + answer.end().recomputed());
+    assertThat(answer.end().recomputed()).isPositive();
   }
 
   @Test
@@ -738,7 +776,8 @@ class SchedulerTest {
     RecordedAnswer answer = rig.run(request);
     assertThat(answer.start().mode()).isEqualTo(TurnMode.ASIDE);
     assertThat(answer.start().reusedTokens()).isEqualTo(16);
-    assertThat(answer.end().committed()).isZero();
+    assertThat(answer.end().committed()).isEqualTo(48);
+    assertThat(answer.end().digest()).isEqualTo(digest);
     Rig.assertSameAsStateless(request, answer);
     assertThat(rig.view(session).digest()).isEqualTo(digest);
     assertThat(rig.view(session).resident()).isEqualTo(47);
@@ -768,8 +807,7 @@ class SchedulerTest {
     RecordedAnswer again = rig.run(rig.full(session, Rig.ids(0, 40), 8));
     assertThat(again.start().mode()).isEqualTo(TurnMode.REWIND);
     assertThat(again.start().reusedTokens()).isEqualTo(39);
-    assertThat(again.start().cause()).isEqualTo(LossCause.DIVERGED);
-    assertThat(again.start().lostTokens()).isEqualTo(7);
+    assertThat(again.start().losses()).isEqualTo(Map.of(LossCause.DIVERGED, 7));
     assertThat(again.ids).isEqualTo(first.ids);
     assertThat(again.logprobs).isEqualTo(first.logprobs);
   }

@@ -99,10 +99,15 @@ final class Metadata {
     }
     session.put("reused_tokens", result.start().reusedTokens());
     session.put("computed_tokens", result.start().promptTokens() - result.start().reusedTokens());
-    if (result.start().cause() != LossCause.NOTHING_LOST) {
-      session.put("lost_tokens", result.start().lostTokens());
-      session.put("lost_cause", lower(result.start().cause()));
-      session.put("losses", losses(result));
+    if (result.end().retractions() > 0) {
+      session.put("retractions", result.end().retractions());
+      session.put("recomputed_tokens", result.end().recomputed());
+    }
+    List<Map<String, Object>> losses = losses(result);
+    if (!losses.isEmpty()) {
+      session.put("lost_tokens", losses.getFirst().get("tokens"));
+      session.put("lost_cause", losses.getFirst().get("cause"));
+      session.put("losses", losses);
     }
     boolean left =
         result.start().mode() == TurnMode.REWIND || result.start().mode() == TurnMode.ASIDE;

@@ -24,6 +24,8 @@ import dev.sojourn.text.answer.AnswerParser;
 import dev.sojourn.text.answer.Part;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
@@ -205,20 +207,19 @@ final class TurnReader {
    */
   private TurnStart found(Prompt prompt, OptionalInt heldAtEnd) {
     TurnMode mode = prompt.aside() ? TurnMode.ASIDE : start().mode();
-    LossCause cause =
+    Optional<LossCause> cause =
         switch (selection.affinity()) {
-          case MOVED -> LossCause.MOVED;
-          case BROKEN -> LossCause.WORKER_LOST;
-          case NEW, HIT, NONE -> heldAtEnd.isPresent() ? LossCause.EXPIRED : LossCause.NOTHING_LOST;
+          case MOVED -> Optional.of(LossCause.MOVED);
+          case BROKEN -> Optional.of(LossCause.WORKER_LOST);
+          case NEW, HIT, NONE ->
+              heldAtEnd.isPresent() ? Optional.of(LossCause.EXPIRED) : Optional.empty();
         };
     int held = Math.min(heldAtEnd.orElse(prompt.knownPrefix()), prompt.length());
     int lost = held - start().reusedTokens();
-    boolean asTold = cause == LossCause.NOTHING_LOST || lost <= 0;
     return new TurnStart(
         mode,
         start().promptTokens(),
         start().reusedTokens(),
-        asTold ? start().lostTokens() : lost,
-        asTold ? start().cause() : cause);
+        cause.filter(_ -> lost > 0).map(why -> Map.of(why, lost)).orElse(start().losses()));
   }
 }

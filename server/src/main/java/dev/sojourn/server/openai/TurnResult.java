@@ -50,9 +50,7 @@ record TurnResult(
 
   /** Returns how many tokens the session had held and that were computed again, by cause. */
   Map<LossCause, Integer> losses() {
-    return start.cause() == LossCause.NOTHING_LOST
-        ? Map.of()
-        : Map.of(start.cause(), start.lostTokens());
+    return start.losses();
   }
 
   /** Returns what an account has to know of it. */

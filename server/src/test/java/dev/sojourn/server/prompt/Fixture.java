@@ -191,6 +191,8 @@ final class Fixture {
             visible,
             Optional.empty(),
             stopToken,
+            0,
+            0,
             prompt.length() + completion.length(),
             prompt.length());
     return new Ended(end, shown.toString());

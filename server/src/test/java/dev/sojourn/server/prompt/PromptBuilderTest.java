@@ -335,6 +335,8 @@ class PromptBuilderTest {
             1,
             Optional.empty(),
             OptionalInt.empty(),
+            0,
+            0,
             first.length(),
             0);
     assertThatThrownBy(() -> held.commit(first, TurnMode.OPENED, end, said("assistant", "x")))
