@@ -215,6 +215,7 @@ final class HangUpTest {
       runner.awaitStep();
       CompletableFuture<HttpResponse<String>> deleted =
           async(() -> gateway.send("DELETE", "/v1/sessions/s?wait=true&abort=true", ""));
+      awaitMetric("sojourn_router_waiting_turns", 1); // the close, behind the turn it aborted
       awaitAborted(1);
       runner.release();
       assertThat(deleted.get().statusCode()).isEqualTo(200);
