@@ -40,8 +40,7 @@ public final class WorkerSessions implements EngineSessions {
   }
 
   @Override
-  public boolean extend(
-      WorkerRank target, SessionId id, Incarnation incarnation, Duration idle) {
+  public boolean extend(WorkerRank target, SessionId id, Incarnation incarnation, Duration idle) {
     return worker(target).extend(target.rank(), id, incarnation, idle);
   }
 

@@ -110,8 +110,7 @@ class MemoryAffinityStoreTest {
   void extend_whileLeased_andMoved_countsFromTheEndOfTheLease() {
     Bound bound = bound(ID);
     assertThat(store.extend(ID, bound.revision(), TIMEOUT.multipliedBy(3))).isPresent();
-    Bound moved =
-        store.repin(ID, bound.revision(), OTHER, new Incarnation(9)).orElseThrow();
+    Bound moved = store.repin(ID, bound.revision(), OTHER, new Incarnation(9)).orElseThrow();
     clock.advance(TIMEOUT);
     assertThat(store.release(ID, lease(US, 0))).isTrue();
     clock.advance(TIMEOUT.multipliedBy(3).minusNanos(1));

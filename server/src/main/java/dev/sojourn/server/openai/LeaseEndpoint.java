@@ -38,8 +38,7 @@ public final class LeaseEndpoint {
   private void put(Exchange exchange) {
     SessionId id = sessions.session(exchange);
     Duration idle = idle(Fields.parse(exchange.body()));
-    BindingView binding =
-        router.extend(id, idle).orElseThrow(() -> SessionEndpoints.unknown(id));
+    BindingView binding = router.extend(id, idle).orElseThrow(() -> SessionEndpoints.unknown(id));
     Map<String, Object> answer = new LinkedHashMap<>();
     answer.put("id", id.name());
     answer.put("object", "session");
