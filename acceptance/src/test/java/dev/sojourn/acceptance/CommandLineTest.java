@@ -113,6 +113,35 @@ class CommandLineTest {
   }
 
   @Test
+  void benchPressure_takesAllFourWays_whichAnswerTheSame() throws Exception {
+    Path plot = directory.resolve("pressure.svg");
+    Path model = directory.resolve("pressure.gguf");
+    assertThat(sojourn("model", "synth", model.toString(), "--layers", "1").exit()).isZero();
+    Typed typed =
+        sojourn(
+            "bench", "pressure", "--scale=0.05", "--model=" + model, "--plot=" + plot, "--json");
+    assertThat(typed.exit()).as(typed.err()).isZero();
+    JsonNode report = JsonMapper.shared().readTree(typed.out());
+    assertThat(report.path("answers_equal").asBoolean(false)).isTrue();
+    for (String way : List.of("plain_lru", "plain_priority", "sessions", "sessions_priority")) {
+      JsonNode run = report.path("ways").path(way);
+      assertThat(run.path("main").size()).isEqualTo(3);
+      assertThat(run.path("main").path(2).path("recomputed_tokens").isInt()).isTrue();
+      assertThat(run.path("main").path(2).path("first_token_ms").asDouble(0)).isPositive();
+      assertThat(run.path("subagents").size()).isEqualTo(5);
+      assertThat(run.path("subagents").path(4).path("turns").asInt(0)).isEqualTo(15);
+      assertThat(run.path("subagents").path(4).path("peak_pages").asInt(0)).isPositive();
+      assertThat(run.path("use").size()).isEqualTo(report.path("turns").asInt(0));
+      assertThat(run.path("evicted_pages").asInt(0)).isPositive();
+      assertThat(run.path("retractions").asInt(-1)).isZero();
+      assertThat(run.path("seconds").asDouble(0)).isPositive();
+      assertThat(run.path("returned_share").asDouble(-1))
+          .satisfies(share -> assertThat(share > 0).isEqualTo(way.startsWith("sessions")));
+    }
+    assertThat(Files.readString(plot)).startsWith("<svg ");
+  }
+
+  @Test
   void benchTurns_plotThatFailsAtTheEnd_losesNoResults() throws Exception {
     Path full = Path.of("/dev/full"); // every write to it finds no space
     assumeTrue(Files.isWritable(full), "this system has no " + full);

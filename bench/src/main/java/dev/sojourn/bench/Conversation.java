@@ -32,7 +32,10 @@ final class Conversation {
     if (way == Way.SESSION_DELTA) {
       messages.removeAll();
     }
-    messages.addObject().put("role", "user").put("content", TurnsBench.digits(random));
+    messages
+        .addObject()
+        .put("role", "user")
+        .put("content", TurnsBench.digits(random, TurnsBench.TOKENS_IN));
     ObjectNode body = GatewayClient.object().put("model", model);
     body.put("max_tokens", TurnsBench.TOKENS_OUT)
         .put("ignore_eos", true)

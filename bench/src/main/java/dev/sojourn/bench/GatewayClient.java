@@ -11,6 +11,7 @@ import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.net.HttpURLConnection;
 import java.net.URI;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -111,10 +112,16 @@ public final class GatewayClient {
    * @throws GatewayException if it was refused, or failed on the way
    */
   public Answer stream(String path, ObjectNode body) {
+    return stream(path, body, Map.of());
+  }
+
+  /** As {@link #stream(String, ObjectNode)}, with more headers. */
+  public Answer stream(String path, ObjectNode body, Map<String, String> headers) {
     body.put("stream", true).putObject("stream_options").put("include_usage", true);
     long start = clock.nanos();
     try {
       HttpURLConnection connection = connect("POST", path);
+      headers.forEach(connection::setRequestProperty);
       send(connection, body);
       try (BufferedReader lines =
           new BufferedReader(new InputStreamReader(answer(connection), UTF_8))) {

@@ -152,9 +152,9 @@ public record TurnsBench(
 
   private record Taken(Answer answer, long cpuNanos) {}
 
-  /** Returns sixteen digits: byte-level vocabularies have one token for each. */
-  static String digits(SplittableRandom random) {
-    char[] digits = new char[TOKENS_IN];
+  /** Returns so many digits: byte-level vocabularies have one token for each. */
+  static String digits(SplittableRandom random, int count) {
+    char[] digits = new char[count];
     for (int i = 0; i < digits.length; i++) {
       digits[i] = (char) ('0' + random.nextInt(10));
     }

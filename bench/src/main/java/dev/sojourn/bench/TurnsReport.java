@@ -70,6 +70,23 @@ public record TurnsReport(int sessions, String model, Map<Way, List<Turn>> ways,
     return average(turns.subList(0, Math.min(WINDOW, turns.size())), value);
   }
 
+  /**
+   * Returns the mean of a value over the {@link #WINDOW} turns around the tenth, from the sixth.
+   */
+  public static double aroundTenth(List<Turn> turns, ToDoubleFunction<Turn> value) {
+    int from = Math.min(WINDOW / 2, Math.max(0, turns.size() - WINDOW));
+    return average(turns.subList(from, Math.min(from + WINDOW, turns.size())), value);
+  }
+
+  /**
+   * Returns how many times the value around the tenth turn the last turns take: 1 where a turn
+   * costs the same however many came before it; 0 if nothing was measured.
+   */
+  public static double growth(List<Turn> turns, ToDoubleFunction<Turn> value) {
+    double early = aroundTenth(turns, value);
+    return early == 0 ? 0 : last(turns, value) / early;
+  }
+
   /** Returns the mean of a value over the last {@link #WINDOW} of these turns. */
   public static double last(List<Turn> turns, ToDoubleFunction<Turn> value) {
     return average(turns.subList(Math.max(0, turns.size() - WINDOW), turns.size()), value);
@@ -132,6 +149,7 @@ public record TurnsReport(int sessions, String model, Map<Way, List<Turn>> ways,
     ObjectNode object = into.putObject(name);
     object.put("mean", mean(turns, value));
     object.put("first_ten", first(turns, value)).put("last_ten", last(turns, value));
+    object.put("around_tenth", aroundTenth(turns, value)).put("growth", growth(turns, value));
     ArrayNode all = object.putArray("turns");
     turns.forEach(turn -> all.add(value.applyAsDouble(turn)));
   }

@@ -43,6 +43,10 @@ class TurnsReportTest {
     assertThat(TurnsReport.first(turns, Turn::latency)).isEqualTo(5.5);
     assertThat(TurnsReport.last(turns, Turn::latency)).isEqualTo(20.5);
     assertThat(TurnsReport.last(turns.subList(0, 3), Turn::latency)).isEqualTo(2);
+    assertThat(TurnsReport.aroundTenth(turns, Turn::latency)).isEqualTo(10.5);
+    assertThat(TurnsReport.growth(turns, Turn::latency)).isEqualTo(20.5 / 10.5);
+    assertThat(TurnsReport.growth(turns.subList(0, 3), Turn::latency)).isEqualTo(1);
+    assertThat(TurnsReport.growth(List.of(), Turn::latency)).isZero();
   }
 
   @Test

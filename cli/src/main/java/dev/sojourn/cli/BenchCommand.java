@@ -9,12 +9,13 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "bench",
     description = "Measure the engine, or a gateway under the workloads of agents.",
-    subcommands = {BenchEngine.class, BenchTurns.class},
+    subcommands = {BenchEngine.class, BenchPressure.class, BenchTurns.class},
     footer = {
       "",
       "Examples:",
       "  sojourn bench engine --quick",
-      "  sojourn bench turns --turns 100"
+      "  sojourn bench turns --turns 100",
+      "  sojourn bench pressure"
     })
 final class BenchCommand extends HelpOption implements Runnable {
 
@@ -22,6 +23,7 @@ final class BenchCommand extends HelpOption implements Runnable {
 
   @Override
   public void run() {
-    throw new ParameterException(spec.commandLine(), "Missing a workload: engine or turns");
+    throw new ParameterException(
+        spec.commandLine(), "Missing a workload: engine, pressure or turns");
   }
 }

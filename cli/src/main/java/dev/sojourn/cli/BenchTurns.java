@@ -68,9 +68,8 @@ final class BenchTurns extends HelpOption implements Callable<Integer> {
   @Option(
       names = "--warmup",
       paramLabel = "N",
-      defaultValue = "40",
-      description = "Turns of a run before, thrown away (default: ${DEFAULT-VALUE}).")
-  private int warmup;
+      description = "Turns of a run before, thrown away (default: as many as --turns).")
+  private @Nullable Integer warmupTurns;
 
   @Option(
       names = "--url",
@@ -99,7 +98,7 @@ final class BenchTurns extends HelpOption implements Callable<Integer> {
     Bounds bounds = new Bounds(spec.commandLine());
     bounds.between("--turns", turns, 2, 100_000);
     bounds.between("--sessions", sessions, 1, 1024);
-    bounds.between("--warmup", warmup, 0, 100_000);
+    bounds.betweenIfGiven("--warmup", warmupTurns, 0, 100_000);
     PlotFile drawing = PlotFile.at(plot);
     TurnsReport report = url == null ? inProcess() : measure(url, false);
     Output output = new Output(spec.commandLine().getOut());
@@ -116,12 +115,12 @@ final class BenchTurns extends HelpOption implements Callable<Integer> {
   }
 
   private TurnsReport inProcess() throws IOException, InterruptedException {
-    long tokens = 3L * sessions * Math.max(turns, warmup) * KV_TOKENS_A_TURN;
+    long tokens = 3L * sessions * Math.max(turns, warmup()) * KV_TOKENS_A_TURN;
     if (tokens > Integer.MAX_VALUE / 2) {
       throw new ParameterException(
           spec.commandLine(), sessions + " sessions of " + turns + " turns are too many");
     }
-    int context = Math.max(turns, warmup) * KV_TOKENS_A_TURN;
+    int context = Math.max(turns, warmup()) * KV_TOKENS_A_TURN;
     OptionalInt stretched =
         context > SyntheticModel.Spec.small().context()
             ? OptionalInt.of(context)
@@ -139,8 +138,12 @@ final class BenchTurns extends HelpOption implements Callable<Integer> {
     GatewayClient client = GatewayOption.client(address, Optional.ofNullable(apiKey));
     Meter meter = inProcess ? Meter.inProcess(client) : Meter.remote(client);
     ProgressLine progress = progress();
-    return new TurnsBench(client, meter, client.model(), sessions, turns, warmup, 1)
+    return new TurnsBench(client, meter, client.model(), sessions, turns, warmup(), 1)
         .run(turn -> progress.at("turns", turn, turns));
+  }
+
+  private int warmup() {
+    return warmupTurns == null ? turns : warmupTurns;
   }
 
   private ProgressLine progress() {
@@ -166,8 +169,9 @@ final class BenchTurns extends HelpOption implements Callable<Integer> {
                     millis(TurnsReport.last(turns, TurnsReport.Turn::latency)),
                     millis(TurnsReport.last(turns, TurnsReport.Turn::firstToken)),
                     millis(TurnsReport.mean(turns, TurnsReport.Turn::cpuOutside)),
-                    millis(TurnsReport.first(turns, TurnsReport.Turn::cpuOutside)),
+                    millis(TurnsReport.aroundTenth(turns, TurnsReport.Turn::cpuOutside)),
                     millis(TurnsReport.last(turns, TurnsReport.Turn::cpuOutside)),
+                    millis(TurnsReport.growth(turns, TurnsReport.Turn::cpuOutside)),
                     Math.round(TurnsReport.last(turns, TurnsReport.Turn::prompt)),
                     Math.round(TurnsReport.last(turns, TurnsReport.Turn::cached)))));
     output.table(
@@ -177,8 +181,9 @@ final class BenchTurns extends HelpOption implements Callable<Integer> {
             "last 10",
             "first token, last 10",
             "CPU outside model, mean",
-            "first 10",
+            "around turn 10",
             "last 10",
+            "growth",
             "prompt",
             "reused"),
         rows);

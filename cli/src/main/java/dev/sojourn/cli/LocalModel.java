@@ -83,6 +83,21 @@ final class LocalModel implements AutoCloseable {
     return served;
   }
 
+  /**
+   * Returns the model for another gateway, with one rank of its own; to be served after the first
+   * gateway has ended.
+   *
+   * @param pages the rank's KV pages
+   */
+  ServedModel again(int pages) {
+    return new ServedModel(
+        served.id(),
+        served.created(),
+        served.vocabulary(),
+        served.chatTemplate(),
+        List.of(loaded.newRunner(pages)));
+  }
+
   /** Returns how many tokens' KV each rank can hold. */
   int kvTokens() {
     return kvTokens;

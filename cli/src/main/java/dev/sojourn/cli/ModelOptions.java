@@ -32,7 +32,8 @@ final class ModelOptions {
       names = "--model-name",
       paramLabel = "NAME",
       description =
-          "What clients call the model (default: the file's name without .gguf, or the directory's).")
+          "What clients call the model (default: the file's name without .gguf, or the"
+              + " directory's).")
   private @Nullable String modelName;
 
   @Option(
@@ -85,6 +86,12 @@ final class ModelOptions {
     options.kvTokens = kvTokens;
     options.contextLength = contextLength.isPresent() ? contextLength.getAsInt() : null;
     return options;
+  }
+
+  /** Returns these options for the model in a file. */
+  ModelOptions serving(Path file) {
+    model = file;
+    return this;
   }
 
   Optional<Path> model() {

@@ -226,7 +226,8 @@ class CommandLineTest {
         "sessions close",
         "smoke",
         "version",
-        "bench turns"
+        "bench turns",
+        "bench pressure"
       })
   void help_isThereForEveryCommand(String command) {
     String[] words = (command + " --help").strip().split(" ");

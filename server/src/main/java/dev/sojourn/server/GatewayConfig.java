@@ -70,4 +70,17 @@ public record GatewayConfig(
         transcriptBytes,
         drain);
   }
+
+  /** Returns this with engines that schedule and keep things another way. */
+  public GatewayConfig withEngine(EngineConfig newEngine) {
+    return new GatewayConfig(
+        http,
+        newEngine,
+        apiKeys,
+        implicitSessions,
+        identity,
+        maxConcurrent,
+        transcriptBytes,
+        drain);
+  }
 }
