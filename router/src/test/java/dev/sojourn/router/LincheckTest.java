@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
  */
 class LincheckTest {
 
-  private static final int INTERLEAVINGS = Integer.getInteger("sojourn.lincheck.interleavings", 40);
+  private static final int INTERLEAVINGS = Integer.getInteger("sojourn.lincheck.interleavings", 30);
   private static final SessionId ID = new SessionId(Tenant.DEFAULT, "s");
   private static final WorkerRank RANK = new WorkerRank(new WorkerId("w"), 0);
   private static final Lease LEASE = new Lease(new OwnerEpoch(1), 1, "r");

@@ -46,6 +46,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class RouterPropertyTest {
 
   private static final int STEPS = 400;
+  private static final int OPERATIONS = Integer.getInteger("sojourn.operations", 60_000);
   private static final List<String> NAMES = List.of("s", "t", "u");
   private static final List<WorkerRank> RANKS = List.of(House.A, House.B);
   private static final List<Action> ACTIONS = List.of(Action.values());
@@ -425,7 +426,7 @@ class RouterPropertyTest {
   private static final Map<String, Long> REACHED = new TreeMap<>();
 
   static long[] seeds() {
-    return IntStream.rangeClosed(1, 150).asLongStream().toArray();
+    return IntStream.rangeClosed(1, Math.max(150, OPERATIONS / STEPS)).asLongStream().toArray();
   }
 
   @ParameterizedTest

@@ -55,7 +55,7 @@ final class Rig {
 
   static final TokenBytes SPELLING = spelling();
 
-  final ManualClock clock = new ManualClock();
+  final ManualClock clock;
   final TokenEchoRunner runner;
   final Scheduler scheduler;
   private final Map<Long, OptionalLong> replayed = new HashMap<>();
@@ -70,6 +70,11 @@ final class Rig {
   }
 
   Rig(int pages, int contextLength, EngineConfig config) {
+    this(pages, contextLength, config, new ManualClock());
+  }
+
+  Rig(int pages, int contextLength, EngineConfig config, ManualClock clock) {
+    this.clock = clock;
     runner = new TokenEchoRunner(VOCABULARY, contextLength, pages);
     scheduler = new Scheduler(runner, SPELLING, config, clock, () -> 0);
     runner.setReadOnly(scheduler.pool()::isPublished);

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Test;
 @Param(name = "who", gen = IntGen.class, conf = "1:2")
 public class MemoryAffinityStoreLincheckTest {
 
-  private static final int INTERLEAVINGS = Integer.getInteger("sojourn.lincheck.interleavings", 40);
+  private static final int INTERLEAVINGS = Integer.getInteger("sojourn.lincheck.interleavings", 20);
   private static final SessionId ID = new SessionId(Tenant.DEFAULT, "s");
   private static final Duration TIMEOUT = Duration.ofNanos(10);
   private static final Terms TERMS =

@@ -1,0 +1,368 @@
+package dev.sojourn.acceptance.sessions;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sojourn.acceptance.sessions.Flight.Asked;
+import dev.sojourn.core.FaultException;
+import dev.sojourn.core.Namespace;
+import dev.sojourn.core.SessionControl;
+import dev.sojourn.core.SessionControl.Action;
+import dev.sojourn.core.SessionControl.Input;
+import dev.sojourn.core.SessionControl.OnClose;
+import dev.sojourn.core.SessionControl.OnDivergence;
+import dev.sojourn.core.SessionControl.WhileBusy;
+import dev.sojourn.core.WorkerRank;
+import dev.sojourn.engine.EngineConfig;
+import dev.sojourn.engine.EvictionPolicy;
+import dev.sojourn.engine.schedule.SteppedRank;
+import dev.sojourn.router.BindingView;
+import dev.sojourn.router.SelectionQuery;
+import dev.sojourn.router.TurnGuard;
+import dev.sojourn.router.TurnIntent;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+
+/**
+ * A router over three ranks of two workers, and their clients, in virtual time. It does one
+ * operation after the other, keeps beside it as plain lists what each session must have committed,
+ * and checks the {@link NineInvariants} after each.
+ *
+ * <p>One thread drives everything. Turns that wait for another of their session do so on threads of
+ * their own; the driver goes on when each of them waits or has begun.
+ */
+final class World implements AutoCloseable {
+
+  private static final List<WorkerRank> RANKS = SteppedWorkers.RANKS;
+
+  private final SteppedGateway gateway;
+  private final int pages;
+  private final int contextLength;
+  private final List<Waiting> waiting = new ArrayList<>();
+
+  /** A turn that waits in its session's line. */
+  private record Waiting(Asked asked, Thread thread, CompletableFuture<TurnGuard> guard) {}
+
+  World(long seed) {
+    Random random = new Random(seed);
+    pages = 6 + random.nextInt(random.nextBoolean() ? 10 : 60);
+    contextLength = 60 + random.nextInt(500);
+    EngineConfig config =
+        new EngineConfig(
+            1 + random.nextInt(5),
+            1 + random.nextInt(random.nextBoolean() ? 8 : 60),
+            8,
+            random.nextBoolean() ? 3 : 100,
+            1 + random.nextInt(30),
+            random.nextDouble(),
+            random.nextBoolean() ? EvictionPolicy.LRU : EvictionPolicy.PRIORITY,
+            Duration.ofSeconds(random.nextInt(20)));
+    gateway = new SteppedGateway(pages, contextLength, config, 2 + random.nextInt(4), 1, seed);
+  }
+
+  /** Returns how often what was seen: a test that never gets there would prove nothing. */
+  Map<String, Integer> seen() {
+    return gateway.seen;
+  }
+
+  /** Does one operation, and checks everything after it. */
+  void apply(Op op) throws InterruptedException {
+    gateway.see("op " + op.getClass().getSimpleName());
+    switch (op) {
+      case Op.Turn turn -> turn(turn);
+      case Op.Fork fork -> {
+        SessionControl.Builder control =
+            SessionControl.builder(SteppedGateway.id(fork.name()), Action.OPEN);
+        String parent = SteppedGateway.id(fork.parent()).name();
+        if (fork.shares()) {
+          control.parent(parent);
+        } else {
+          control.near(Optional.of(parent));
+        }
+        begin(
+            new Asked(
+                fork.name(),
+                false,
+                false,
+                0,
+                ids(fork.salt(), fork.fresh()),
+                fork.most(),
+                false,
+                0),
+            Optional.of(control.timeout(Duration.ofSeconds(20)).build()),
+            -1);
+      }
+      case Op.Side side ->
+          begin(
+              new Asked(
+                  side.name(),
+                  false,
+                  true,
+                  0,
+                  ids(side.salt(), side.fresh()),
+                  side.most(),
+                  false,
+                  0),
+              control(side.name(), Action.CONTINUE, false, false),
+              -1);
+      case Op.Plain plain ->
+          begin(
+              stateless(
+                  Conversation.joined(
+                      ids(plain.prefix(), 20 * plain.prefix()),
+                      ids(plain.salt(), 1 + plain.fresh())),
+                  plain.most(),
+                  plain.priority()),
+              Optional.empty(),
+              -1);
+      case Op.FillPool fill ->
+          begin(
+              stateless(
+                  ids(fill.salt(), Math.min(contextLength, pages * 16) * fill.tenths() / 10), 4, 0),
+              Optional.empty(),
+              -1);
+      case Op.Overlong overlong ->
+          begin(
+              new Asked(overlong.name(), false, false, 0, ids(1, contextLength + 1), 1, false, 0),
+              control(overlong.name(), Action.CONTINUE, false, false),
+              -1);
+      case Op.Query query -> query(query.name());
+      case Op.Advance advance -> {
+        for (int i = 0; i < advance.steps(); i++) {
+          nth(gateway.flights, advance.nth()).ifPresent(gateway::advance);
+        }
+      }
+      case Op.Abort abort -> nth(gateway.flights, abort.nth()).ifPresent(gateway::abort);
+      case Op.Interrupt interrupt -> interrupt(interrupt.nth());
+      case Op.Close close -> close(close);
+      case Op.Extend extend -> extend(extend);
+      case Op.Steps steps -> steps(RANKS.get(steps.rank()), steps.count());
+      case Op.Time time -> pass(Duration.ofMillis(time.millis()));
+      case Op.Crash crash -> gateway.crash(RANKS.get(crash.rank()));
+      case Op.Leave leave -> gateway.leaveOrJoin(RANKS.get(leave.rank()));
+      case Op.Drain drain -> gateway.router.drainWorker(RANKS.get(drain.rank()).worker());
+      case Op.Opens opens -> gateway.workers.openFates.add(opens.fate());
+      case Op.Closes closes ->
+          IntStream.range(0, closes.count())
+              .forEach(_ -> gateway.workers.closeFates.add(closes.fate()));
+      case Op.ModelFails fails -> gateway.workers.rank(RANKS.get(fails.rank())).failNext();
+    }
+    settle();
+    gateway.check();
+  }
+
+  /** Lets everything end, and checks that nobody holds anything. */
+  void end() throws InterruptedException {
+    while (!gateway.flights.isEmpty()) {
+      gateway.abort(gateway.flights.getFirst());
+      settle();
+    }
+    assertThat(waiting).isEmpty();
+    gateway.workers.openFates.clear();
+    gateway.workers.closeFates.clear();
+    gateway.check();
+    for (int i = 0; i < 40; i++) {
+      pass(Duration.ofSeconds(5));
+    }
+    gateway.check();
+    NineInvariants.seventh(gateway.router, gateway.workers);
+    sum();
+  }
+
+  private void sum() {
+    var stats = gateway.router.stats();
+    gateway.see("expired", stats.expired());
+    gateway.see("hit", stats.hits());
+    gateway.see("moved", stats.moved());
+    gateway.see("broken", stats.broken());
+    gateway.see("open refused", stats.lifecycle().refused());
+    gateway.see("close retried", stats.lifecycle().retries());
+    gateway.see("close abandoned", stats.lifecycle().abandoned());
+    gateway.see("life lost", stats.lifecycle().lost());
+    gateway.see("life reaped", stats.lifecycle().reaped());
+    gateway.see("life learnt", stats.lifecycle().learnt());
+    for (WorkerRank rank : RANKS) {
+      gateway.see("evicted", gateway.workers.rank(rank).stats().evictedPages());
+      gateway.see("retracted", gateway.workers.rank(rank).stats().retractions());
+    }
+  }
+
+  @Override
+  public void close() {
+    gateway.close();
+  }
+
+  private void turn(Op.Turn turn) throws InterruptedException {
+    Asked asked =
+        new Asked(
+            turn.name(),
+            turn.delta(),
+            false,
+            turn.cut(),
+            ids(turn.salt(), turn.fresh()),
+            turn.most(),
+            turn.stop(),
+            0);
+    begin(asked, control(turn.name(), turn.action(), turn.delta(), turn.queues()), turn.pin());
+  }
+
+  private static Asked stateless(List<Integer> prompt, int most, int priority) {
+    return new Asked(-1, false, false, 0, prompt, most, false, priority);
+  }
+
+  private static Optional<SessionControl> control(
+      int name, Action action, boolean delta, boolean wait) {
+    return Optional.of(
+        new SessionControl(
+            SteppedGateway.id(name),
+            action,
+            Duration.ofSeconds(5 + 10L * name),
+            delta ? Input.DELTA : Input.FULL,
+            OptionalInt.empty(),
+            OptionalLong.empty(),
+            Optional.empty(),
+            Optional.empty(),
+            OnDivergence.REWIND,
+            name % 2 == 0 ? OnClose.FREE : OnClose.RETAIN,
+            wait ? WhileBusy.QUEUE : WhileBusy.REJECT,
+            name == 3 ? OptionalInt.of(120) : OptionalInt.empty(),
+            SessionControl.Require.ANY,
+            true));
+  }
+
+  private void begin(Asked asked, Optional<SessionControl> control, int pin)
+      throws InterruptedException {
+    TurnIntent intent =
+        gateway.intent(control, pin < 0 ? Optional.empty() : Optional.of(RANKS.get(pin)), false);
+    boolean occupied =
+        gateway.flights.stream().anyMatch(f -> f.leased() && f.asked.name() == asked.name());
+    if (occupied && control.filter(c -> c.whileBusy() == WhileBusy.QUEUE).isPresent()) {
+      beginLater(asked, intent);
+      return;
+    }
+    var _ = gateway.begin(asked, intent);
+  }
+
+  /** Begins a turn on a thread of its own, and returns when it waits or was refused. */
+  private void beginLater(Asked asked, TurnIntent intent) {
+    int before = gateway.router.stats().waiting();
+    CompletableFuture<TurnGuard> guard = new CompletableFuture<>();
+    Thread thread =
+        Thread.ofVirtual()
+            .start(() -> {
+              try {
+                guard.complete(gateway.router.begin(intent));
+              } catch (InterruptedException | RuntimeException e) {
+                guard.completeExceptionally(e);
+              }
+            });
+    long giveUp = System.nanoTime() + Duration.ofSeconds(60).toNanos();
+    while (gateway.router.stats().waiting() == before && !guard.isDone()) {
+      assertThat(System.nanoTime()).as("a turn neither waits nor begins").isLessThan(giveUp);
+      Thread.onSpinWait();
+    }
+    gateway.see("waited");
+    waiting.add(new Waiting(asked, thread, guard));
+  }
+
+  private void interrupt(int nth) throws InterruptedException {
+    Optional<Waiting> victim = nth(waiting, nth);
+    if (victim.isPresent()) {
+      victim.get().thread().interrupt();
+      victim.get().thread().join();
+      gateway.see("interrupted");
+    }
+  }
+
+  /** Takes over the turns whose time has come, and brings the model up to date with the engines. */
+  private void settle() {
+    for (Flight flight : List.copyOf(gateway.flights)) {
+      gateway.follow(flight);
+    }
+    waiting.removeIf(turn -> turn.guard().isCompletedExceptionally());
+    for (Waiting turn : List.copyOf(waiting)) {
+      boolean occupied =
+          gateway.flights.stream()
+              .anyMatch(f -> f.leased() && f.asked.name() == turn.asked().name());
+      if (!occupied) {
+        waiting.remove(turn);
+        try {
+          gateway.flights.add(
+              new Flight(turn.asked(), turn.guard().orTimeout(60, TimeUnit.SECONDS).join()));
+        } catch (CompletionException e) {
+          assertThat(e).hasCauseInstanceOf(FaultException.class);
+        }
+      }
+    }
+  }
+
+  private void query(int name) throws InterruptedException {
+    Optional<BindingView> before = gateway.router.binding(SteppedGateway.id(name));
+    TurnIntent intent =
+        gateway.intent(control(name, Action.CONTINUE, false, true), Optional.empty(), true);
+    try (TurnGuard guard = gateway.router.begin(intent)) {
+      guard.select(
+          SelectionQuery.ofTokens(
+              Namespace.DEFAULT, () -> Conversation.tokens(ids(1, 20)), 20, 0, 1));
+    } catch (FaultException e) {
+      gateway.see(e.fault());
+    }
+    assertThat(gateway.router.binding(SteppedGateway.id(name))).isEqualTo(before);
+  }
+
+  private void close(Op.Close close) throws InterruptedException {
+    try {
+      var report =
+          gateway.router.close(
+              SteppedGateway.id(close.name()),
+              close.retain() ? OnClose.RETAIN : OnClose.FREE,
+              WhileBusy.REJECT);
+      gateway.see(report.existed() ? "closed" : "not closed");
+    } catch (FaultException e) {
+      gateway.see(e.fault());
+    }
+  }
+
+  private void extend(Op.Extend extend) {
+    try {
+      boolean there =
+          gateway
+              .router
+              .extend(SteppedGateway.id(extend.name()), Duration.ofSeconds(extend.seconds()))
+              .isPresent();
+      gateway.see(there ? "extended" : "not extended");
+    } catch (FaultException e) {
+      gateway.see(e.fault());
+    }
+  }
+
+  private void steps(WorkerRank rank, int count) {
+    for (int i = 0; i < count; i++) {
+      gateway.workers.rank(rank).step();
+      settle();
+    }
+  }
+
+  private void pass(Duration by) {
+    gateway.clock.advance(by);
+    gateway.router.tick();
+    RANKS.forEach(rank -> steps(rank, 1));
+  }
+
+  private static <T> Optional<T> nth(List<T> list, int nth) {
+    return list.isEmpty() ? Optional.empty() : Optional.of(list.get(nth % list.size()));
+  }
+
+  private static List<Integer> ids(int salt, int count) {
+    return new Random(salt).ints(count, 0, SteppedRank.VOCABULARY).boxed().toList();
+  }
+}
