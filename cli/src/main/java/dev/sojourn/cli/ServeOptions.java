@@ -124,7 +124,9 @@ final class ServeOptions {
       names = "--eviction",
       paramLabel = "POLICY",
       defaultValue = "lru",
-      description = "What is evicted first: lru or priority (default: ${DEFAULT-VALUE}).")
+      description =
+          "What is evicted first: lru, lfu, fifo, mru, filo, slru or priority"
+              + " (default: ${DEFAULT-VALUE}).")
   private EvictionPolicy eviction = ENGINE.eviction();
 
   String host() {

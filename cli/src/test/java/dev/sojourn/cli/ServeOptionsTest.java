@@ -18,6 +18,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
@@ -95,6 +96,15 @@ class ServeOptionsTest {
     assertThat(names).contains("help", "config");
     names.removeAll(List.of("help", "config"));
     assertThat(names).isEqualTo(new TreeSet<>(EVERY_KEY.keySet()));
+  }
+
+  @Test
+  void eviction_takesEveryPolicy() {
+    for (EvictionPolicy policy : EvictionPolicy.values()) {
+      ServeCommand serve =
+          parse(Map.of(), ConfigFile.NONE, "--eviction", policy.name().toLowerCase(Locale.ROOT));
+      assertThat(serve.serve.config().engine().eviction()).isEqualTo(policy);
+    }
   }
 
   @Test

@@ -2,14 +2,17 @@ package dev.sojourn.engine.kv;
 
 import dev.sojourn.engine.EvictionPolicy;
 import java.util.Arrays;
+import java.util.function.IntBinaryOperator;
 
 /**
  * Which page goes first when room is needed. Holds the pages that may go, which are those without a
  * user and without a resident child; so a chain is taken from its tail.
  *
  * <p>The order: effective priority; then unleased before leased, or the other way round while
- * sessions hold more than their budget; then the policy's key; then page number. Two heaps, one for
- * each side of the lease, so that passing the budget reorders nothing.
+ * sessions hold more than their budget; then the policy's key; then the last use; then page number.
+ * A use is what counts as a hit: of a page that was found in the cache, that a session still had,
+ * or that a turn which was retracted came back to. Two heaps, one for each side of the lease, so
+ * that passing the budget reorders nothing.
  *
  * <p>A page has two priorities, each that of the strongest request that used it: one for as long as
  * a session leases the page, one until its retention runs out. The effective priority is the
@@ -29,6 +32,9 @@ final class EvictionQueue {
   private final long[] until; // nanoseconds; ENDED without a retention
   private final int[] retainedAt; // the priority until then
   private final long[] lastUse;
+  private final long[] created;
+  private final int[] hits; // how often a turn took a page that had its KV already
+  private final IntBinaryOperator key; // compares two pages as the policy does
   private final PageHeap cached;
   private final PageHeap leased;
   private final PageHeap retained;
@@ -41,12 +47,23 @@ final class EvictionQueue {
     until = new long[capacity];
     retainedAt = new int[capacity];
     lastUse = new long[capacity];
+    created = new long[capacity];
+    hits = new int[capacity];
     Arrays.fill(until, ENDED);
-    boolean byPriority = policy == EvictionPolicy.PRIORITY;
-    PageHeap.Order order = (a, b) -> goesBefore(a, b, byPriority);
-    cached = new PageHeap(capacity, order);
-    leased = new PageHeap(capacity, order);
+    key = key(policy);
+    cached = new PageHeap(capacity, this::goesBefore);
+    leased = new PageHeap(capacity, this::goesBefore);
     retained = new PageHeap(capacity, (a, b) -> until[a] != until[b] ? until[a] < until[b] : a < b);
+  }
+
+  /** Notes that a page is new. */
+  void create(int page, long stamp) {
+    created[page] = stamp;
+  }
+
+  /** Notes that a turn takes a page that has its KV already; the page may not go now. */
+  void hit(int page) {
+    hits[page]++;
   }
 
   /** Makes a page one that may go. */
@@ -74,6 +91,8 @@ final class EvictionQueue {
     bound[page] = false;
     until[page] = ENDED;
     lastUse[page] = 0;
+    created[page] = 0;
+    hits[page] = 0;
   }
 
   /** Returns the page that goes first, or {@link PagePool#NONE}. */
@@ -167,12 +186,25 @@ final class EvictionQueue {
     }
   }
 
-  private boolean goesBefore(int a, int b, boolean byPriority) {
+  private IntBinaryOperator key(EvictionPolicy policy) {
+    return switch (policy) {
+      case LRU -> (a, b) -> 0;
+      case LFU -> (a, b) -> Integer.compare(hits[a], hits[b]);
+      case FIFO -> (a, b) -> Long.compare(created[a], created[b]);
+      case MRU -> (a, b) -> Long.compare(lastUse[b], lastUse[a]);
+      case FILO -> (a, b) -> Long.compare(created[b], created[a]);
+      case SLRU -> (a, b) -> Boolean.compare(hits[a] >= 2, hits[b] >= 2);
+      case PRIORITY -> (a, b) -> Integer.compare(priority[a], priority[b]);
+    };
+  }
+
+  private boolean goesBefore(int a, int b) {
     if (effective[a] != effective[b]) {
       return effective[a] < effective[b];
     }
-    if (byPriority && priority[a] != priority[b]) {
-      return priority[a] < priority[b];
+    int byKey = key.applyAsInt(a, b);
+    if (byKey != 0) {
+      return byKey < 0;
     }
     return lastUse[a] != lastUse[b] ? lastUse[a] < lastUse[b] : a < b;
   }

@@ -161,6 +161,7 @@ public final class PagePool {
     }
     int page = free[freeCount - 1];
     users[page] = 1;
+    eviction.create(page, stamp);
     settle(page);
     return page;
   }
@@ -183,6 +184,7 @@ public final class PagePool {
     if (users[page]++ == 0) {
       settle(page);
     }
+    eviction.hit(page);
   }
 
   /** Takes a user away; a private page that nobody leases is freed with the last one. */

@@ -5,7 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.sojourn.engine.EvictionPolicy;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class EvictionQueueTest {
 
@@ -128,7 +131,7 @@ class EvictionQueueTest {
 
   @Test
   void policyPriority_distinguishesPagesWhoseRetentionRanOut() {
-    for (EvictionPolicy policy : EvictionPolicy.values()) {
+    for (EvictionPolicy policy : List.of(EvictionPolicy.LRU, EvictionPolicy.PRIORITY)) {
       EvictionQueue queue = new EvictionQueue(2, policy);
       use(queue, 0, 1, false);
       use(queue, 1, 2, false);
@@ -136,6 +139,57 @@ class EvictionQueueTest {
       queue.prioritise(1, 4, 10);
       queue.expire(10);
       assertThat(queue.first(false)).isEqualTo(policy == EvictionPolicy.LRU ? 0 : 1);
+    }
+  }
+
+  /** What is known of a page, and what it is worth to each policy: SGLang's keys. */
+  private record Used(int page, long created, long lastUse, int hits, int priority) {
+
+    List<Long> key(EvictionPolicy policy) {
+      return switch (policy) {
+        case LRU -> List.of(lastUse);
+        case LFU -> List.of((long) hits, lastUse);
+        case FIFO -> List.of(created);
+        case MRU -> List.of(-lastUse);
+        case FILO -> List.of(-created);
+        case SLRU -> List.of(hits >= 2 ? 1L : 0L, lastUse);
+        case PRIORITY -> List.of((long) priority, lastUse);
+      };
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void policy_ordersPagesByItsKey(EvictionPolicy policy) {
+    Random random = new Random(policy.name().length());
+    for (int world = 0; world < 200; world++) {
+      int pages = 2 + random.nextInt(20);
+      EvictionQueue queue = new EvictionQueue(pages, policy);
+      List<Used> model = new ArrayList<>();
+      for (int page = 0; page < pages; page++) {
+        Used used =
+            new Used(
+                page,
+                random.nextInt(1000) * 32 + page, // no two alike
+                random.nextInt(1000) * 32 + page,
+                random.nextInt(4),
+                random.nextInt(3));
+        queue.create(page, used.created);
+        for (int hit = 0; hit < used.hits; hit++) {
+          queue.hit(page);
+        }
+        queue.prioritise(page, used.priority, 10);
+        use(queue, page, used.lastUse, false);
+        model.add(used);
+      }
+      queue.expire(10);
+      model.sort((a, b) -> {
+        List<Long> left = a.key(policy);
+        List<Long> right = b.key(policy);
+        int first = Long.compare(left.getFirst(), right.getFirst());
+        return first != 0 ? first : Long.compare(left.getLast(), right.getLast());
+      });
+      assertThat(order(queue, false)).isEqualTo(model.stream().map(Used::page).toList());
     }
   }
 

@@ -58,6 +58,7 @@ class RandomOperationsTest {
 
   private static final int OPERATIONS = Integer.getInteger("sojourn.operations", 40_000);
   private static final int OPERATIONS_OF_A_WORLD = 500;
+  private static final List<EvictionPolicy> POLICIES = List.of(EvictionPolicy.values());
 
   @Test
   void randomOperations_afterEachStep_agreeWithPlainLists() {
@@ -205,7 +206,7 @@ class RandomOperationsTest {
                   6,
                   1 + random.nextInt(30),
                   random.nextDouble(),
-                  random.nextBoolean() ? EvictionPolicy.LRU : EvictionPolicy.PRIORITY,
+                  POLICIES.get(random.nextInt(POLICIES.size())),
                   Duration.ofSeconds(random.nextInt(20))));
       for (int i = 0; i < 4; i++) {
         prefixes.add(ids(random.nextInt(100)));

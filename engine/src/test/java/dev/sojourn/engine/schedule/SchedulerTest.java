@@ -23,6 +23,7 @@ import dev.sojourn.core.Tokens;
 import dev.sojourn.core.TurnMode;
 import dev.sojourn.engine.EngineConfig;
 import dev.sojourn.engine.EngineStats;
+import dev.sojourn.engine.EvictionPolicy;
 import dev.sojourn.engine.RecordedAnswer;
 import dev.sojourn.engine.SessionTurn;
 import dev.sojourn.engine.StopRules;
@@ -653,6 +654,20 @@ class SchedulerTest {
       rig.run(rig.stateless(Rig.ids(905, 60), 1));
       RecordedAnswer again = rig.run(rig.stateless(Rig.ids(0, 40), 1));
       assertThat(again.start().reusedTokens()).isEqualTo(over ? 0 : 32);
+    }
+  }
+
+  @Test
+  void lfu_keepsWhatWasUsedMoreOften() {
+    for (EvictionPolicy policy : List.of(EvictionPolicy.LRU, EvictionPolicy.LFU)) {
+      Rig rig = new Rig(8, new EngineConfig(4, 64, 9, 9, 8, 0.8, policy, Duration.ofMinutes(5)));
+      for (int i = 0; i < 3; i++) {
+        rig.run(rig.stateless(Rig.ids(0, 40), 1));
+      }
+      rig.run(rig.stateless(Rig.ids(500, 60), 1));
+      rig.run(rig.stateless(Rig.ids(703, 60), 1));
+      RecordedAnswer again = rig.run(rig.stateless(Rig.ids(0, 40), 1));
+      assertThat(again.start().reusedTokens()).isEqualTo(policy == EvictionPolicy.LFU ? 32 : 16);
     }
   }
 
