@@ -70,7 +70,7 @@ class OpenAiJavaTest {
   }
 
   @Test
-  void toolsThatDoNotWorkYet_areABadRequestAndNotRetried() throws Exception {
+  void toolsThatAreNoFunctions_areABadRequestAndNotRetried() throws Exception {
     try (House house = House.open(directory, 1, 64)) {
       OpenAIClient client = client(house);
       ChatCompletionCreateParams params =
@@ -78,9 +78,7 @@ class OpenAiJavaTest {
               .model(House.MODEL)
               .addUserMessage("hello")
               .putAdditionalBodyProperty(
-                  "tools",
-                  JsonValue.from(
-                      List.of(Map.of("type", "function", "function", Map.of("name", "f")))))
+                  "tools", JsonValue.from(List.of(Map.of("type", "web_search"))))
               .build();
       assertThatThrownBy(() -> client.chat().completions().create(params))
           .isInstanceOf(BadRequestException.class)

@@ -26,11 +26,7 @@ class PythonSdkTest {
 
   @Test
   void thirtyTurns_openToClose_reuseAllAndGiveItBack() throws Exception {
-    Optional<String> chosen = Optional.ofNullable(System.getenv("SOJOURN_PYTHON"));
-    String python = chosen.orElse("python3");
-    boolean hasSdk = hasSdk(python);
-    assumeTrue(hasSdk || chosen.isPresent(), "python3 has no openai package; .ci/run installs it");
-    assertThat(hasSdk).as("%s imports openai", python).isTrue();
+    String python = python();
     try (House house = House.open(directory, 1, 512)) {
       ThirtyTurns turns = new ThirtyTurns(house, "openai-python");
       Process process =
@@ -55,6 +51,16 @@ class PythonSdkTest {
       }
       turns.closed();
     }
+  }
+
+  /** Returns a Python that has the SDK; without one, there is nothing to test. */
+  static String python() throws InterruptedException {
+    Optional<String> chosen = Optional.ofNullable(System.getenv("SOJOURN_PYTHON"));
+    String python = chosen.orElse("python3");
+    boolean hasSdk = hasSdk(python);
+    assumeTrue(hasSdk || chosen.isPresent(), "python3 has no openai package; .ci/run installs it");
+    assertThat(hasSdk).as("%s imports openai", python).isTrue();
+    return python;
   }
 
   private static boolean hasSdk(String python) throws InterruptedException {

@@ -11,6 +11,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -64,7 +65,7 @@ final class ServeCommand extends HelpOption implements Callable<Integer> {
     try (Shutdown shutdown = Shutdown.onSignal();
         LocalModel local = LocalModel.load(model, SyntheticCache.directory(), progress);
         Gateway gateway = Gateway.start(gatewayConfig, local.served(), Clock.system())) {
-      announce(local, gateway.address());
+      announce(local, gateway);
       shutdown.await();
       err.println("Stopping; running requests have " + gatewayConfig.drain().toSeconds() + " s.");
     } catch (ListenException e) {
@@ -110,8 +111,8 @@ final class ServeCommand extends HelpOption implements Callable<Integer> {
     }
   }
 
-  private void announce(LocalModel local, InetSocketAddress address) {
-    String url = url(address);
+  private void announce(LocalModel local, Gateway gateway) {
+    String url = url(gateway.address());
     String id = local.served().id();
     int ranks = local.served().runners().size();
     Output output = new Output(spec.commandLine().getOut());
@@ -127,6 +128,13 @@ final class ServeCommand extends HelpOption implements Callable<Integer> {
             + (ranks == 1 ? " rank, " : " ranks, ")
             + local.kvTokens()
             + " KV tokens each)");
+    output.line(
+        "Chats: a turn renders "
+            + (gateway.suffixLocal() ? "what is new" : "the whole conversation")
+            + "; calls are read as "
+            + lower(gateway.answers().calls())
+            + ", reasoning as "
+            + lower(gateway.answers().reasoning()));
     output.line("");
     output.line("Try:");
     output.line("  curl " + url + "/v1/chat/completions -H 'Content-Type: application/json' -d '{");
@@ -134,6 +142,10 @@ final class ServeCommand extends HelpOption implements Callable<Integer> {
     output.line("    \"messages\": [{\"role\": \"user\", \"content\": \"Hello!\"}]}'");
     output.line("");
     output.line("Ctrl-C stops it.");
+  }
+
+  private static String lower(Enum<?> value) {
+    return value.name().toLowerCase(Locale.ROOT);
   }
 
   /** Returns where a client on this machine reaches an address. */

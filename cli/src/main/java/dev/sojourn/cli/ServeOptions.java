@@ -5,6 +5,9 @@ import dev.sojourn.engine.EvictionPolicy;
 import dev.sojourn.server.GatewayConfig;
 import dev.sojourn.server.access.IdentityRule;
 import dev.sojourn.server.http.HttpConfig;
+import dev.sojourn.text.answer.AnswerStyle.Calls;
+import dev.sojourn.text.answer.AnswerStyle.Reasoning;
+import dev.sojourn.text.answer.ParserChoice;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -129,6 +132,49 @@ final class ServeOptions {
               + " (default: ${DEFAULT-VALUE}).")
   private EvictionPolicy eviction = ENGINE.eviction();
 
+  @Option(
+      names = "--tool-parser",
+      paramLabel = "STYLE",
+      defaultValue = "auto",
+      description =
+          "How the model writes calls of tools: auto (as its template does), hermes, llama3_json or"
+              + " none (default: ${DEFAULT-VALUE}).")
+  private ToolParser toolParser = ToolParser.AUTO;
+
+  @Option(
+      names = "--reasoning-parser",
+      paramLabel = "STYLE",
+      defaultValue = "auto",
+      description =
+          "How the model marks reasoning: auto (as its template does), think or none"
+              + " (default: ${DEFAULT-VALUE}).")
+  private ReasoningParser reasoningParser = ReasoningParser.AUTO;
+
+  private enum ToolParser {
+    AUTO(Optional.empty()),
+    HERMES(Optional.of(Calls.HERMES)),
+    LLAMA3_JSON(Optional.of(Calls.LLAMA3_JSON)),
+    NONE(Optional.of(Calls.NONE));
+
+    private final Optional<Calls> style;
+
+    ToolParser(Optional<Calls> style) {
+      this.style = style;
+    }
+  }
+
+  private enum ReasoningParser {
+    AUTO(Optional.empty()),
+    THINK(Optional.of(Reasoning.THINK)),
+    NONE(Optional.of(Reasoning.NONE));
+
+    private final Optional<Reasoning> style;
+
+    ReasoningParser(Optional<Reasoning> style) {
+      this.style = style;
+    }
+  }
+
   String host() {
     return host;
   }
@@ -179,6 +225,7 @@ final class ServeOptions {
         identity,
         maxConcurrent,
         (long) transcriptMb << 20,
+        new ParserChoice(toolParser.style, reasoningParser.style),
         Duration.ofSeconds(drainSeconds));
   }
 }

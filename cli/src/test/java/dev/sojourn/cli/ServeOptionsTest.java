@@ -10,6 +10,9 @@ import dev.sojourn.engine.model.LoadOptions;
 import dev.sojourn.server.GatewayConfig;
 import dev.sojourn.server.access.IdentityRule;
 import dev.sojourn.server.http.HttpConfig;
+import dev.sojourn.text.answer.AnswerStyle.Calls;
+import dev.sojourn.text.answer.AnswerStyle.Reasoning;
+import dev.sojourn.text.answer.ParserChoice;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
@@ -59,6 +62,8 @@ class ServeOptionsTest {
     EVERY_KEY.put("prefill-chunk", "64");
     EVERY_KEY.put("session-kv-fraction", "0.5");
     EVERY_KEY.put("eviction", "priority");
+    EVERY_KEY.put("tool-parser", "llama3_json");
+    EVERY_KEY.put("reasoning-parser", "none");
   }
 
   @Test
@@ -83,6 +88,7 @@ class ServeOptionsTest {
                 IdentityRule.LADDER,
                 1024,
                 256 << 20,
+                ParserChoice.AUTO,
                 Duration.ofSeconds(10)));
   }
 
@@ -174,6 +180,7 @@ class ServeOptionsTest {
         "sojourn: --session-kv-fraction is 0 to 1, not 1.5");
     assertUsage(Typed.sojourn("serve", "--eviction", "magic"), "--eviction");
     assertUsage(Typed.sojourn("serve", "--kv-type", "q2"), "--kv-type");
+    assertUsage(Typed.sojourn("serve", "--tool-parser", "xml"), "auto, hermes, llama3_json, none");
   }
 
   @ParameterizedTest
@@ -239,6 +246,7 @@ class ServeOptionsTest {
                 identity,
                 7,
                 3 << 20,
+                new ParserChoice(Optional.of(Calls.LLAMA3_JSON), Optional.of(Reasoning.NONE)),
                 Duration.ofSeconds(3)));
   }
 

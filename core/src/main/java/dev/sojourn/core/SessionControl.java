@@ -25,6 +25,7 @@ import java.util.OptionalLong;
  * @param onClose what happens to the session's pages at its end
  * @param whileBusy what to do when another turn of the session runs
  * @param capacity the most tokens the session may hold
+ * @param history how the prompt has the answers that were sampled before
  * @param require which promise the client insists on
  * @param implicit whether identity came from a header alone: a missing session is then opened
  */
@@ -41,6 +42,7 @@ public record SessionControl(
     OnClose onClose,
     WhileBusy whileBusy,
     OptionalInt capacity,
+    History history,
     Require require,
     boolean implicit) {
 
@@ -197,6 +199,7 @@ public record SessionControl(
           onClose,
           whileBusy,
           OptionalInt.empty(),
+          History.AS_RENDERED,
           Require.ANY,
           implicit);
     }

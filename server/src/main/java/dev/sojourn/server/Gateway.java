@@ -28,6 +28,7 @@ import dev.sojourn.server.sessions.Ledger;
 import dev.sojourn.server.sessions.RunningTurns;
 import dev.sojourn.server.sessions.SessionEndpoints;
 import dev.sojourn.text.Tokenizer;
+import dev.sojourn.text.answer.AnswerStyle;
 import dev.sojourn.text.template.ChatTemplate;
 import java.io.IOException;
 import java.lang.System.Logger.Level;
@@ -58,6 +59,7 @@ public final class Gateway implements AutoCloseable {
 
   private final GatewayConfig config;
   private final Deque<AutoCloseable> owned = new ArrayDeque<>(); // last begun first
+  private final PromptBuilder prompts;
   private final HttpServer server;
 
   /** Puts it together; what has been begun is in {@link #owned} from the moment on it has. */
@@ -69,7 +71,7 @@ public final class Gateway implements AutoCloseable {
       ApiKeys keys =
           config.apiKeys().isEmpty() ? ApiKeys.none() : ApiKeys.read(config.apiKeys().get());
       Tokenizer tokenizer = own(Tokenizer.of(model.vocabulary()));
-      PromptBuilder prompts = PromptBuilder.of(tokenizer, template(model), clock);
+      prompts = PromptBuilder.of(tokenizer, template(model), config.parsers(), clock);
       Worker worker = own(worker(model, tokenizer, clock));
       AffinityStore store =
           own(new MemoryAffinityStore(clock, MemoryAffinityStore.DEFAULT_ENTRIES));
@@ -141,6 +143,16 @@ public final class Gateway implements AutoCloseable {
   /** Returns the address it listens on, with the port that was taken. */
   public InetSocketAddress address() {
     return server.address();
+  }
+
+  /** Returns how answers to chats are read. */
+  public AnswerStyle answers() {
+    return prompts.answers();
+  }
+
+  /** Returns whether a chat's turn renders only what is new, where the template gets no options. */
+  public boolean suffixLocal() {
+    return prompts.suffixLocal();
   }
 
   /** Drains as configured, then ends everything. */

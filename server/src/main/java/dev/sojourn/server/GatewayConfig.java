@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 import dev.sojourn.engine.EngineConfig;
 import dev.sojourn.server.access.IdentityRule;
 import dev.sojourn.server.http.HttpConfig;
+import dev.sojourn.text.answer.ParserChoice;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -21,6 +22,7 @@ import java.util.Optional;
  * @param identity headers in which clients name their session, best first
  * @param maxConcurrent the most generations at one time; more are refused as overload
  * @param transcriptBytes about how much memory the transcripts of sessions may take together
+ * @param parsers how answers are read, where that is not to be found out from the model
  * @param drain how long running requests may take at shutdown
  */
 public record GatewayConfig(
@@ -31,12 +33,14 @@ public record GatewayConfig(
     List<IdentityRule> identity,
     int maxConcurrent,
     long transcriptBytes,
+    ParserChoice parsers,
     Duration drain) {
 
   public GatewayConfig {
     identity = List.copyOf(identity);
     requireNonNull(http, "http");
     requireNonNull(engine, "engine");
+    requireNonNull(parsers, "parsers");
     if (maxConcurrent < 1) {
       throw new IllegalArgumentException("maxConcurrent is at least 1, not " + maxConcurrent);
     }
@@ -55,6 +59,7 @@ public record GatewayConfig(
         IdentityRule.LADDER,
         1024,
         256L << 20,
+        ParserChoice.AUTO,
         Duration.ofSeconds(10));
   }
 
@@ -68,6 +73,7 @@ public record GatewayConfig(
         identity,
         maxConcurrent,
         transcriptBytes,
+        parsers,
         drain);
   }
 

@@ -1,10 +1,18 @@
 package dev.sojourn.server;
 
+import dev.sojourn.core.Tokens;
 import dev.sojourn.engine.model.ModelRunner;
 import dev.sojourn.engine.model.StepBatch;
+import java.util.Arrays;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Semaphore;
+import org.jspecify.annotations.Nullable;
 
-/** A real runner whose steps can be held up, so that a test can act while one runs. */
+/**
+ * A real runner whose steps can be held up, so that a test can act while one runs, and that can be
+ * told what to say.
+ */
 final class GatedRunner implements ModelRunner {
 
   private final ModelRunner real;
@@ -13,6 +21,8 @@ final class GatedRunner implements ModelRunner {
   private volatile boolean held;
   private volatile boolean broken;
   private volatile boolean closed;
+
+  private final Queue<Integer> script = new ConcurrentLinkedQueue<>();
 
   GatedRunner(ModelRunner real) {
     this.real = real;
@@ -50,6 +60,12 @@ final class GatedRunner implements ModelRunner {
     broken = true;
   }
 
+  /** Makes the next tokens that are sampled, by one turn at a time, these. */
+  void say(Tokens ids) {
+    script.clear();
+    ids.stream().forEach(script::add);
+  }
+
   @Override
   public void run(StepBatch batch) {
     if (broken) {
@@ -60,6 +76,13 @@ final class GatedRunner implements ModelRunner {
       allowed.acquireUninterruptibly();
     }
     real.run(batch);
+    for (int slice = 0; slice < batch.slices(); slice++) {
+      @Nullable Integer next = batch.wantsLogits(slice) ? script.poll() : null;
+      if (next != null) {
+        Arrays.fill(batch.logits(slice), -1000);
+        batch.logits(slice)[next] = 1000;
+      }
+    }
   }
 
   @Override

@@ -531,10 +531,22 @@ final class GatewayTest {
         "messages               | 400 | | 'messages': []",
         "messages[0].role       | 400 | | 'messages': [{'role': 'boss', 'content': 'x'}]",
         "messages[0].content    | 400 | | 'messages': [{'role': 'user'}]",
-        "messages[0].content[0].type | 400 | | 'messages': [{'role': 'user', 'content': [{'type':"
-            + " 'image_url'}]}]",
-        "tools                  | 400 | | 'tools': [{'type': 'function'}]",
-        "tool_choice            | 400 | | 'tool_choice': 'auto'",
+        "messages[0].content[0].type | 400 | | 'messages': [{'role': 'user', 'content': [{'type': 'image_url'}]}]",
+        "tools[0].function      | 400 | | 'tools': [{'type': 'function'}]",
+        "tools[0].type          | 400 | | 'tools': [{'type': 'search'}]",
+        "tools[0].function.name | 400 | | 'tools': [{'type': 'function', 'function': {'name': 'a b'}}]",
+        "tools[1].function.name | 400 | | 'tools': [{'type': 'function', 'function': {'name': 'a'}}, {'type': 'function', 'function': {'name': 'a'}}]",
+        "tools[0].function.parameters | 400 | | 'tools': [{'type': 'function', 'function': {'name': 'a', 'parameters': 3}}]",
+        "tool_choice            | 400 | | 'tool_choice': 'sometimes'",
+        "tool_choice            | 400 | | 'tool_choice': 'required'",
+        "tool_choice.function.name | 400 | | 'tool_choice': {'type': 'function', 'function': {'name': 'b'}}, 'tools': [{'type': 'function', 'function': {'name': 'a'}}]",
+        "parallel_tool_calls    | 400 | | 'parallel_tool_calls': false",
+        "functions              | 400 | | 'functions': [{'name': 'f'}]",
+        "chat_template_kwargs.tools | 400 | | 'chat_template_kwargs': {'tools': []}",
+        "messages[0].tool_call_id | 400 | | 'messages': [{'role': 'tool', 'content': 'x'}]",
+        "messages[1].tool_call_id | 400 | | 'messages': [{'role': 'user', 'content': 'x'}, {'role': 'tool', 'tool_call_id': 'call_9', 'content': 'x'}]",
+        "messages[0].tool_calls[0].id | 400 | | 'messages': [{'role': 'assistant', 'tool_calls': [{'function': {'name': 'f', 'arguments': '{}'}}]}]",
+        "messages[0].tool_calls[0].function.arguments | 400 | | 'messages': [{'role': 'assistant', 'tool_calls': [{'id': 'c', 'function': {'name': 'f', 'arguments': '[]'}}]}]",
         "response_format        | 400 | | 'response_format': {'type': 'json_object'}",
         "logit_bias             | 400 | | 'logit_bias': {'5': 1}",
         "frequency_penalty      | 400 | | 'frequency_penalty': 0.5",
@@ -565,6 +577,8 @@ final class GatewayTest {
             + " 'input': 'half'}}",
         "nvext.session_control.expected_digest | 400 | | 'nvext': {'session_control':"
             + " {'session_id': 'x', 'expected_digest': 'zz'}}",
+        "nvext.session_control.history | 400 | | 'nvext': {'session_control': {'session_id': 'x',"
+            + " 'history': 'raw'}}",
         "session_params.offset | 400 | | 'session_params': {'id': 'x', 'offset': 3}",
         "nvext.session_params.replace | 400 | | 'nvext': {'session_params': {'id': 'x', 'replace':"
             + " true}}",
@@ -881,6 +895,7 @@ final class GatewayTest {
         c.identity(),
         c.maxConcurrent(),
         c.transcriptBytes(),
+        c.parsers(),
         c.drain());
   }
 
@@ -893,6 +908,7 @@ final class GatewayTest {
         c.identity(),
         c.maxConcurrent(),
         bytes,
+        c.parsers(),
         c.drain());
   }
 

@@ -343,6 +343,7 @@ final class HangUpTest {
         c.identity(),
         c.maxConcurrent(),
         c.transcriptBytes(),
+        c.parsers(),
         c.drain());
   }
 
@@ -355,6 +356,7 @@ final class HangUpTest {
         c.identity(),
         2,
         c.transcriptBytes(),
+        c.parsers(),
         c.drain());
   }
 

@@ -35,6 +35,7 @@ import dev.sojourn.server.sessions.Ledger;
 import dev.sojourn.server.sessions.RunningTurns;
 import dev.sojourn.server.sessions.SessionEndpoints;
 import dev.sojourn.text.Tokenizer;
+import dev.sojourn.text.answer.ParserChoice;
 import dev.sojourn.text.template.ChatTemplate;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -150,7 +151,10 @@ final class TestFleet implements AutoCloseable {
             true,
             8,
             PromptBuilder.of(
-                tokenizer, Optional.of(ChatTemplate.compile(model.chatTemplate())), clock),
+                tokenizer,
+                Optional.of(ChatTemplate.compile(model.chatTemplate())),
+                ParserChoice.AUTO,
+                clock),
             tokenizer.spelling(),
             turns,
             running,

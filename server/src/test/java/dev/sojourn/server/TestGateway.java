@@ -3,6 +3,7 @@ package dev.sojourn.server;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.sojourn.core.Clock;
+import dev.sojourn.core.Tokens;
 import dev.sojourn.engine.model.KvType;
 import dev.sojourn.engine.model.LoadOptions;
 import dev.sojourn.engine.model.LoadedModel;
@@ -11,6 +12,8 @@ import dev.sojourn.engine.weights.Progress;
 import dev.sojourn.engine.weights.SyntheticModel;
 import dev.sojourn.engine.weights.TensorType;
 import dev.sojourn.server.http.HttpConfig;
+import dev.sojourn.text.Tokenizer;
+import dev.sojourn.text.Vocabulary;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.URI;
@@ -36,6 +39,7 @@ public final class TestGateway implements AutoCloseable {
   private static final int PAGES = 96;
 
   private final LoadedModel loaded;
+  private final Vocabulary vocabulary;
   private final Gateway gateway;
   private final HttpClient http =
       HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
@@ -53,6 +57,7 @@ public final class TestGateway implements AutoCloseable {
     Tiny tiny = tiny(dir, ranks);
     loaded = tiny.loaded;
     ServedModel served = tiny.served;
+    vocabulary = served.vocabulary();
     served.runners().forEach(runner -> runners.add(new GatedRunner(runner)));
     GatewayConfig ours = GatewayConfig.defaults();
     GatewayConfig config =
@@ -64,6 +69,7 @@ public final class TestGateway implements AutoCloseable {
             ours.identity(),
             ours.maxConcurrent(),
             ours.transcriptBytes(),
+            ours.parsers(),
             Duration.ZERO);
     gateway =
         Gateway.start(
@@ -101,6 +107,14 @@ public final class TestGateway implements AutoCloseable {
           LoadedModel.load(
               gguf, new LoadOptions(1, OptionalInt.empty(), KvType.F32), Progress.NONE);
       return new Tiny(loaded, ServedModel.of(MODEL, Instant.EPOCH, gguf, loaded, ranks, PAGES));
+    }
+  }
+
+  /** Makes the next answer of the first rank this one, and ends it. */
+  void say(String answer) {
+    try (Tokenizer tokenizer = Tokenizer.of(vocabulary)) {
+      Tokens end = Tokens.of(vocabulary.tokens().indexOf("<|im_end|>"));
+      runners.getFirst().say(tokenizer.encode(answer).concat(end));
     }
   }
 

@@ -180,7 +180,7 @@ public final class SyntheticModel {
    * Names the bytes that a spec and a seed give: raised whenever they change, so that a model kept
    * from an earlier version is told from one of this.
    */
-  public static final int EDITION = 2;
+  public static final int EDITION = 3;
 
   /** Bytes and special tokens. */
   public static final int SMALLEST_VOCABULARY = 256 + 3;

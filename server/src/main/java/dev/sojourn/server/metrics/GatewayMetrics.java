@@ -38,6 +38,8 @@ public final class GatewayMetrics implements RequestLog {
   private final List<Worker> workers;
   private final Router router;
   private final Counter requests;
+  private final Counter renderedCharacters;
+  private final Counter tokenisedCharacters;
   private final Histogram requestSeconds;
   private final Histogram firstTokenSeconds;
   private final Histogram nextTokenSeconds;
@@ -54,6 +56,16 @@ public final class GatewayMetrics implements RequestLog {
             .name("sojourn_http_requests_total")
             .help("Requests answered, by route and status.")
             .labelNames("route", "status")
+            .register(registry);
+    renderedCharacters =
+        Counter.builder()
+            .name("sojourn_rendered_characters_total")
+            .help("Characters that the chat template wrote for prompts.")
+            .register(registry);
+    tokenisedCharacters =
+        Counter.builder()
+            .name("sojourn_tokenised_characters_total")
+            .help("Characters of prompts that were tokenised.")
             .register(registry);
     requestSeconds =
         histogram("sojourn_http_request_seconds", "From the last byte in to the last byte out.");
@@ -93,6 +105,12 @@ public final class GatewayMetrics implements RequestLog {
   public void completed(String route, int status, long nanos) {
     requests.labelValues(route, Integer.toString(status)).inc();
     requestSeconds.observe(nanos * NANOS);
+  }
+
+  /** Tells what a prompt took: characters that its template wrote, and that were tokenised. */
+  public void prompt(int rendered, int tokenised) {
+    renderedCharacters.inc(rendered);
+    tokenisedCharacters.inc(tokenised);
   }
 
   /** Tells that a turn's first token was there, so long after the turn was asked for. */

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.sojourn.backend.Generation.Event;
 import dev.sojourn.core.FinishReason;
+import dev.sojourn.server.prompt.Answer;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -59,10 +60,15 @@ final class AnswerFormat {
   @SuppressWarnings("ArrayRecordComponent") // rendered once and sent; never compared
   record TextChunk(byte[] before, byte[] after) {}
 
-  /** Renders what surrounds the text of a choice's chunks without log probabilities. */
-  TextChunk textChunk(int index) {
+  /**
+   * Renders what surrounds the text of a choice's chunks without log probabilities.
+   *
+   * @param field what a chat's text is told as: {@code content}, {@code reasoning_content}
+   */
+  TextChunk textChunk(int index, String field) {
     String mark = "\u0000";
-    String chunk = new String(chunk(index, mark, null, null), UTF_8);
+    Object said = chat ? Map.of(field, mark) : mark;
+    String chunk = new String(chunk(index, said, null, null), UTF_8);
     String quoted = "\\u0000";
     int at = chunk.indexOf(quoted);
     return new TextChunk(
@@ -90,16 +96,38 @@ final class AnswerFormat {
    * @param offset where the first of them begins in the text
    */
   byte[] logprobsChunk(int index, String text, List<Event.Token> tokens, int offset) {
-    return chunk(index, text, tokens(tokens, offset), null);
+    return chunk(index, said(text), tokens(tokens, offset), null);
   }
 
-  /** Renders the chunk that tells why a choice ended. */
-  byte[] finishChunk(int index, FinishReason why) {
-    String reason = Metadata.finishReason(why);
+  /** Renders the chunk that begins a call of a tool. */
+  byte[] callChunk(int index, int call, String id, String name) {
+    Map<String, Object> begun = new LinkedHashMap<>();
+    begun.put("index", call);
+    begun.put("id", id);
+    begun.put("type", "function");
+    begun.put("function", Map.of("name", name, "arguments", ""));
+    return chunk(index, Map.of("tool_calls", List.of(begun)), null, null);
+  }
+
+  /** Renders a chunk of a call's arguments. */
+  byte[] argumentsChunk(int index, int call, String json) {
+    Map<String, Object> more = new LinkedHashMap<>();
+    more.put("index", call);
+    more.put("function", Map.of("arguments", json));
+    return chunk(index, Map.of("tool_calls", List.of(more)), null, null);
+  }
+
+  /**
+   * Renders the chunk that tells why a choice ended.
+   *
+   * @param calls whether it calls tools
+   */
+  byte[] finishChunk(int index, FinishReason why, boolean calls) {
+    String reason = Metadata.finishReason(why, calls);
     if (chat) {
       return bytes(envelope(true, List.of(choice(index, "delta", Map.of(), null, reason))));
     }
-    return chunk(index, "", null, reason);
+    return chunk(index, said(""), null, reason);
   }
 
   /** Renders the chunk behind all choices. */
@@ -128,29 +156,34 @@ final class AnswerFormat {
       TurnResult result = results.get(i);
       Map<String, @Nullable Object> probabilities =
           result.spec().options().logprobs() ? tokens(result.tokens(), 0) : null;
-      String reason = Metadata.finishReason(result.end().reason());
-      Object said = result.answer().text();
-      if (chat) {
-        Map<String, @Nullable Object> message = new LinkedHashMap<>();
-        message.put("role", "assistant");
-        message.put("content", result.answer().text());
-        message.put("refusal", null);
-        said = message;
-      }
+      Answer answer = result.answer();
+      String reason = Metadata.finishReason(result.end().reason(), !answer.calls().isEmpty());
+      Object said = chat ? message(answer) : answer.text();
       choices.add(choice(i, chat ? "message" : "text", said, probabilities, reason));
     }
-    Map<String, @Nullable Object> answer = envelope(false, choices);
-    answer.put("usage", Metadata.usage(results));
-    answer.put("nvext", Metadata.nvext(results));
-    return bytes(answer);
+    Map<String, @Nullable Object> whole = envelope(false, choices);
+    whole.put("usage", Metadata.usage(results));
+    whole.put("nvext", Metadata.nvext(results));
+    return bytes(whole);
+  }
+
+  private static Map<String, @Nullable Object> message(Answer answer) {
+    Map<String, @Nullable Object> message = new LinkedHashMap<>();
+    message.put("role", "assistant");
+    message.putAll(answer.message());
+    message.put("refusal", null);
+    return message;
+  }
+
+  private Object said(String text) {
+    return chat ? Map.of("content", text) : text;
   }
 
   private byte[] chunk(
       int index,
-      String text,
+      Object said,
       @Nullable Map<String, @Nullable Object> probabilities,
       @Nullable String finishReason) {
-    Object said = chat ? Map.of("content", text) : text;
     return bytes(
         envelope(
             true,

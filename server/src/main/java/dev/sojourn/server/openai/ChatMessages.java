@@ -1,5 +1,6 @@
 package dev.sojourn.server.openai;
 
+import dev.sojourn.server.prompt.CallArguments;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,6 +13,8 @@ final class ChatMessages {
 
   private static final Set<String> ROLES =
       Set.of("system", "developer", "user", "assistant", "tool", "function");
+
+  private static final int MAX_CALLS = 128;
 
   private ChatMessages() {}
 
@@ -40,12 +43,46 @@ final class ChatMessages {
               + Fields.shown(role));
     }
     checkContent(message, role);
+    switch (role) {
+      case "assistant" -> checkAnswer(message);
+      case "tool" -> checkResult(message);
+      default -> {}
+    }
     Map<String, @Nullable Object> tree = new LinkedHashMap<>();
     message.values().forEach((name, value) -> tree.put(String.valueOf(name), value));
     if (role.equals("developer")) {
       tree.put("role", "system");
     }
     return tree;
+  }
+
+  private static void checkAnswer(Fields message) {
+    var _ = message.text("reasoning_content");
+    List<Fields> calls = message.objects("tool_calls");
+    if (calls.size() > MAX_CALLS) {
+      throw message.wrong(
+          "tool_calls", "must have at most " + MAX_CALLS + " calls, but has " + calls.size());
+    }
+    for (Fields call : calls) {
+      var _ = call.requiredText("id");
+      String type = call.text("type").orElse("function");
+      if (!type.equals("function")) {
+        throw call.wrong("type", "must be function, but is " + Fields.shown(type));
+      }
+      Fields function =
+          call.object("function").orElseThrow(() -> call.wrong("function", "is required"));
+      var _ = function.requiredText("name");
+      String arguments = function.requiredText("arguments");
+      if (CallArguments.parse(arguments).isEmpty()) {
+        throw function.wrong(
+            "arguments", "must be the text of a JSON object, but is " + Fields.shown(arguments));
+      }
+    }
+  }
+
+  /** Whether a call has that id is known only with what the session holds. */
+  private static void checkResult(Fields message) {
+    var _ = message.requiredText("tool_call_id");
   }
 
   private static void checkContent(Fields message, String role) {

@@ -12,19 +12,22 @@ import java.util.List;
 
 /**
  * One choice of a streamed answer. With log probabilities, a token is told when it is settled: one
- * that may be part of a stop string waits until it is not. Used by the choice's thread.
+ * that may be part of a stop string waits until it is not. Those of thoughts and calls are told
+ * too, beside empty content. Used by the choice's thread.
  */
 final class ChoiceStream implements TurnListener {
 
   private final Exchange exchange;
   private final EventStream events;
   private final AnswerFormat format;
-  private final AnswerFormat.TextChunk chunk;
+  private final AnswerFormat.TextChunk words;
+  private final AnswerFormat.TextChunk thoughts;
   private final int index;
   private final boolean chat;
   private final boolean logprobs;
   private final ArrayDeque<Event.Token> unsettled = new ArrayDeque<>();
   private boolean opened;
+  private boolean calls;
   private int told; // tokens
   private int offset; // of the next token's text
 
@@ -34,14 +37,15 @@ final class ChoiceStream implements TurnListener {
       AnswerFormat format,
       int index,
       boolean chat,
-      boolean logprobs) {
+      TurnSpec spec) {
     this.exchange = exchange;
     this.events = events;
     this.format = format;
-    this.chunk = format.textChunk(index);
+    this.words = format.textChunk(index, "content");
+    this.thoughts = format.textChunk(index, "reasoning_content");
     this.index = index;
     this.chat = chat;
-    this.logprobs = logprobs;
+    this.logprobs = spec.options().logprobs();
   }
 
   @Override
@@ -54,22 +58,16 @@ final class ChoiceStream implements TurnListener {
     open();
     if (logprobs) {
       unsettled.add(token);
-      tell(text(parts), token.settled());
-    } else {
-      tell(parts);
     }
+    tell(parts, token.settled());
   }
 
-  /** Tells the rest of the text, and why it ended. */
+  /** Tells the rest of the answer, and why it ended. */
   @Override
   public void ended(List<Part> parts, Event.Ended ended) throws InterruptedException {
     open();
-    if (logprobs) {
-      tell(text(parts), ended.end().completion().length());
-    } else {
-      tell(parts);
-    }
-    events.data(format.finishChunk(index, ended.end().reason()));
+    tell(parts, ended.end().completion().length());
+    events.data(format.finishChunk(index, ended.end().reason(), calls));
   }
 
   private void open() throws InterruptedException {
@@ -81,23 +79,33 @@ final class ChoiceStream implements TurnListener {
     }
   }
 
-  private void tell(List<Part> parts) throws InterruptedException {
-    String text = text(parts);
-    if (!text.isEmpty()) {
-      events.data(chunk.before(), AnswerFormat.escaped(text), chunk.after());
-    }
-  }
-
-  private static String text(List<Part> parts) {
-    StringBuilder text = new StringBuilder();
+  private void tell(List<Part> parts, int settled) throws InterruptedException {
     for (Part part : parts) {
-      if (part instanceof Part.Text(String more)) {
-        text.append(more);
+      switch (part) {
+        case Part.Text(String text) -> {
+          if (logprobs) {
+            tell(text, settled);
+          } else {
+            events.data(words.before(), AnswerFormat.escaped(text), words.after());
+          }
+        }
+        case Part.Reasoning(String text) ->
+            events.data(thoughts.before(), AnswerFormat.escaped(text), thoughts.after());
+        case Part.CallBegin(int call, String id, String name) -> {
+          calls = true;
+          events.data(format.callChunk(index, call, id, name));
+        }
+        case Part.CallArguments(int call, String json) ->
+            events.data(format.argumentsChunk(index, call, json));
+        case Part.CallEnd _ -> {}
       }
     }
-    return text.toString();
+    if (logprobs) {
+      tell("", settled);
+    }
   }
 
+  /** Tells text with the log probabilities of the tokens that are settled and were not told. */
   private void tell(String text, int settled) throws InterruptedException {
     List<Event.Token> ready = new ArrayList<>();
     while (told < settled && !unsettled.isEmpty()) {

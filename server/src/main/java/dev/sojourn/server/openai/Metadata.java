@@ -1,6 +1,7 @@
 package dev.sojourn.server.openai;
 
 import dev.sojourn.core.FinishReason;
+import dev.sojourn.core.History;
 import dev.sojourn.core.LossCause;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Action;
@@ -14,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 
 /** What an answer says beyond its text: usage, {@code nvext}, and the decision's headers. */
 final class Metadata {
@@ -118,6 +120,17 @@ final class Metadata {
           session.put("first_divergent_token", divergence.token());
           session.put("divergence_cause", divergence.cause());
         });
+    if (result.rendering().characters() > 0) {
+      Map<String, Object> rendered = new LinkedHashMap<>();
+      rendered.put("what", result.rendering().all() ? "all" : "new");
+      rendered.put("characters", result.rendering().characters());
+      session.put("rendered", rendered);
+    }
+    if (control.history() == History.AS_SAMPLED) {
+      Optional<String> why = result.rendering().notAsSampled();
+      session.put("history", lower(why.isEmpty() ? History.AS_SAMPLED : History.AS_RENDERED));
+      why.ifPresent(reason -> session.put("history_reason", reason));
+    }
     CloseReport close = result.close();
     if (engine && !close.asked()) {
       session.put("held_tokens", result.end().committed());
@@ -176,17 +189,21 @@ final class Metadata {
     return HexFormat.of().toHexDigits(digest);
   }
 
-  /** Returns OpenAI's name of the reason. */
-  static String finishReason(FinishReason reason) {
+  /**
+   * Returns OpenAI's name of the reason.
+   *
+   * @param calls whether the answer calls tools
+   */
+  static String finishReason(FinishReason reason, boolean calls) {
     return switch (reason) {
-      case STOP -> "stop";
+      case STOP -> calls ? "tool_calls" : "stop";
       case LENGTH -> "length";
       case CANCELLED, ERROR ->
           throw new IllegalArgumentException(reason + " is told as an error, not as an answer");
     };
   }
 
-  private static String lower(Enum<?> value) {
+  static String lower(Enum<?> value) {
     return value.name().toLowerCase(Locale.ROOT);
   }
 }

@@ -5,6 +5,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.sojourn.core.Clock;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
+import dev.sojourn.core.History;
+import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.server.access.ApiKeys;
@@ -14,6 +16,7 @@ import dev.sojourn.server.http.Exchange;
 import dev.sojourn.server.http.Reply;
 import dev.sojourn.server.http.Routes;
 import dev.sojourn.server.openai.TurnSpec.PromptSource;
+import dev.sojourn.server.prompt.ChatTerms;
 import dev.sojourn.server.prompt.PromptBuilder;
 import dev.sojourn.server.sessions.RunningTurns;
 import dev.sojourn.text.TokenBytes;
@@ -21,6 +24,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
@@ -32,6 +36,11 @@ public final class OpenAiEndpoints {
 
   private static final JsonMapper JSON = JsonMapper.shared();
   private static final byte[] DONE = "[DONE]".getBytes(UTF_8);
+
+  /** Variables of templates that other fields decide. */
+  private static final Set<String> NOT_OPTIONS =
+      Set.of("messages", "tools", "add_generation_prompt");
+
   private static final int SEED_BITS = 53; // what every JSON reader keeps
 
   private final ModelCard model;
@@ -88,16 +97,33 @@ public final class OpenAiEndpoints {
     GenerationOptions options = GenerationOptions.ofChat(body, OpenAiEndpoints::drawSeed);
     checkModel(options.model());
     List<Map<String, ?>> messages = ChatMessages.of(body);
-    Map<String, Object> template = new LinkedHashMap<>();
+    Nvext ext = nvext.read(body, exchange::header, tenant);
+    ChatTerms terms =
+        new ChatTerms(
+            templateOptions(body),
+            ToolFields.tools(body),
+            ToolFields.choice(body),
+            ext.control().map(SessionControl::history).orElse(History.AS_RENDERED));
+    PromptSource source = (input, transcript) -> prompts.chat(messages, input, terms, transcript);
+    Asked asked =
+        new Asked(source, new Question(List.of(messages, terms), options, body.has("seed")));
+    answer(exchange, true, tenant, options, ext, List.of(asked));
+  }
+
+  private static Map<String, Object> templateOptions(Fields body) {
+    Map<String, Object> options = new LinkedHashMap<>();
     body.object("chat_template_kwargs")
         .ifPresent(given ->
-            given.values().forEach((name, value) -> template.put(String.valueOf(name), value)));
-    Nvext ext = nvext.read(body, exchange::header, tenant);
-    PromptSource source =
-        (input, transcript) -> prompts.chat(messages, input, template, transcript);
-    Asked asked =
-        new Asked(source, new Question(List.of(messages, template), options, body.has("seed")));
-    answer(exchange, true, tenant, options, ext, List.of(asked));
+            given
+                .values()
+                .forEach((key, value) -> {
+                  String name = String.valueOf(key);
+                  if (NOT_OPTIONS.contains(name)) {
+                    throw given.wrong(name, "is not an option; the request says it elsewhere");
+                  }
+                  options.put(name, value);
+                }));
+    return options;
   }
 
   private void completion(Exchange exchange) throws Exception {
@@ -212,7 +238,7 @@ public final class OpenAiEndpoints {
     EventStream events = exchange.events();
     List<ChoiceStream> choices = new ArrayList<>();
     for (int i = 0; i < specs.size(); i++) {
-      choices.add(new ChoiceStream(exchange, events, format, i, chat, options.logprobs()));
+      choices.add(new ChoiceStream(exchange, events, format, i, chat, specs.get(i)));
     }
     List<TurnResult> results = turns.run(specs, choices::get, later);
     Map<String, Object> usage = options.includeUsage() ? Metadata.usage(results) : null;
@@ -280,6 +306,9 @@ public final class OpenAiEndpoints {
     listing.put("created", model.created().getEpochSecond());
     listing.put("owned_by", "sojourn");
     listing.put("max_model_len", model.contextLength());
+    listing.put("tool_parser", Metadata.lower(prompts.answers().calls()));
+    listing.put("reasoning_parser", Metadata.lower(prompts.answers().reasoning()));
+    listing.put("suffix_local", prompts.suffixLocal());
     return listing;
   }
 

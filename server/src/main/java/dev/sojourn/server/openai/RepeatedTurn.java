@@ -67,7 +67,8 @@ final class RepeatedTurn {
     boolean plain = answer.reasoning().isEmpty() && answer.calls().isEmpty();
     int told = 0;
     for (Event.Token token : result.tokens()) {
-      boolean shows = plain && !token.text().isEmpty();
+      boolean shows =
+          plain && !token.text().isEmpty() && answer.text().startsWith(token.text(), told);
       listener.parts(shows ? List.of(new Part.Text(token.text())) : List.of(), token);
       told += shows ? token.text().length() : 0;
     }

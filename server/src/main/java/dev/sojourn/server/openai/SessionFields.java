@@ -1,6 +1,7 @@
 package dev.sojourn.server.openai;
 
 import dev.sojourn.core.Fault;
+import dev.sojourn.core.History;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.Input;
@@ -62,6 +63,9 @@ final class SessionFields {
             .choice("while_busy", WhileBusy.class, EnumSet.allOf(WhileBusy.class))
             .orElse(WhileBusy.QUEUE),
         asked.integer("capacity", 1, Integer.MAX_VALUE),
+        asked
+            .choice("history", History.class, EnumSet.allOf(History.class))
+            .orElse(History.AS_RENDERED),
         asked.choice("require", Require.class, EnumSet.allOf(Require.class)).orElse(Require.ANY),
         implicitSessions);
   }
@@ -91,6 +95,7 @@ final class SessionFields {
         onClose(body),
         plain.whileBusy(),
         body.integer("capacity", 1, Integer.MAX_VALUE),
+        plain.history(),
         plain.require(),
         plain.implicit());
   }

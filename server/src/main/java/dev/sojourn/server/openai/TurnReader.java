@@ -41,7 +41,7 @@ final class TurnReader {
   private final TurnGuard guard;
   private final TurnListener listener;
   private final GatewayMetrics metrics;
-  private final AnswerParser parser = AnswerParser.plain();
+  private final AnswerParser parser;
   private final AnswerBuilder answer;
   private final List<Event.Token> tokens = new ArrayList<>();
   private @Nullable TurnStart start;
@@ -52,6 +52,7 @@ final class TurnReader {
 
   TurnReader(
       TurnSpec spec,
+      Prompt prompt,
       Selection selection,
       TurnGuard guard,
       TurnListener listener,
@@ -61,7 +62,8 @@ final class TurnReader {
     this.guard = guard;
     this.listener = listener;
     this.metrics = metrics;
-    this.answer = new AnswerBuilder(spec.turnId());
+    this.parser = prompt.parser(spec.turnId());
+    this.answer = new AnswerBuilder();
   }
 
   /**
@@ -197,6 +199,7 @@ final class TurnReader {
         why,
         promise,
         prompt.divergence(),
+        prompt.rendering(),
         CloseReport.NOT_ASKED,
         false);
   }

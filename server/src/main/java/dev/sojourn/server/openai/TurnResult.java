@@ -10,6 +10,7 @@ import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Selection;
 import dev.sojourn.server.prompt.Answer;
 import dev.sojourn.server.prompt.Divergence;
+import dev.sojourn.server.prompt.Rendering;
 import dev.sojourn.server.sessions.Account;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +29,7 @@ import java.util.Optional;
  * @param why why it had no session, or had to open it
  * @param promise what the worker promises for its session
  * @param divergence where its prompt left what the session held
+ * @param rendering what its template had to write
  * @param close what became of a close
  * @param repeated whether the turn had been answered before, and this is the answer of then
  */
@@ -41,6 +43,7 @@ record TurnResult(
     NoSession why,
     Promise promise,
     Optional<Divergence> divergence,
+    Rendering rendering,
     CloseReport close,
     boolean repeated) {
 
@@ -68,7 +71,18 @@ record TurnResult(
   /** Returns this with what became of a close. */
   TurnResult closed(CloseReport report) {
     return new TurnResult(
-        spec, selection, start, end, answer, tokens, why, promise, divergence, report, repeated);
+        spec,
+        selection,
+        start,
+        end,
+        answer,
+        tokens,
+        why,
+        promise,
+        divergence,
+        rendering,
+        report,
+        repeated);
   }
 
   /** Returns this as the answer to a request that asks for the same once more. */
@@ -83,6 +97,7 @@ record TurnResult(
         why,
         promise,
         divergence,
+        rendering,
         close,
         true);
   }

@@ -177,7 +177,7 @@ public final class TurnRunner {
     Prompt prompt = dispatched.draft().prompt();
     Optional<Transcript> transcript = dispatched.draft().transcript();
     move(control, guard.incarnation(), sent.selection().incarnation());
-    TurnReader reader = new TurnReader(spec, sent.selection(), guard, listener, metrics);
+    TurnReader reader = new TurnReader(spec, prompt, sent.selection(), guard, listener, metrics);
     Promise promise = workers.at(sent.selection().target()).promise();
     OptionalInt heldAtEnd = heldAtEnd(control, guard);
     Optional<Incarnation> life = sent.selection().incarnation().or(guard::incarnation);
@@ -205,6 +205,7 @@ public final class TurnRunner {
 
   private Draft draft(TurnSpec spec, TurnGuard guard, Optional<Transcript> transcript) {
     Prompt prompt = spec.source().build(spec.input(), transcript);
+    metrics.prompt(prompt.rendering().characters(), prompt.tokenised());
     checkLength(prompt.length(), contextLength);
     boolean begins = prompt.aside() && Recall.parent(guard).isPresent();
     return new Draft(begins ? prompt.restarting() : prompt, transcript);

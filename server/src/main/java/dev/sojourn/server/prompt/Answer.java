@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What a model answered, as its client is told.
@@ -29,18 +30,18 @@ public record Answer(String text, String reasoning, List<ToolCall> calls) {
       parts.add(new Part.Text(text));
     }
     for (int i = 0; i < calls.size(); i++) {
-      parts.add(new Part.CallBegin(i, calls.get(i).name()));
+      parts.add(new Part.CallBegin(i, calls.get(i).id(), calls.get(i).name()));
       parts.add(new Part.CallArguments(i, calls.get(i).arguments()));
       parts.add(new Part.CallEnd(i));
     }
     return parts;
   }
 
-  /** Returns the answer as a message, as a client sends it back. */
+  /** Returns the answer as a message, in the form in which conversations are held. */
   public Map<String, ?> message() {
-    Map<String, Object> message = new TreeMap<>();
+    Map<String, @Nullable Object> message = new TreeMap<>();
     message.put("role", "assistant");
-    message.put("content", text);
+    message.put("content", text.isEmpty() && !calls.isEmpty() ? null : text);
     if (!reasoning.isEmpty()) {
       message.put("reasoning_content", reasoning);
     }

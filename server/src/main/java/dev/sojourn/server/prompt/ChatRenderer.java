@@ -7,6 +7,7 @@ import dev.sojourn.text.template.TemplateException;
 import java.time.LocalDateTime;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -20,15 +21,27 @@ final class ChatRenderer {
 
   private final ChatTemplate template;
   private final Tokenizer tokenizer;
+  private final MessageForm form;
 
-  ChatRenderer(ChatTemplate template, Tokenizer tokenizer) {
+  private ChatRenderer(ChatTemplate template, Tokenizer tokenizer, MessageForm form) {
     this.template = template;
     this.tokenizer = tokenizer;
+    this.form = form;
+  }
+
+  ChatRenderer(ChatTemplate template, Tokenizer tokenizer) {
+    this(template, tokenizer, MessageForm.PLAIN);
+  }
+
+  /** Returns a renderer that gives messages to the template in another form. */
+  ChatRenderer in(MessageForm other) {
+    return new ChatRenderer(template, tokenizer, other);
   }
 
   /**
    * Renders a conversation up to where the model is to answer.
    *
+   * @param messages in canonical form
    * @throws dev.sojourn.core.FaultException if the template refuses the conversation
    */
   String render(List<Map<String, ?>> messages, Map<String, ?> options, LocalDateTime now) {
@@ -38,7 +51,7 @@ final class ChatRenderer {
     variables.put("bos_token", spelled(tokenizer.vocabulary().bos()));
     variables.put("eos_token", spelled(tokenizer.vocabulary().eos()));
     options.forEach((name, value) -> variables.put(name, protect(value)));
-    variables.put("messages", protect(messages));
+    variables.put("messages", protect(form.of(messages)));
     variables.put("add_generation_prompt", true);
     try {
       return template.render(variables, now);
@@ -62,7 +75,8 @@ final class ChatRenderer {
         yield copy;
       }
       case Map<?, ?> map -> {
-        Map<@Nullable Object, @Nullable Object> copy = HashMap.newHashMap(map.size());
+        // Templates write tools and arguments in the order of their keys.
+        Map<@Nullable Object, @Nullable Object> copy = LinkedHashMap.newLinkedHashMap(map.size());
         map.forEach((name, value) -> copy.put(name, protect(value)));
         yield copy;
       }

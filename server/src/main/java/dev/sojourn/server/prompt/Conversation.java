@@ -1,11 +1,13 @@
 package dev.sojourn.server.prompt;
 
+import dev.sojourn.core.Fault;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Messages in one form, however a client wrote them, so that equal messages are equal maps: null
@@ -14,6 +16,10 @@ import java.util.stream.Collectors;
  * tell them.
  */
 final class Conversation {
+
+  private static final String CONTENT = "content";
+  private static final String CALLS = "tool_calls";
+  private static final String REASONING = "reasoning_content";
 
   private Conversation() {}
 
@@ -25,19 +31,22 @@ final class Conversation {
 
   /** Returns the canonical form of one message: itself, if that is what it is. */
   static Map<String, ?> canonical(Map<String, ?> message) {
-    if (message.get("content") instanceof String && !hasNull(message)) {
+    if (message.get(CONTENT) instanceof String
+        && !message.containsKey(CALLS)
+        && !hasNull(message)) {
       return message;
     }
-    Map<String, Object> canonical = new TreeMap<>();
+    Map<String, @Nullable Object> canonical = new TreeMap<>();
     message.forEach((field, value) -> {
-      if (value != null) {
+      if (value != null && !(field.equals(CALLS) && value.equals(List.of()))) {
         canonical.put(field, value);
       }
     });
-    if (canonical.get("content") instanceof List<?> parts) {
-      canonical.put("content", joined(parts));
-    } else if (!canonical.containsKey("content")) {
-      canonical.put("content", canonical.containsKey("tool_calls") ? null : "");
+    if (canonical.get(CONTENT) instanceof List<?> parts) {
+      canonical.put(CONTENT, joined(parts));
+    }
+    if ("".equals(canonical.getOrDefault(CONTENT, ""))) {
+      canonical.put(CONTENT, canonical.containsKey(CALLS) ? null : "");
     }
     return canonical;
   }
@@ -51,12 +60,76 @@ final class Conversation {
   static int equalMessages(List<Map<String, ?>> held, List<? extends Map<String, ?>> sent) {
     int common = Math.min(held.size(), sent.size());
     for (int i = 0; i < common; i++) {
-      Map<String, ?> message = held.get(i);
-      if (!message.equals(sent.get(i)) && !message.equals(canonical(sent.get(i)))) {
+      if (!same(held.get(i), sent.get(i))) {
         return i;
       }
     }
     return common;
+  }
+
+  private static boolean same(Map<String, ?> held, Map<String, ?> sent) {
+    if (held.equals(sent)) {
+      return true;
+    }
+    Map<String, ?> canonical = canonical(sent);
+    return held.equals(canonical)
+        || ("assistant".equals(held.get("role"))
+            && essence(held, canonical).equals(essence(canonical, canonical)));
+  }
+
+  /**
+   * Returns what an answer says, however it is written: a client may leave out what the model
+   * thought, and write the arguments of a call in its own way.
+   *
+   * @param sent the message as it came from the client
+   */
+  private static Map<String, ?> essence(Map<String, ?> message, Map<String, ?> sent) {
+    Map<String, @Nullable Object> essence = new TreeMap<>(message);
+    if (!sent.containsKey(REASONING)) {
+      essence.remove(REASONING);
+    }
+    if (essence.get(CALLS) instanceof List<?> calls) {
+      essence.put(CALLS, calls.stream().map(Conversation::essence).toList());
+    }
+    return essence;
+  }
+
+  private static Object essence(Object call) {
+    if (!(call instanceof Map<?, ?> fields
+        && fields.get("function") instanceof Map<?, ?> function)) {
+      return call;
+    }
+    String arguments = String.valueOf(function.get("arguments"));
+    Object parsed = CallArguments.parse(arguments).<Object>map(object -> object).orElse(arguments);
+    return List.of(String.valueOf(fields.get("id")), String.valueOf(function.get("name")), parsed);
+  }
+
+  /**
+   * Refuses a tool's result that answers no call.
+   *
+   * @param earlier what was said before
+   * @param added what is said now
+   * @param sentBefore how many messages the client sent before these
+   */
+  static void checkResults(
+      List<Map<String, ?>> earlier, List<Map<String, ?>> added, int sentBefore) {
+    for (int i = 0; i < added.size(); i++) {
+      Object id = added.get(i).get("tool_call_id");
+      if (id != null && !calls(added.subList(0, i), id) && !calls(earlier, id)) {
+        String field = "messages[%d].tool_call_id".formatted(sentBefore + i);
+        throw Fault.invalid(field, field + " is \"" + id + "\", which no earlier message calls")
+            .asException();
+      }
+    }
+  }
+
+  /** Returns whether a call is among some messages; results follow soon, so the last come first. */
+  private static boolean calls(List<Map<String, ?>> messages, Object id) {
+    return messages.reversed().stream()
+        .anyMatch(message ->
+            message.get(CALLS) instanceof List<?> calls
+                && calls.stream()
+                    .anyMatch(call -> call instanceof Map<?, ?> c && id.equals(c.get("id"))));
   }
 
   /** Returns whether the message sets the stage rather than being part of what is said. */

@@ -1,6 +1,7 @@
 package dev.sojourn.server.prompt;
 
 import dev.sojourn.core.Tokens;
+import dev.sojourn.text.answer.AnswerParser;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -54,15 +55,55 @@ public final class Prompt {
    * @param added those that follow; canonical
    * @param options what else the template is given
    * @param chat whether there are messages at all: not in a plain completion
+   * @param opening how the answer begins
+   * @param rendering what the template had to write
    */
-  record Said(int kept, List<Map<String, ?>> added, Map<String, ?> options, boolean chat) {
+  record Said(
+      int kept,
+      List<Map<String, ?>> added,
+      Map<String, ?> options,
+      boolean chat,
+      Opening opening,
+      Rendering rendering) {
 
     /** What a plain completion says. */
-    static final Said NOTHING = new Said(0, List.of(), Map.of(), false);
+    static final Said NOTHING =
+        new Said(0, List.of(), Map.of(), false, Opening.PLAIN, Rendering.NONE);
+
+    /** What a chat says, before it is rendered. */
+    static Said chat(int kept, List<Map<String, ?>> added, Map<String, ?> options) {
+      return new Said(kept, added, options, true, Opening.PLAIN, Rendering.NONE);
+    }
+
+    Said with(Opening known, Rendering done) {
+      return new Said(kept, added, options, chat, known, done);
+    }
   }
 
   Draft draft() {
     return draft;
+  }
+
+  /** Returns what the template had to write for it. */
+  public Rendering rendering() {
+    return draft.said().rendering();
+  }
+
+  /** Returns how many characters had to be tokenised for it. */
+  public int tokenised() {
+    return draft.pieces().stream()
+        .filter(piece -> piece.kind() != Piece.Kind.SAMPLED)
+        .mapToInt(piece -> piece.text().length())
+        .sum();
+  }
+
+  /**
+   * Returns a new parser of the answer to this prompt.
+   *
+   * @param answerId names the answer; its calls get their ids from it
+   */
+  public AnswerParser parser(String answerId) {
+    return draft.said().opening().parser(answerId);
   }
 
   /** Returns the whole context. A copy, unless all of it or nothing is known. */

@@ -2,10 +2,13 @@ package dev.sojourn.server.prompt;
 
 import dev.sojourn.core.Clock;
 import dev.sojourn.core.Fault;
+import dev.sojourn.core.History;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.server.prompt.Prompt.Said;
 import dev.sojourn.text.Tokenizer;
+import dev.sojourn.text.answer.AnswerStyle;
+import dev.sojourn.text.answer.ParserChoice;
 import dev.sojourn.text.template.ChatTemplate;
 import java.time.LocalDateTime;
 import java.time.ZoneId;
@@ -29,16 +32,33 @@ import java.util.Optional;
 public final class PromptBuilder {
 
   private final Alignment alignment;
-  private final Optional<ChatRenderer> renderer;
-  private final boolean local;
+  private final Optional<Chat> chat;
   private final Clock clock;
 
-  private PromptBuilder(
-      Alignment alignment, Optional<ChatRenderer> renderer, boolean local, Clock clock) {
+  private PromptBuilder(Alignment alignment, Optional<Chat> chat, Clock clock) {
     this.alignment = alignment;
-    this.renderer = renderer;
-    this.local = local;
+    this.chat = chat;
     this.clock = clock;
+  }
+
+  /**
+   * What chats need.
+   *
+   * @param local whether what is new is rendered alone where it can be
+   */
+  private record Chat(
+      ChatRenderer renderer, TemplateStyle style, Localities localities, boolean local) {
+
+    static Chat of(ChatTemplate template, Tokenizer tokenizer, ParserChoice parsers) {
+      ChatRenderer plain = new ChatRenderer(template, tokenizer);
+      TemplateStyle style = TemplateStyle.of(plain, parsers);
+      ChatRenderer renderer = plain.in(MessageForm.of(style));
+      return new Chat(renderer, style, new Localities(renderer), true);
+    }
+
+    Chat renderingAll() {
+      return new Chat(renderer, style, localities, false);
+    }
   }
 
   /**
@@ -46,22 +66,33 @@ public final class PromptBuilder {
    *
    * @param tokenizer stays its owner's
    * @param template of chats; without one, there are only completions
+   * @param parsers how answers are read, where that is not to be found out from the template
    */
   public static PromptBuilder of(
-      Tokenizer tokenizer, Optional<ChatTemplate> template, Clock clock) {
-    Optional<ChatRenderer> renderer = template.map(t -> new ChatRenderer(t, tokenizer));
-    boolean local = renderer.filter(SuffixLocality::holds).isPresent();
-    return new PromptBuilder(new Alignment(tokenizer), renderer, local, clock);
+      Tokenizer tokenizer, Optional<ChatTemplate> template, ParserChoice parsers, Clock clock) {
+    Optional<Chat> chat = template.map(t -> Chat.of(t, tokenizer, parsers));
+    PromptBuilder builder = new PromptBuilder(new Alignment(tokenizer), chat, clock);
+    var _ = builder.suffixLocal(); // tried now rather than by the first turn
+    return builder;
   }
 
   /** Returns a builder that always renders whole conversations: what the quick way must equal. */
   PromptBuilder renderingAll() {
-    return new PromptBuilder(alignment, renderer, false, clock);
+    return new PromptBuilder(alignment, chat.map(Chat::renderingAll), clock);
   }
 
-  /** Returns whether only what is new in a conversation needs to be rendered. */
+  /**
+   * Returns whether only what is new in a conversation needs to be rendered, behind an answer that
+   * has neither thoughts nor calls, where the template is given nothing but messages.
+   */
   public boolean suffixLocal() {
-    return local;
+    return chat.filter(c -> c.localities.of(Map.of()).kinds().contains(SuffixLocality.Kind.WORDS))
+        .isPresent();
+  }
+
+  /** Returns how answers to chats are read. */
+  public AnswerStyle answers() {
+    return chat.map(c -> c.style.answers()).orElse(AnswerStyle.PLAIN);
   }
 
   /**
@@ -69,60 +100,90 @@ public final class PromptBuilder {
    *
    * @param messages JSON trees as the client sent them, roles checked; not changed later by anyone
    * @param input whether they are the whole conversation or only what is new
-   * @param options what else the template is given, by name; JSON trees
+   * @param terms what the turn says besides
    * @param transcript of the session, if it has one
    */
   public Prompt chat(
       List<? extends Map<String, ?>> messages,
       Input input,
-      Map<String, ?> options,
+      ChatTerms terms,
       Optional<Transcript> transcript) {
-    ChatRenderer chat =
-        renderer.orElseThrow(() ->
+    Chat model =
+        chat.orElseThrow(() ->
             Fault.invalid("messages", "this model has no chat template; use /v1/completions")
                 .asException());
     Optional<Transcript> held = held(input, transcript);
     if (held.isEmpty()) {
       List<Map<String, ?>> sent = Conversation.canonical(messages);
+      Conversation.checkResults(List.of(), sent, 0);
       LocalDateTime begun = transcript.map(Transcript::begun).orElseGet(this::now);
-      return alignment.begin(chat.render(sent, options, begun), new Said(0, sent, options, true));
+      String text = model.renderer.render(sent, terms.variables(), begun);
+      Rendering done = new Rendering(true, text.length(), Optional.empty());
+      Said said = opened(model, Said.chat(0, sent, terms.variables()), text, terms, done);
+      return alignment.begin(text + said.opening().begun(), said);
     }
-    return chat(chat, held.get(), said(held.get(), messages, input, options));
+    return chat(model, held.get(), said(held.get(), messages, input, terms), terms);
   }
 
-  private Prompt chat(ChatRenderer chat, Transcript held, Said said) {
-    List<Map<String, ?>> earlier = held.messages().subList(0, said.kept());
-    boolean extended = said.kept() > 0 && said.kept() == held.messages().size();
-    if (local
-        && extended
-        && SuffixLocality.covers(said.added())
-        && said.options().equals(held.options())) {
-      Optional<String> rest =
-          SuffixLocality.continuation(
-              chat,
-              earlier.getLast(),
-              held.lastAnswer(),
-              said.added(),
-              said.options(),
-              held.begun());
-      if (rest.isPresent()) {
-        return alignment.extend(held, rest.get(), said);
-      }
+  private Prompt chat(Chat model, Transcript held, Said said, ChatTerms terms) {
+    boolean goesOn =
+        said.kept() > 0
+            && said.kept() == held.messages().size()
+            && said.options().equals(held.options());
+    boolean asSampled = terms.history() == History.AS_SAMPLED;
+    Optional<Continuation> rest = Optional.empty();
+    if (goesOn && asSampled) {
+      rest = SampledHistory.behind(model.renderer, held, said.added(), said.options());
+    }
+    Optional<String> notAsSampled =
+        asSampled && rest.isEmpty() ? Optional.of(notAsSampled(goesOn)) : Optional.empty();
+    if (goesOn && rest.isEmpty()) {
+      rest = continuation(model, held, said);
+    }
+    if (rest.isPresent()) {
+      String text = rest.get().text();
+      Rendering done = new Rendering(false, rest.get().rendered(), notAsSampled);
+      Said opened = opened(model, said, text, terms, done);
+      return alignment.extend(held, text + opened.opening().begun(), opened);
     }
     if (held.isFragment() && said.kept() > 0) {
       throw forgotten();
     }
-    List<Map<String, ?>> all = new ArrayList<>(earlier);
+    List<Map<String, ?>> all = new ArrayList<>(held.messages().subList(0, said.kept()));
     all.addAll(said.added());
-    return alignment.match(held, chat.render(all, said.options(), held.begun()), said);
+    String text = model.renderer.render(all, said.options(), held.begun());
+    Rendering done = new Rendering(true, text.length(), notAsSampled);
+    Said opened = opened(model, said, text, terms, done);
+    return alignment.match(held, text + opened.opening().begun(), opened);
+  }
+
+  private static String notAsSampled(boolean goesOn) {
+    return goesOn
+        ? "what the template writes behind an answer cannot be told apart from it"
+        : "the conversation does not go on from what the session holds";
+  }
+
+  private static Said opened(
+      Chat model, Said said, String text, ChatTerms terms, Rendering rendering) {
+    List<?> tools = said.options().get(ChatTerms.TOOLS) instanceof List<?> l ? l : List.of();
+    return said.with(Opening.of(model.style, text, tools, terms.choice()), rendering);
+  }
+
+  /** Returns what the template writes behind all that is held, where that can be told alone. */
+  private static Optional<Continuation> continuation(Chat model, Transcript held, Said said) {
+    Map<String, ?> answer = held.messages().getLast();
+    if (!model.local || !model.localities.of(said.options()).covers(answer, said.added())) {
+      return Optional.empty();
+    }
+    return SuffixLocality.continuation(
+        model.renderer, answer, held.lastAnswer(), said.added(), said.options(), held.begun());
   }
 
   private static Said said(
-      Transcript held, List<? extends Map<String, ?>> sent, Input input, Map<String, ?> options) {
+      Transcript held, List<? extends Map<String, ?>> sent, Input input, ChatTerms terms) {
     if (input == Input.FULL) {
       int kept = held.isFragment() ? 0 : Conversation.equalMessages(held.messages(), sent);
-      List<Map<String, ?>> added = Conversation.canonical(sent.subList(kept, sent.size()));
-      return new Said(kept, added, options, true);
+      return said(held, kept, sent.subList(kept, sent.size()), kept, terms.variables());
     }
     if (held.messages().isEmpty()) {
       throw Fault.invalid(
@@ -130,7 +191,21 @@ public final class PromptBuilder {
               "the session's last turn was a plain completion; there are no messages to add to")
           .asException();
     }
-    return new Said(held.messages().size(), Conversation.canonical(sent), options, true);
+    int kept = held.messages().size();
+    return said(held, kept, sent, 0, terms.variablesAfter(held.options()));
+  }
+
+  private static Said said(
+      Transcript held,
+      int kept,
+      List<? extends Map<String, ?>> behind,
+      int sentBefore,
+      Map<String, ?> variables) {
+    List<Map<String, ?>> added = Conversation.canonical(behind);
+    if (!held.isFragment()) { // else nobody here knows what was called
+      Conversation.checkResults(held.messages().subList(0, kept), added, sentBefore);
+    }
+    return Said.chat(kept, added, variables);
   }
 
   /**

@@ -1,66 +1,117 @@
 package dev.sojourn.server.prompt;
 
-import dev.sojourn.core.FaultException;
+import static dev.sojourn.server.prompt.TemplateStyle.tried;
+
 import java.time.LocalDateTime;
 import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
 /**
- * Whether a template writes a conversation from left to right: rendering what was said, an answer
- * and new messages begins with the rendering of what was said, and goes on in a way that depends on
- * the answer and the new messages alone. Where that holds, a turn is rendered behind {@link
- * #STAND_IN} instead of behind the whole conversation, in time that does not grow with it.
+ * After which kinds of answers a template writes a conversation from left to right: rendering what
+ * was said, an answer and new messages begins with the rendering of what was said, and goes on in a
+ * way that depends on the answer and the new messages alone. Where that holds, a turn is rendered
+ * behind {@link #STAND_IN} instead of behind the whole conversation, in time that does not grow
+ * with it.
  *
- * <p>It is found out once, by trying: a template is a program, and reading it would be no surer.
- * The conversations that are tried have what templates are known to look back or ahead for: a
- * system message, several turns, thoughts, results of tools, blanks at either end, nothing at all.
+ * <p>It is found out by trying: a template is a program, and reading it would be no surer. The
+ * conversations that are tried have what templates are known to look back or ahead for: a system
+ * message, several turns, thoughts, calls and results of tools, blanks at either end, nothing at
+ * all. What else a template is given can change all of it, so that is part of what is tried.
+ *
+ * @param kinds those answers
  */
-final class SuffixLocality {
+record SuffixLocality(Set<Kind> kinds) {
+
+  /** After no answer. */
+  static final SuffixLocality NONE = new SuffixLocality(Set.of());
+
+  /** What an answer is made of, as far as templates care. */
+  enum Kind {
+    WORDS,
+    THOUGHTS,
+    CALLS,
+    THOUGHTS_AND_CALLS;
+
+    static Kind of(Map<String, ?> answer) {
+      boolean thinks =
+          answer.containsKey("reasoning_content")
+              || (answer.get("content") instanceof String text && text.contains("</think>"));
+      if (answer.containsKey("tool_calls")) {
+        return thinks ? THOUGHTS_AND_CALLS : CALLS;
+      }
+      return thinks ? THOUGHTS : WORDS;
+    }
+  }
 
   /** What stands for all that was said before an answer. */
-  private static final List<Map<String, ?>> STAND_IN = List.of(said("user", "hello"));
+  static final List<Map<String, ?>> STAND_IN = List.of(said("user", "hello"));
 
   /** Roles of new messages for which the property was tried. */
   private static final Set<Object> TRIED = Set.of("user", "tool");
 
-  private static final List<String> ANSWERS =
+  private static final Map<String, ?> CALLING = calling("", "");
+  private static final Map<String, ?> THINKING = answer("<think>\nwell\n</think>\n\nThat.");
+
+  private static final List<Map<String, ?>> ANSWERS =
       List.of(
-          "Yes.", " on\nlines \n", "", "<think>\nhm\n</think>\n\nNo.", "a </think> b", "```x```");
+          answer("Yes."),
+          answer(" on\nlines \n"),
+          answer(""),
+          answer("<think>\nhm\n</think>\n\nNo."),
+          answer("a </think> b"),
+          answer("```x```"),
+          new Answer("No.", "Hm.\nHm.", List.of()).message(),
+          CALLING,
+          calling("On it.", ""),
+          calling("", "Which one?"),
+          calling("On it.", "Which one?"));
 
-  private SuffixLocality() {}
-
-  /** Tries a template. */
-  static boolean holds(ChatRenderer renderer) {
+  /**
+   * Tries a template.
+   *
+   * @param variables what it is given beside messages
+   */
+  static SuffixLocality of(ChatRenderer renderer, Map<String, ?> variables) {
     LocalDateTime now = LocalDateTime.of(2000, 1, 1, 0, 0);
-    boolean seen = false;
-    for (List<Map<String, ?>> before : conversations()) {
-      for (String answer : ANSWERS) {
-        for (List<Map<String, ?>> added : continuations()) {
-          Optional<String> whole = render(renderer, concat(before, answer, added), now);
-          Optional<String> local =
-              render(renderer, before, now)
-                  .flatMap(head -> {
-                    return render(renderer, concat(STAND_IN, answer, added), now)
-                        .flatMap(y -> behind(y, render(renderer, STAND_IN, now)))
-                        .map(tail -> head + tail);
-                  });
-          // A conversation that the template refuses as a whole proves nothing.
-          if (whole.isPresent() && !whole.equals(local)) {
-            return false;
+    Optional<String> standIn = tried(renderer, STAND_IN, variables, now);
+    Map<List<Map<String, ?>>, Optional<String>> heads = new HashMap<>();
+    Set<Kind> holds = EnumSet.noneOf(Kind.class);
+    Set<Kind> fails = EnumSet.noneOf(Kind.class);
+    for (Map<String, ?> answer : ANSWERS) {
+      Kind kind = Kind.of(answer);
+      for (List<Map<String, ?>> added : continuations()) {
+        Optional<String> tail =
+            tried(renderer, concat(STAND_IN, answer, added), variables, now)
+                .flatMap(text -> behind(text, standIn));
+        for (List<Map<String, ?>> before : conversations()) {
+          if (fails.contains(kind)) {
+            continue;
           }
-          seen |= whole.isPresent();
+          Optional<String> whole = tried(renderer, concat(before, answer, added), variables, now);
+          // A conversation that the template refuses as a whole proves nothing.
+          if (whole.isPresent()) {
+            Optional<String> head =
+                heads.computeIfAbsent(before, b -> tried(renderer, b, variables, now));
+            boolean local = whole.equals(head.flatMap(start -> tail.map(start::concat)));
+            var _ = (local ? holds : fails).add(kind);
+          }
         }
       }
     }
-    return seen;
+    holds.removeAll(fails);
+    return new SuffixLocality(Set.copyOf(holds));
   }
 
-  /** Returns whether messages are of the kind that was tried. */
-  static boolean covers(List<Map<String, ?>> added) {
-    return !added.isEmpty() && added.stream().allMatch(m -> TRIED.contains(m.get("role")));
+  /** Returns whether an answer and messages behind it are of kinds that were tried. */
+  boolean covers(Map<String, ?> answer, List<Map<String, ?>> added) {
+    return !added.isEmpty()
+        && kinds.contains(Kind.of(answer))
+        && added.stream().allMatch(m -> TRIED.contains(m.get("role")));
   }
 
   /**
@@ -69,53 +120,44 @@ final class SuffixLocality {
    *
    * @param said the answer as the transcript holds it: what its tokens spell
    */
-  static Optional<String> continuation(
+  static Optional<Continuation> continuation(
       ChatRenderer renderer,
       Map<String, ?> answer,
       String said,
       List<Map<String, ?>> added,
-      Map<String, ?> options,
+      Map<String, ?> variables,
       LocalDateTime now) {
-    List<Map<String, ?>> messages = new ArrayList<>(STAND_IN);
-    messages.add(answer);
-    messages.addAll(added);
-    String head = renderer.render(STAND_IN, options, now);
-    return behind(renderer.render(messages, options, now), Optional.of(head + said));
+    String head = renderer.render(STAND_IN, variables, now);
+    String text = renderer.render(concat(STAND_IN, answer, added), variables, now);
+    return behind(text, Optional.of(head + said))
+        .map(rest -> new Continuation(rest, head.length() + text.length()));
   }
 
   private static Optional<String> behind(String text, Optional<String> head) {
     return head.filter(text::startsWith).map(start -> text.substring(start.length()));
   }
 
-  private static Optional<String> render(
-      ChatRenderer renderer, List<Map<String, ?>> messages, LocalDateTime now) {
-    try {
-      return Optional.of(renderer.render(messages, Map.of(), now));
-    } catch (FaultException refused) {
-      return Optional.empty();
-    }
-  }
-
   private static List<List<Map<String, ?>>> conversations() {
     Map<String, ?> system = said("system", "Be brief. ");
     Map<String, ?> user = said("user", " What is this?\n");
-    Map<String, ?> tool = said("tool", "{\"found\": 3}");
-    Map<String, ?> thoughtful = answer("<think>\nwell\n</think>\n\nThat.");
+    Map<String, ?> tool = result("{\"found\": 3}");
     Map<String, ?> plain = answer("This. ");
     return List.of(
         List.of(user),
         List.of(said("user", "")),
         List.of(system, user),
         List.of(user, plain, user),
-        List.of(system, user, thoughtful, user),
-        List.of(user, plain, user, thoughtful, user, plain, user),
-        List.of(user, thoughtful, tool),
-        List.of(system, user, plain, tool, thoughtful, user, plain, tool));
+        List.of(system, user, THINKING, user),
+        List.of(user, plain, user, THINKING, user, plain, user),
+        List.of(user, THINKING, tool),
+        List.of(system, user, plain, tool, THINKING, user, plain, tool),
+        List.of(user, CALLING, tool),
+        List.of(system, user, calling("", "Hm."), tool, plain, user, CALLING, tool));
   }
 
   private static List<List<Map<String, ?>>> continuations() {
     Map<String, ?> user = said("user", " And that? ");
-    Map<String, ?> tool = said("tool", "4\n");
+    Map<String, ?> tool = result("4\n");
     return List.of(
         List.of(user),
         List.of(tool),
@@ -124,8 +166,17 @@ final class SuffixLocality {
         List.of(user, user));
   }
 
+  private static Map<String, ?> calling(String content, String thought) {
+    ToolCall call = new ToolCall("call_probe0001", "probe_tool", "{\"a\": 1}");
+    return Conversation.canonical(new Answer(content, thought, List.of(call)).message());
+  }
+
   private static Map<String, ?> answer(String content) {
     return said("assistant", content);
+  }
+
+  private static Map<String, ?> result(String content) {
+    return Map.of("role", "tool", "content", content, "tool_call_id", "call_probe0001");
   }
 
   private static Map<String, ?> said(String role, String content) {
@@ -133,9 +184,9 @@ final class SuffixLocality {
   }
 
   private static List<Map<String, ?>> concat(
-      List<Map<String, ?>> before, String answer, List<Map<String, ?>> added) {
+      List<Map<String, ?>> before, Map<String, ?> answer, List<Map<String, ?>> added) {
     List<Map<String, ?>> all = new ArrayList<>(before);
-    all.add(answer(answer));
+    all.add(answer);
     all.addAll(added);
     return all;
   }

@@ -44,6 +44,7 @@ public final class Transcript {
   private final List<Piece> pieces = new ArrayList<>();
   private final List<Map<String, ?>> messages = new ArrayList<>();
   private Map<String, ?> options = Map.of();
+  private String answerBegun = ""; // with which the model went on
   private int firstPrompt;
   private int lastPrompt;
   private long digest;
@@ -169,6 +170,7 @@ public final class Transcript {
     other.ids.append(ids.view());
     other.pieces.addAll(pieces);
     other.messages.addAll(messages);
+    other.answerBegun = answerBegun;
     other.options = options;
     other.begun = begun;
     other.fragment = fragment;
@@ -199,6 +201,7 @@ public final class Transcript {
     options = draft.said().options();
     turns++;
     lastTurn = null;
+    answerBegun = draft.said().opening().begun();
     grown.accept(this);
   }
 
@@ -256,15 +259,27 @@ public final class Transcript {
     return firstPrompt;
   }
 
-  /** Returns what the tokens of the last answer spell, the one that ended it included. */
+  /**
+   * Returns what the last answer was begun with and what its tokens spell, the one that ended it
+   * included.
+   */
   String lastAnswer() {
     int from = pieces.size();
     while (from > 0 && pieces.get(from - 1).tokenEnd() > lastPrompt) {
       from--;
     }
-    StringBuilder text = new StringBuilder();
+    StringBuilder text = new StringBuilder(answerBegun);
     pieces.subList(from, pieces.size()).forEach(piece -> text.append(piece.text()));
     return text.toString();
+  }
+
+  /** Returns the spelling of the token that ended the last answer; "" if none did. */
+  String lastEnd() {
+    return !pieces.isEmpty()
+            && pieces.getLast().kind() == Kind.TO_SPECIAL
+            && pieces.getLast().tokenEnd() > lastPrompt
+        ? pieces.getLast().text()
+        : "";
   }
 
   /**

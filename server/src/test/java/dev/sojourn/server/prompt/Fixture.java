@@ -15,6 +15,8 @@ import dev.sojourn.text.Vocabulary;
 import dev.sojourn.text.Vocabulary.Kind;
 import dev.sojourn.text.Vocabulary.TokenType;
 import dev.sojourn.text.Vocabulary.TokenizerFile;
+import dev.sojourn.text.answer.AnswerParser;
+import dev.sojourn.text.answer.ParserChoice;
 import dev.sojourn.text.template.ChatTemplate;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -84,6 +86,20 @@ final class Fixture {
       {% endif %}\
       """;
 
+  /** Writes calls as Hermes does, from left to right, but greets in another way when asked to. */
+  static final String CALLING =
+      """
+      {% if tools %}<|im_start|>system
+      {{ tools | tojson }}<|im_end|>
+      {% endif %}{% for m in messages %}<|im_start|>{{ m.role }}
+      {% if greeting and loop.last %}Well! {% endif %}{{ m.content or '' }}\
+      {% for c in m.tool_calls or [] %}{{ '\\n' if m.content or not loop.first }}<tool_call>
+      {"name": "{{ c.function.name }}", "arguments": {{ c.function.arguments | tojson }}}
+      </tool_call>{% endfor %}<|im_end|>
+      {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+      {% endif %}\
+      """;
+
   static final Tokenizer TOKENIZER = Tokenizer.of(vocabulary(false));
 
   /** The same ids, but white space behind the end of a message belongs to it, as with Phi 3. */
@@ -102,12 +118,14 @@ final class Fixture {
       case "brackets" -> BRACKETS;
       case "thoughtful" -> THOUGHTFUL;
       case "system last" -> SYSTEM_LAST;
+      case "calling" -> CALLING;
       default -> throw new IllegalArgumentException(kind);
     };
   }
 
   static PromptBuilder builder(String template) {
-    return PromptBuilder.of(TOKENIZER, Optional.of(ChatTemplate.compile(template)), CLOCK);
+    return PromptBuilder.of(
+        TOKENIZER, Optional.of(ChatTemplate.compile(template)), ParserChoice.AUTO, CLOCK);
   }
 
   static Map<String, ?> user(String content) {
@@ -200,8 +218,13 @@ final class Fixture {
 
   record Ended(TurnEnd end, String shown) {
 
-    Map<String, ?> message() {
-      return new Answer(shown, "", List.of()).message();
+    /** Returns the answer as the client is told it. */
+    Map<String, ?> message(Prompt prompt) {
+      AnswerParser parser = prompt.parser("turn " + prompt.length());
+      AnswerBuilder answer = new AnswerBuilder();
+      answer.add(parser.append(shown));
+      answer.add(parser.end());
+      return answer.answer().message();
     }
   }
 

@@ -26,6 +26,7 @@ import dev.sojourn.core.Tenant;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.core.TurnMode;
 import dev.sojourn.engine.TurnEnd;
+import dev.sojourn.text.answer.ParserChoice;
 import dev.sojourn.text.template.ChatTemplate;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -46,6 +47,7 @@ class PromptBuilderTest {
     assertThat(Fixture.builder(CHATML).suffixLocal()).isTrue();
     assertThat(Fixture.builder(TRIMMING).suffixLocal()).isTrue();
     assertThat(Fixture.builder(BRACKETS).suffixLocal()).isTrue();
+    assertThat(Fixture.builder(Fixture.CALLING).suffixLocal()).isTrue();
     assertThat(Fixture.builder(THOUGHTFUL).suffixLocal()).isFalse();
     assertThat(Fixture.builder(SYSTEM_LAST).suffixLocal()).isFalse();
   }
@@ -54,7 +56,10 @@ class PromptBuilderTest {
   void chat_withoutASession_encodesWhatTheTemplateWrites() {
     Prompt prompt =
         chatml.chat(
-            List.of(said("system", "low"), user("the")), Input.FULL, Map.of(), Optional.empty());
+            List.of(said("system", "low"), user("the")),
+            Input.FULL,
+            ChatTerms.NONE,
+            Optional.empty());
     assertThat(spelled(prompt.context()))
         .isEqualTo(
             """
@@ -85,14 +90,15 @@ class PromptBuilderTest {
   @Test
   void chat_endOfATurnThatTakesSpaces_hasTheTemplatesLineBreak() {
     PromptBuilder builder =
-        PromptBuilder.of(Fixture.TAKING, Optional.of(ChatTemplate.compile(CHATML)), CLOCK);
+        PromptBuilder.of(
+            Fixture.TAKING, Optional.of(ChatTemplate.compile(CHATML)), ParserChoice.AUTO, CLOCK);
     say(builder, encode("the").concat(Tokens.of(END)), List.of(user("one")));
     List<Map<String, ?>> all = List.of(user("one"), said("assistant", "the"), user("two"));
     Prompt second = build(builder, all);
     assertThat(second.extendsCommitted()).isTrue();
     assertThat(spelled(second.fresh()))
         .isEqualTo("<|im_start|>user\ntwo<|im_end|><|im_start|>assistant\n");
-    Prompt whole = builder.chat(all, Input.FULL, Map.of(), Optional.empty());
+    Prompt whole = builder.chat(all, Input.FULL, ChatTerms.NONE, Optional.empty());
     assertThat(second.context()).isEqualTo(whole.context());
   }
 
@@ -100,7 +106,8 @@ class PromptBuilderTest {
   void chat_delta_isTheSamePromptAsTheFullConversation() {
     say(chatml, letterByLetter("the").concat(Tokens.of(END)), List.of(user("one")));
     Prompt full = build(chatml, List.of(user("one"), said("assistant", "the"), user("two")));
-    Prompt delta = chatml.chat(List.of(user("two")), Input.DELTA, Map.of(), Optional.of(held));
+    Prompt delta =
+        chatml.chat(List.of(user("two")), Input.DELTA, ChatTerms.NONE, Optional.of(held));
     assertThat(delta.context()).isEqualTo(full.context());
     assertThat(delta.knownPrefix()).isEqualTo(full.knownPrefix());
   }
@@ -129,7 +136,7 @@ class PromptBuilderTest {
     Prompt first = build(chatml, List.of(user("one")));
     Fixture.Ended ended = Fixture.end(first, sampled, Optional.of("wer"));
     assertThat(ended.shown()).isEqualTo("a lo");
-    held.commit(first, TurnMode.OPENED, ended.end(), ended.message());
+    held.commit(first, TurnMode.OPENED, ended.end(), ended.message(first));
     assertThat(held.committed()).isEqualTo(first.length() + 1);
     Prompt second = build(chatml, List.of(user("one"), said("assistant", "a lo"), user("two")));
     assertThat(second.extendsCommitted()).isTrue();
@@ -168,7 +175,7 @@ class PromptBuilderTest {
             .chat(
                 List.of(user("one"), said("assistant", "the"), user("two")),
                 Input.FULL,
-                Map.of(),
+                ChatTerms.NONE,
                 Optional.of(held));
     assertThat(second.extendsCommitted()).isTrue();
   }
@@ -197,12 +204,12 @@ class PromptBuilderTest {
     Prompt first = build(chatml, List.of(said("system", "s"), user("one")));
     Fixture.Ended ended =
         Fixture.end(first, letterByLetter("the").concat(Tokens.of(END)), Optional.empty());
-    held.commit(first, TurnMode.OPENED, ended.end(), ended.message());
+    held.commit(first, TurnMode.OPENED, ended.end(), ended.message(first));
     Tokens before = held.tokens();
     Prompt title = build(chatml, List.of(said("system", "s"), user("name this chat")));
     assertThat(title.rewindFloor()).isGreaterThan(title.knownPrefix());
     assertThat(title.knownPrefix()).isPositive();
-    held.commit(title, TurnMode.ASIDE, ended.end(), ended.message());
+    held.commit(title, TurnMode.ASIDE, ended.end(), ended.message(title));
     assertThat(held.tokens()).isEqualTo(before);
   }
 
@@ -236,11 +243,11 @@ class PromptBuilderTest {
     for (int turn = 0; turn < 20; turn++) {
       conversation.add(user("turn " + turn));
       Prompt prompt =
-          chatml.chat(List.copyOf(conversation), Input.FULL, Map.of(), Optional.of(held));
+          chatml.chat(List.copyOf(conversation), Input.FULL, ChatTerms.NONE, Optional.of(held));
       assertThat(turn == 0 || prompt.extendsCommitted()).isTrue();
       Tokens sampled = letterByLetter("the").concat(Tokens.of(END));
       Fixture.Ended ended = Fixture.end(prompt, sampled, Optional.empty());
-      held.commit(prompt, Fixture.mode(held, prompt), ended.end(), ended.message());
+      held.commit(prompt, Fixture.mode(held, prompt), ended.end(), ended.message(prompt));
       conversation.add(said("assistant", "the"));
       assertThat(prompt.fresh().length()).isLessThan(60);
     }
@@ -249,7 +256,7 @@ class PromptBuilderTest {
   @Test
   void chat_deltaWithoutATranscript_isContextLost() {
     assertThatThrownBy(
-            () -> chatml.chat(List.of(user("two")), Input.DELTA, Map.of(), Optional.empty()))
+            () -> chatml.chat(List.of(user("two")), Input.DELTA, ChatTerms.NONE, Optional.empty()))
         .isInstanceOfSatisfying(
             FaultException.class,
             e ->
@@ -273,7 +280,7 @@ class PromptBuilderTest {
 
   @Test
   void chat_modelWithoutATemplate_isRefused() {
-    PromptBuilder plain = PromptBuilder.of(TOKENIZER, Optional.empty(), CLOCK);
+    PromptBuilder plain = PromptBuilder.of(TOKENIZER, Optional.empty(), ParserChoice.AUTO, CLOCK);
     assertThatThrownBy(() -> build(plain, List.of(user("one")))).isInstanceOf(FaultException.class);
   }
 
@@ -281,7 +288,7 @@ class PromptBuilderTest {
   void completion_fullAndDelta_goOnFromWhatWasSampled() {
     Prompt first = chatml.completion("the low", Input.FULL, Optional.of(held));
     Fixture.Ended ended = Fixture.end(first, letterByLetter("er and"), Optional.empty());
-    held.commit(first, TurnMode.OPENED, ended.end(), ended.message());
+    held.commit(first, TurnMode.OPENED, ended.end(), ended.message(first));
     Prompt full = chatml.completion("the lower and the", Input.FULL, Optional.of(held));
     Prompt delta = chatml.completion(" the", Input.DELTA, Optional.of(held));
     assertThat(full.extendsCommitted()).isTrue();
@@ -295,7 +302,7 @@ class PromptBuilderTest {
     Prompt first = chatml.completion(ids, Input.FULL, Optional.of(held));
     assertThat(first.context()).isEqualTo(ids);
     Fixture.Ended ended = Fixture.end(first, letterByLetter("er"), Optional.empty());
-    held.commit(first, TurnMode.OPENED, ended.end(), ended.message());
+    held.commit(first, TurnMode.OPENED, ended.end(), ended.message(first));
     Tokens more = letterByLetter(" and");
     Prompt delta = chatml.completion(more, Input.DELTA, Optional.of(held));
     Prompt full = chatml.completion(held.tokens().concat(more), Input.FULL, Optional.of(held));
@@ -306,7 +313,7 @@ class PromptBuilderTest {
     assertThat(edited.knownPrefix()).isEqualTo(2);
     assertThat(edited.rewindFloor()).isEqualTo(3);
     ended = Fixture.end(full, letterByLetter("x"), Optional.empty());
-    held.commit(full, TurnMode.APPEND, ended.end(), ended.message());
+    held.commit(full, TurnMode.APPEND, ended.end(), ended.message(full));
     assertThat(
             chatml.completion("the lower andx!", Input.FULL, Optional.of(held)).extendsCommitted())
         .isTrue();
@@ -316,9 +323,9 @@ class PromptBuilderTest {
   void chat_deltaAfterACompletion_saysThatThereAreNoMessages() {
     Prompt first = chatml.completion("the low", Input.FULL, Optional.of(held));
     Fixture.Ended ended = Fixture.end(first, letterByLetter("er"), Optional.empty());
-    held.commit(first, TurnMode.OPENED, ended.end(), ended.message());
+    held.commit(first, TurnMode.OPENED, ended.end(), ended.message(first));
     assertThatThrownBy(
-            () -> chatml.chat(List.of(user("two")), Input.DELTA, Map.of(), Optional.of(held)))
+            () -> chatml.chat(List.of(user("two")), Input.DELTA, ChatTerms.NONE, Optional.of(held)))
         .isInstanceOf(FaultException.class)
         .hasMessageContaining("completion");
   }
@@ -345,13 +352,13 @@ class PromptBuilderTest {
   }
 
   private Prompt build(PromptBuilder builder, List<Map<String, ?>> messages) {
-    return builder.chat(messages, Input.FULL, Map.of(), Optional.of(held));
+    return builder.chat(messages, Input.FULL, ChatTerms.NONE, Optional.of(held));
   }
 
   private Fixture.Ended say(PromptBuilder builder, Tokens sampled, List<Map<String, ?>> messages) {
     Prompt prompt = build(builder, messages);
     Fixture.Ended ended = Fixture.end(prompt, sampled, Optional.empty());
-    held.commit(prompt, Fixture.mode(held, prompt), ended.end(), ended.message());
+    held.commit(prompt, Fixture.mode(held, prompt), ended.end(), ended.message(prompt));
     return ended;
   }
 

@@ -8,6 +8,7 @@ import static dev.sojourn.server.prompt.Fixture.said;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sojourn.core.FaultException;
+import dev.sojourn.core.History;
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionId;
@@ -16,6 +17,7 @@ import dev.sojourn.core.Tokens;
 import dev.sojourn.core.TurnMode;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -43,11 +45,25 @@ class PromptPropertyTest {
     "</think>",
     "\uFDD0",
     "[INST]",
-    "\n\n"
+    "\n\n",
+    "<think>\nhm\n</think>\n\n",
+    "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n</tool_call>"
   };
 
+  private static final List<ChatTerms> TERMS =
+      List.of(
+          ChatTerms.NONE,
+          new ChatTerms(
+              Map.of("greeting", true), List.of(), new ToolChoice.Auto(), History.AS_RENDERED),
+          new ChatTerms(Map.of(), TemplateStyle.TOOLS, new ToolChoice.Auto(), History.AS_RENDERED),
+          new ChatTerms(
+              Map.of("greeting", true),
+              TemplateStyle.TOOLS,
+              new ToolChoice.Required(),
+              History.AS_RENDERED));
+
   @ParameterizedTest
-  @ValueSource(strings = {"chatml", "trimming", "brackets", "thoughtful", "system last"})
+  @ValueSource(strings = {"chatml", "trimming", "brackets", "thoughtful", "system last", "calling"})
   void anyConversation_renderedInPartOrWhole_givesTheSamePrompts(String kind) {
     PromptBuilder builder = Fixture.builder(Fixture.template(kind));
     for (long seed = 0; seed < 100; seed++) {
@@ -67,8 +83,11 @@ class PromptPropertyTest {
     private final Transcript wholeHeld =
         new Transcripts(TOKENIZER, Long.MAX_VALUE, CLOCK).open(SESSION, new Incarnation(1));
     private final List<Map<String, ?>> client = new ArrayList<>();
+    private final String kind;
+    private ChatTerms terms = ChatTerms.NONE;
 
     Session(long seed, PromptBuilder builder, String kind) {
+      this.kind = kind;
       label = "template " + kind + ", seed " + seed;
       random = new Random(seed);
       quick = builder;
@@ -98,16 +117,19 @@ class PromptPropertyTest {
 
     /** Returns whether the turn became part of the session. */
     private boolean turn(boolean edited, List<Map<String, ?>> added) {
+      if (kind.equals("calling") && random.nextInt(6) == 0) {
+        terms = TERMS.get(random.nextInt(TERMS.size()));
+      }
       boolean delta = !edited && quickHeld.committed() > 0 && random.nextBoolean();
       Input input = delta ? Input.DELTA : Input.FULL;
       List<Map<String, ?>> sent = delta ? added : List.copyOf(client);
       Prompt expected;
       try {
-        expected = whole.chat(sent, input, Map.of(), Optional.of(wholeHeld));
+        expected = whole.chat(sent, input, terms, Optional.of(wholeHeld));
       } catch (FaultException refused) {
         return false;
       }
-      Prompt prompt = quick.chat(sent, input, Map.of(), Optional.of(quickHeld));
+      Prompt prompt = quick.chat(sent, input, terms, Optional.of(quickHeld));
       assertThat(prompt.context()).as(label).isEqualTo(expected.context());
       assertThat(prompt.knownPrefix()).as(label).isEqualTo(expected.knownPrefix());
       assertThat(prompt.extendsCommitted()).as(label).isEqualTo(expected.extendsCommitted());
@@ -122,8 +144,8 @@ class PromptPropertyTest {
       }
       Optional<String> stop = random.nextInt(3) == 0 ? Optional.of("op h") : Optional.empty();
       Fixture.Ended ended = Fixture.end(prompt, sample(), stop);
-      quickHeld.commit(prompt, mode, ended.end(), ended.message());
-      wholeHeld.commit(expected, mode, ended.end(), ended.message());
+      quickHeld.commit(prompt, mode, ended.end(), ended.message(prompt));
+      wholeHeld.commit(expected, mode, ended.end(), ended.message(expected));
       assertThat(wholeHeld.tokens()).as(label).isEqualTo(quickHeld.tokens());
       if (mode == TurnMode.ASIDE) {
         return false;
@@ -132,8 +154,17 @@ class PromptPropertyTest {
           .as(label)
           .isEqualTo(ended.end().prompt().concat(ended.end().completion()));
       assertPiecesCoverTheTranscript();
-      client.add(said("assistant", ended.shown()));
+      client.add(echoed(ended.message(prompt)));
       return true;
+    }
+
+    /** What a client sends back: some leave out thoughts. */
+    private Map<String, ?> echoed(Map<String, ?> answer) {
+      Map<String, Object> echo = new HashMap<>(answer);
+      if (random.nextBoolean()) {
+        echo.remove("reasoning_content");
+      }
+      return echo;
     }
 
     private void assertPiecesCoverTheTranscript() {

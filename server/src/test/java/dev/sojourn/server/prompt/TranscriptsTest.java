@@ -12,7 +12,6 @@ import dev.sojourn.core.Tenant;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.core.TurnMode;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -69,10 +68,11 @@ class TranscriptsTest {
 
   private void speak(Transcript transcript) {
     Prompt prompt =
-        builder.chat(List.of(user("the lower")), Input.FULL, Map.of(), Optional.of(transcript));
+        builder.chat(
+            List.of(user("the lower")), Input.FULL, ChatTerms.NONE, Optional.of(transcript));
     Fixture.Ended ended = Fixture.end(prompt, Tokens.of('a', Fixture.END), Optional.empty());
     TurnMode mode = transcript.committed() == 0 ? TurnMode.OPENED : TurnMode.REWIND;
-    transcript.commit(prompt, mode, ended.end(), ended.message());
+    transcript.commit(prompt, mode, ended.end(), ended.message(prompt));
   }
 
   private static SessionId id(String name) {

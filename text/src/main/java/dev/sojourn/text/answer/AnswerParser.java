@@ -13,9 +13,4 @@ public interface AnswerParser {
 
   /** Ends the answer, and returns what was held back until now. Called once, last. */
   List<Part> end();
-
-  /** Returns a parser to which all is words for the reader. */
-  static AnswerParser plain() {
-    return new PlainParser();
-  }
 }

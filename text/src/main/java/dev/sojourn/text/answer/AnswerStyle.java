@@ -32,15 +32,16 @@ public record AnswerStyle(Reasoning reasoning, Calls calls) {
   /**
    * Returns a parser for one answer.
    *
+   * @param answerId names the answer; its calls get their ids from it
    * @param tools whether calls are looked for; else what looks like one is text
    * @param begunThinking whether the prompt ended within a thought, so that the answer begins there
    */
-  public AnswerParser parser(boolean tools, boolean begunThinking) {
+  public AnswerParser parser(String answerId, boolean tools, boolean begunThinking) {
     AnswerParser words =
         switch (tools ? calls : Calls.NONE) {
           case NONE -> new PlainParser();
-          case HERMES -> new HermesParser();
-          case LLAMA3_JSON -> new Llama3Parser();
+          case HERMES -> new HermesParser(answerId);
+          case LLAMA3_JSON -> new Llama3Parser(answerId);
         };
     return switch (reasoning) {
       case NONE -> words;

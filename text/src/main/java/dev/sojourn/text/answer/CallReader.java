@@ -17,6 +17,7 @@ final class CallReader {
   /** What models name the arguments. */
   private static final Set<String> ARGUMENTS = Set.of("arguments", "parameters");
 
+  private final String answerId;
   private final int index;
   private final boolean mayLackArguments;
   private final StringBuilder raw = new StringBuilder();
@@ -46,10 +47,12 @@ final class CallReader {
   /**
    * Begins a call.
    *
+   * @param answerId names the answer
    * @param index counts the answer's calls
    * @param mayLackArguments whether a call without arguments is one, with an empty object
    */
-  CallReader(int index, boolean mayLackArguments) {
+  CallReader(String answerId, int index, boolean mayLackArguments) {
+    this.answerId = answerId;
     this.index = index;
     this.mayLackArguments = mayLackArguments;
   }
@@ -168,7 +171,7 @@ final class CallReader {
 
   private void tell(Parts parts) {
     told = true;
-    parts.call(index, name);
+    parts.call(index, CallId.of(answerId, index), name);
     parts.arguments(index, early);
   }
 

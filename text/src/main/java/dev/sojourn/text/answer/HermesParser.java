@@ -20,8 +20,9 @@ final class HermesParser implements AnswerParser {
   private static final String BEGIN = "<tool_call>";
   private static final String END = "</tool_call>";
 
+  private final String answerId;
   private final Backlog backlog = new Backlog();
-  private CallReader call = new CallReader(0, true);
+  private CallReader call;
   private String breaks = ""; // before the call that is read
   private State state = State.WORDS;
   private int calls; // that were told
@@ -32,6 +33,11 @@ final class HermesParser implements AnswerParser {
     CALL,
     /** Behind a call's object. */
     CALL_ENDED
+  }
+
+  HermesParser(String answerId) {
+    this.answerId = answerId;
+    call = new CallReader(answerId, 0, true);
   }
 
   @Override
@@ -59,7 +65,7 @@ final class HermesParser implements AnswerParser {
     }
     breaks = backlog.take(backlog.breaks());
     backlog.drop(BEGIN.length());
-    call = new CallReader(calls, true);
+    call = new CallReader(answerId, calls, true);
     state = State.CALL;
     return true;
   }

@@ -14,9 +14,10 @@ final class Llama3Parser implements AnswerParser {
   /** A JSON object that has no name by then is not taken for a call; nobody waits for its end. */
   private static final int MAX_BEFORE_NAME = 256;
 
+  private final String answerId;
   private final Backlog backlog = new Backlog();
   private final StringBuilder skipped = new StringBuilder(); // before the call that is read
-  private CallReader call = new CallReader(0, false);
+  private CallReader call;
   private State state = State.START;
   private int calls; // that were told
 
@@ -26,6 +27,11 @@ final class Llama3Parser implements AnswerParser {
     CALL,
     CALL_ENDED,
     WORDS
+  }
+
+  Llama3Parser(String answerId) {
+    this.answerId = answerId;
+    call = new CallReader(answerId, 0, false);
   }
 
   @Override
@@ -55,7 +61,7 @@ final class Llama3Parser implements AnswerParser {
     } else if (backlog.maybe(TAG, 0)) {
       return false;
     } else if (backlog.at(0) == '{') {
-      call = new CallReader(calls, false);
+      call = new CallReader(answerId, calls, false);
       state = State.CALL;
     } else {
       backlog.putBack(skipped.toString());

@@ -21,9 +21,10 @@ public sealed interface Part {
    * The model begins to call a tool.
    *
    * @param index counts an answer's calls from 0
+   * @param id names it to the client, who sends it back with the result
    * @param name the tool's
    */
-  record CallBegin(int index, String name) implements Part {}
+  record CallBegin(int index, String id, String name) implements Part {}
 
   /**
    * More of a call's arguments.

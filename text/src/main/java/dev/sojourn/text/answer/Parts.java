@@ -22,8 +22,8 @@ final class Parts {
     }
   }
 
-  void call(int index, String name) {
-    add(new Part.CallBegin(index, name));
+  void call(int index, String id, String name) {
+    add(new Part.CallBegin(index, id, name));
   }
 
   void arguments(int index, CharSequence json) {

@@ -52,8 +52,8 @@ class AnswerParserTest {
       boolean begun = random.nextBoolean();
       for (Reasoning reasoning : Reasoning.values()) {
         AnswerStyle style = new AnswerStyle(reasoning, calls);
-        List<Part> whole = parse(style.parser(true, begun), List.of(text.toString()));
-        List<Part> split = parse(style.parser(true, begun), cut(text.toString(), random));
+        List<Part> whole = parse(style.parser("a", true, begun), List.of(text.toString()));
+        List<Part> split = parse(style.parser("a", true, begun), cut(text.toString(), random));
         assertThat(split).as("%s of <%s>", style, text).isEqualTo(whole);
       }
     }
@@ -116,10 +116,10 @@ class AnswerParserTest {
         .containsExactly(
             new Part.Reasoning("Let me\nsee."),
             new Part.Text("Both:"),
-            new Part.CallBegin(0, "f"),
+            new Part.CallBegin(0, CallId.of("a", 0), "f"),
             new Part.CallArguments(0, "{\"city\": \"Zürich\", \"n\": [1, 2]}"),
             new Part.CallEnd(0),
-            new Part.CallBegin(1, "g"),
+            new Part.CallBegin(1, CallId.of("a", 1), "g"),
             new Part.CallArguments(1, "{\"s\": \"}\\\"\"}"),
             new Part.CallEnd(1));
   }
@@ -129,7 +129,7 @@ class AnswerParserTest {
     assertThat(hermes("a\n<tool_call>{\"name\": \"f\"}</tool_call>\nb\n"))
         .containsExactly(
             new Part.Text("a"),
-            new Part.CallBegin(0, "f"),
+            new Part.CallBegin(0, CallId.of("a", 0), "f"),
             new Part.CallArguments(0, "{}"),
             new Part.CallEnd(0),
             new Part.Text("\nb"));
@@ -137,10 +137,12 @@ class AnswerParserTest {
 
   @Test
   void hermes_argumentsAreTold_whileTheyCome() {
-    AnswerParser parser = HERMES.parser(true, false);
+    AnswerParser parser = HERMES.parser("a", true, false);
     assertThat(parser.append("<tool_call>{\"name\": \"f\", \"arguments\":")).isEmpty();
     assertThat(parser.append(" {\"a\": \"b"))
-        .containsExactly(new Part.CallBegin(0, "f"), new Part.CallArguments(0, "{\"a\": \"b"));
+        .containsExactly(
+            new Part.CallBegin(0, CallId.of("a", 0), "f"),
+            new Part.CallArguments(0, "{\"a\": \"b"));
     assertThat(parser.append("c")).containsExactly(new Part.CallArguments(0, "c"));
     assertThat(parser.end()).isEmpty();
   }
@@ -149,7 +151,7 @@ class AnswerParserTest {
   void hermes_callThatBreaksOffInItsArguments_endsThere() {
     assertThat(hermes("<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": 1]} b"))
         .containsExactly(
-            new Part.CallBegin(0, "f"),
+            new Part.CallBegin(0, CallId.of("a", 0), "f"),
             new Part.CallArguments(0, "{\"a\": 1"),
             new Part.CallEnd(0),
             new Part.Text("]} b"));
@@ -158,7 +160,7 @@ class AnswerParserTest {
   @Test
   void hermes_withoutTools_findsNoCalls() {
     String text = "<tool_call>{\"name\": \"f\"}</tool_call>";
-    assertThat(parse(HERMES.parser(false, false), List.of(text)))
+    assertThat(parse(HERMES.parser("a", false, false), List.of(text)))
         .containsExactly(new Part.Text(text));
   }
 
@@ -166,7 +168,7 @@ class AnswerParserTest {
   void llama3_oneCallOrSeveral_areTold() {
     assertThat(llama3("{\"name\": \"f\", \"parameters\": {\"a\": \"b\"}}"))
         .containsExactly(
-            new Part.CallBegin(0, "f"),
+            new Part.CallBegin(0, CallId.of("a", 0), "f"),
             new Part.CallArguments(0, "{\"a\": \"b\"}"),
             new Part.CallEnd(0));
     assertThat(
@@ -174,17 +176,17 @@ class AnswerParserTest {
                 "<|python_tag|>{\"type\": \"function\", \"name\": \"f\", \"parameters\": {}};"
                     + " {\"name\": \"g\", \"parameters\": {}}"))
         .containsExactly(
-            new Part.CallBegin(0, "f"),
+            new Part.CallBegin(0, CallId.of("a", 0), "f"),
             new Part.CallArguments(0, "{}"),
             new Part.CallEnd(0),
-            new Part.CallBegin(1, "g"),
+            new Part.CallBegin(1, CallId.of("a", 1), "g"),
             new Part.CallArguments(1, "{}"),
             new Part.CallEnd(1));
   }
 
   @Test
   void llama3_longObjectWithoutAName_isNotWaitedFor() {
-    AnswerParser parser = LLAMA3.parser(true, false);
+    AnswerParser parser = LLAMA3.parser("a", true, false);
     String begun = "{\"text\": \"" + "x".repeat(300);
     assertThat(parser.append(begun)).containsExactly(new Part.Text(begun));
   }
@@ -203,7 +205,7 @@ class AnswerParserTest {
   void think_endWithoutABeginning_isReasoningOnlyWhereThePromptBeganIt() {
     String text = "a\n</think>\n\nb";
     assertThat(hermes(text)).containsExactly(new Part.Text(text));
-    assertThat(parse(HERMES.parser(true, true), List.of(text)))
+    assertThat(parse(HERMES.parser("a", true, true), List.of(text)))
         .containsExactly(new Part.Reasoning("a"), new Part.Text("b"));
   }
 
@@ -214,11 +216,11 @@ class AnswerParserTest {
   }
 
   private static List<Part> hermes(String text) {
-    return parse(HERMES.parser(true, false), List.of(text));
+    return parse(HERMES.parser("a", true, false), List.of(text));
   }
 
   private static List<Part> llama3(String text) {
-    return parse(LLAMA3.parser(true, false), List.of(text));
+    return parse(LLAMA3.parser("a", true, false), List.of(text));
   }
 
   /** Returns an answer's parts, neighbours of one kind joined. */

@@ -1,0 +1,66 @@
+package dev.sojourn.server.prompt;
+
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The {@link SuffixLocality} of a template for each set of options that it is given, tried when a
+ * set is first used, which takes milliseconds; bounded, the least recently used go first. Of tools,
+ * only whether there are any counts. Thread-safe.
+ */
+final class Localities {
+
+  private static final int MAX_SETS = 64;
+  private static final int MAX_OPTIONS = 16;
+  private static final int MAX_TEXT = 256;
+
+  private final ChatRenderer renderer;
+
+  /** Least recently used first. Guarded by itself. */
+  private final Map<Map<String, ?>, SuffixLocality> known = new LinkedHashMap<>(16, 0.75f, true);
+
+  Localities(ChatRenderer renderer) {
+    this.renderer = renderer;
+  }
+
+  /**
+   * Returns what holds for a set of options. One that would take long to try, because it is large,
+   * is not tried: nothing holds for it.
+   */
+  SuffixLocality of(Map<String, ?> variables) {
+    Map<String, Object> set = new HashMap<>(variables);
+    boolean tools = set.containsKey(ChatTerms.TOOLS);
+    if (tools) {
+      set.put(ChatTerms.TOOLS, TemplateStyle.TOOLS);
+    }
+    if (set.size() > MAX_OPTIONS || !variables.entrySet().stream().allMatch(Localities::isSmall)) {
+      return SuffixLocality.NONE;
+    }
+    synchronized (known) {
+      @Nullable SuffixLocality before = known.get(set);
+      if (before != null) {
+        return before;
+      }
+    }
+    SuffixLocality found = SuffixLocality.of(renderer, set);
+    synchronized (known) {
+      known.put(set, found);
+      if (known.size() > MAX_SETS) {
+        known.remove(known.keySet().iterator().next());
+      }
+    }
+    return found;
+  }
+
+  private static boolean isSmall(Map.Entry<String, ?> option) {
+    return option.getKey().equals(ChatTerms.TOOLS)
+        || switch (option.getValue()) {
+          case String text -> text.length() <= MAX_TEXT;
+          case Number _, Boolean _ -> true;
+          case null -> true;
+          default -> false;
+        };
+  }
+}
