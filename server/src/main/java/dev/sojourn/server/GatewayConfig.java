@@ -87,6 +87,7 @@ public record GatewayConfig(
         identity,
         maxConcurrent,
         transcriptBytes,
+        parsers,
         drain);
   }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sojourn.acceptance.sessions.Flight.Asked;
 import dev.sojourn.core.FaultException;
+import dev.sojourn.core.History;
 import dev.sojourn.core.Namespace;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Action;
@@ -235,6 +236,7 @@ final class World implements AutoCloseable {
             name % 2 == 0 ? OnClose.FREE : OnClose.RETAIN,
             wait ? WhileBusy.QUEUE : WhileBusy.REJECT,
             name == 3 ? OptionalInt.of(120) : OptionalInt.empty(),
+            History.AS_RENDERED,
             SessionControl.Require.ANY,
             true));
   }
