@@ -89,6 +89,24 @@ final class HangUpTest {
   }
 
   @Test
+  void client_thatHangsUpInARegeneration_leavesTheConversationToTheNextDelta() throws Exception {
+    gateway.post(CHAT, chat("Hi", "'max_tokens': 6, " + session("'action': 'open',")));
+    JsonNode before =
+        gateway.post(CHAT, chat("Go on", "'max_tokens': 6, " + session("'input': 'delta',")));
+    runner.hold();
+    try (RawClient client = new RawClient(gateway.address())) {
+      client.post(CHAT, chat("Hi", "'max_tokens': 100, " + session("")));
+      runner.awaitStep();
+    }
+    awaitAborted(1);
+    runner.release();
+    JsonNode next =
+        gateway.post(CHAT, chat("And now?", "'max_tokens': 4, " + session("'input': 'delta',")));
+    assertThat(next.path("usage").path("prompt_tokens").asInt())
+        .isGreaterThan(before.path("usage").path("total_tokens").asInt());
+  }
+
+  @Test
   void client_thatHangsUpInTheEnginesQueue_leavesItAndTheSessionGoesOn() throws Exception {
     try (TestGateway narrow = new TestGateway(dir, 1, HangUpTest::withOneAtATime)) {
       GatedRunner held = narrow.runners.getFirst();

@@ -6,7 +6,9 @@ import static dev.sojourn.server.TestFleet.session;
 import static dev.sojourn.server.TestFleet.user;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sojourn.core.Incarnation;
 import dev.sojourn.engine.Engine;
+import dev.sojourn.server.prompt.Transcripts;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.List;
@@ -138,6 +140,44 @@ final class SessionForkTest {
     }
     // What is counted as computed may be told a step late.
     assertThat(home.stats().computedTokens() - before).isLessThan(fresh + total(parent) - 1);
+  }
+
+  @Test
+  void fork_whileTheParentsAnswerIsBeingTold_startsWithWhatItsEngineHolds() throws Exception {
+    JsonNode parent = fleet.turn("'action': 'open', ", "Remember the sea.");
+    Transcripts transcripts = fleet.transcripts.getFirst();
+    Incarnation life = fleet.binding().incarnation();
+    transcripts.remove(TestFleet.SESSION, life);
+    transcripts.open(TestFleet.SESSION, life); // as it is until the whole answer was read
+    JsonNode child = delta("c", FORK, "What was it?");
+    assertThat(context(child)).startsWith(context(parent).toArray(Integer[]::new));
+    assertThat(session(child).path("mode").asString()).isEqualTo("fork");
+    fleet.assertSameAsStateless(child);
+  }
+
+  @Test
+  void fork_ofAParentWhoseLastTurnWasAtAnotherGateway_startsWithThatToo() throws Exception {
+    try (TestFleet two = new TestFleet(dir, 2, keeper -> keeper)) {
+      two.turn(0, "'action': 'open', ", "Remember the sea.");
+      JsonNode parent = two.turn(1, "'input': 'delta', ", "And the sand.");
+      String asked = "'input': 'delta', " + FORK;
+      JsonNode child = answered(two.send(0, "c", asked, user("What was it?")));
+      assertThat(context(child)).startsWith(context(parent).toArray(Integer[]::new));
+      two.assertSameAsStateless(child);
+      JsonNode next = answered(two.send(0, "c", "'input': 'delta', ", user("And then?")));
+      assertThat(context(next)).startsWith(context(child).toArray(Integer[]::new));
+    }
+  }
+
+  @Test
+  void fork_whoseFullPromptSharesHalfATurn_keepsThatPrompt() throws Exception {
+    String first = user("Remember the sea.");
+    fleet.send(0, "'action': 'open', ", first);
+    JsonNode child = answered(fleet.send(0, "c", FORK, first + ", " + user("And the sand.")));
+    fleet.assertSameAsStateless(child);
+    JsonNode next = delta("c", "", "What was it?");
+    assertThat(context(next)).startsWith(context(child).toArray(Integer[]::new));
+    assertThat(session(next).path("mode").asString()).isEqualTo("append");
   }
 
   @Test

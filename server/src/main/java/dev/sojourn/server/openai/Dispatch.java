@@ -4,7 +4,6 @@ import dev.sojourn.backend.Generation;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.Incarnation;
-import dev.sojourn.core.Opened;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.Tokens;
@@ -27,9 +26,9 @@ import java.util.Set;
  * where the worker cannot be reached.
  *
  * <p>What a session has committed is what its engine holds; a transcript is a copy that also knows
- * the text. Where they differ, a full prompt decides, since the client said all of it; of a delta,
- * the transcript may fill an engine session that is empty or was started from a parent, and nothing
- * else. Immutable, thread-safe.
+ * the text. Where they differ, a full prompt decides, since the client said all of it; for a delta,
+ * the transcript fills an engine session that is empty, and all else is refused, for {@link Recall}
+ * to settle. Immutable, thread-safe.
  */
 final class Dispatch {
 
@@ -55,13 +54,20 @@ final class Dispatch {
 
     /** The worker gets the whole context, wherever its session is. */
     static final Tip ANY = new Tip(Input.FULL, OptionalInt.empty(), OptionalLong.empty());
+
+    /** The worker gets words that nothing comes before, so its session must hold nothing. */
+    static final Tip EMPTY = new Tip(Input.FULL, OptionalInt.of(0), OptionalLong.empty());
   }
 
   /** Returns whether a session is older than what is held here of what it said. */
   static boolean isForgotten(TurnGuard guard, Optional<Transcript> transcript) {
     return guard.incarnation().isPresent()
         && guard.reason() == NoSession.NONE
-        && transcript.filter(held -> held.committed() > 0).isEmpty();
+        && isEmpty(transcript);
+  }
+
+  private static boolean isEmpty(Optional<Transcript> transcript) {
+    return transcript.filter(held -> held.committed() > 0).isEmpty();
   }
 
   /**
@@ -77,7 +83,7 @@ final class Dispatch {
       Selection selection)
       throws InterruptedException {
     try {
-      boolean forked = guard.open().filter(opened -> isSame(opened, transcript)).isPresent();
+      boolean forked = guard.open().filter(opened -> opened.committed() > 0).isPresent();
       return sendTo(spec, guard, prompt, transcript, selection, forked);
     } catch (FaultException e) {
       if (!(e.fault() instanceof Fault.Unavailable)) {
@@ -89,10 +95,9 @@ final class Dispatch {
     }
   }
 
-  /** Returns whether an engine session that was started from its parent holds what is held here. */
-  private static boolean isSame(Opened opened, Optional<Transcript> transcript) {
-    return opened.committed() > 0
-        && transcript.filter(held -> held.committed() == opened.committed()).isPresent();
+  /** Sends a turn's whole context to a session that holds something else, or less. */
+  Sent replay(TurnSpec spec, Prompt prompt, Selection selection) throws InterruptedException {
+    return send(spec, selection, prompt, Tip.ANY);
   }
 
   private static Selection elsewhere(TurnGuard guard, FaultException unreachable) {
@@ -123,6 +128,8 @@ final class Dispatch {
     if (delta) {
       Transcript held = transcript.orElseThrow();
       tip = new Tip(Input.DELTA, OptionalInt.of(held.committed()), OptionalLong.of(held.digest()));
+    } else if (known && spec.input() == Input.DELTA && isEmpty(transcript)) {
+      tip = Tip.EMPTY;
     } else if (known && isForgotten(guard, transcript)) {
       // The worker alone can tell whether the client's expectation is right.
       SessionControl asked = spec.ext().control().orElseThrow();
@@ -131,8 +138,8 @@ final class Dispatch {
     try {
       return send(spec, selection, prompt, tip);
     } catch (FaultException e) {
-      if (delta && isTipMismatch(e.fault()) && (forked || mayReplay(spec, e.fault()))) {
-        return send(spec, selection, prompt, Tip.ANY);
+      if (delta && isTipMismatch(e.fault()) && mayReplay(spec, e.fault())) {
+        return replay(spec, prompt, selection);
       }
       if (known && guard.reason() == NoSession.NONE && isLost(e.fault())) {
         Selection anew = guard.lost();

@@ -1,6 +1,5 @@
 package dev.sojourn.server.openai;
 
-import dev.sojourn.backend.Worker;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.Parent;
@@ -9,6 +8,7 @@ import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionTokens;
+import dev.sojourn.core.Tokens;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Router;
@@ -77,13 +77,17 @@ final class Recall {
     return control.input() == Input.DELTA ? found : Optional.of(transcripts.open(id, life));
   }
 
-  /** Gives a session that begins what its parent has said; empty if nobody knows that. */
+  /**
+   * Gives a session that begins what its parent has said; empty if nobody knows that. A transcript
+   * that is still empty proves nothing: the engine commits a turn before its answer is all told.
+   */
   Optional<Transcript> fork(Parent parent, SessionId child, Incarnation life) {
-    return transcripts
-        .fork(parent.id(), parent.incarnation(), child, life)
+    Optional<Transcript> copy = transcripts.fork(parent.id(), parent.incarnation(), child, life);
+    return copy.filter(said -> said.committed() > 0)
         .or(() ->
             tokens(parent.id(), parent.incarnation())
-                .map(tokens -> transcripts.restore(child, life, tokens)));
+                .map(tokens -> transcripts.restore(child, life, tokens)))
+        .or(() -> copy);
   }
 
   /** Returns what the session's engine holds, if it goes on from what is held here. */
@@ -91,27 +95,68 @@ final class Recall {
     if (guard.incarnation().isEmpty() || guard.reason() != NoSession.NONE) {
       return Optional.empty();
     }
+    SessionId id = control.session();
     Incarnation life = guard.incarnation().get();
-    return tokens(control.session(), life)
-        .filter(tokens -> tokens.ids().length() > behind.committed())
-        .filter(tokens -> behind.tokens().mismatch(tokens.ids()) == behind.committed())
-        .map(tokens -> transcripts.restore(control.session(), life, tokens));
+    return tokens(id, life)
+        .filter(tokens -> extend(tokens.ids(), behind.tokens()))
+        .map(tokens -> transcripts.restore(id, life, tokens));
+  }
+
+  /** What to go by where a worker's session is not where its transcript says. */
+  sealed interface Settled {
+
+    /**
+     * The engine's record: it goes on from the transcript, or was just started from a parent and
+     * knows best how far that was.
+     */
+    record ByEngine(Transcript restored) implements Settled {}
+
+    /**
+     * The transcript, which the engine holds a beginning of: of what follows, a turn was undone.
+     */
+    record ByTranscript() implements Settled {}
+
+    /** Neither: they tell different stories. */
+    record Not() implements Settled {}
+  }
+
+  /** Settles by which of the two a delta goes on, whose worker has refused the tip. */
+  Settled settle(SessionControl control, TurnGuard guard, WorkerRank at, Transcript said) {
+    SessionId id = control.session();
+    Incarnation life = guard.incarnation().orElseThrow();
+    Optional<SessionTokens> record = tokens(at, id, life);
+    if (record.isEmpty()) {
+      return new Settled.Not();
+    }
+    Tokens ids = record.get().ids();
+    if (begins(guard) || extend(ids, said.tokens())) {
+      return new Settled.ByEngine(transcripts.restore(id, life, record.get()));
+    }
+    return extend(said.tokens(), ids) ? new Settled.ByTranscript() : new Settled.Not();
+  }
+
+  /** Returns whether a turn is the first of a session that is started from its parent. */
+  static boolean begins(TurnGuard guard) {
+    return guard.reason() != NoSession.NONE && parent(guard).isPresent();
+  }
+
+  private static boolean extend(Tokens longer, Tokens shorter) {
+    return longer.length() > shorter.length() && shorter.mismatch(longer) == shorter.length();
+  }
+
+  /** Returns what an engine holds of a session that is bound to it. */
+  private Optional<SessionTokens> tokens(SessionId id, Incarnation life) {
+    return router
+        .binding(id)
+        .filter(binding -> binding.incarnation().equals(life))
+        .flatMap(binding -> binding.target())
+        .flatMap(target -> tokens(target, id, life));
   }
 
   /** Returns what an engine holds of a session; empty if that is nothing, or cannot be told. */
-  private Optional<SessionTokens> tokens(SessionId id, Incarnation life) {
-    Optional<WorkerRank> target =
-        router
-            .binding(id)
-            .filter(binding -> binding.incarnation().equals(life))
-            .flatMap(binding -> binding.target());
+  private Optional<SessionTokens> tokens(WorkerRank at, SessionId id, Incarnation life) {
     try {
-      return target
-          .flatMap(rank -> {
-            Worker worker = workers.at(rank);
-            return worker.tokens(rank.rank(), id, life);
-          })
-          .filter(tokens -> !tokens.ids().isEmpty());
+      return workers.at(at).tokens(at.rank(), id, life).filter(tokens -> !tokens.ids().isEmpty());
     } catch (FaultException e) {
       return Optional.empty(); // the turn will find out what is wrong there
     }

@@ -21,6 +21,7 @@ import dev.sojourn.router.TurnGuard;
 import dev.sojourn.router.TurnIntent;
 import dev.sojourn.router.TurnOutcome;
 import dev.sojourn.server.metrics.GatewayMetrics;
+import dev.sojourn.server.openai.Recall.Settled;
 import dev.sojourn.server.prompt.Prompt;
 import dev.sojourn.server.prompt.Transcript;
 import dev.sojourn.server.prompt.Transcripts;
@@ -169,7 +170,9 @@ public final class TurnRunner {
     Draft draft = draft(spec, guard, upToDate(control, guard, found));
     Selection selection = guard.select(query(spec, draft.prompt()), draft.prompt().aside());
     control.filter(_ -> !draft.prompt().aside()).ifPresent(asked -> checkPromise(asked, selection));
-    if (selection.incarnation().isEmpty() || !Dispatch.isForgotten(guard, draft.transcript())) {
+    boolean workerChecks =
+        spec.input() == Input.FULL && Dispatch.isForgotten(guard, draft.transcript());
+    if (selection.incarnation().isEmpty() || !workerChecks) {
       control.ifPresent(asked -> checkExpected(asked, draft.transcript()));
     }
     Dispatched dispatched = dispatch(spec, guard, draft, selection);
@@ -207,8 +210,7 @@ public final class TurnRunner {
     Prompt prompt = spec.source().build(spec.input(), transcript);
     metrics.prompt(prompt.rendering().characters(), prompt.tokenised());
     checkLength(prompt.length(), contextLength);
-    boolean begins = prompt.aside() && Recall.parent(guard).isPresent();
-    return new Draft(begins ? prompt.restarting() : prompt, transcript);
+    return new Draft(Recall.begins(guard) ? prompt.restarting() : prompt, transcript);
   }
 
   /** Returns what the engine holds where the client expects more than is held here. */
@@ -220,25 +222,29 @@ public final class TurnRunner {
     return found.flatMap(held -> recall.ahead(control.get(), guard, held)).or(() -> found);
   }
 
-  /** Sends a turn; a delta once more behind what the engine holds, if that is more. */
+  /** Sends a turn; a delta once more where its session is not where its transcript says. */
   private Dispatched dispatch(TurnSpec spec, TurnGuard guard, Draft draft, Selection selection)
       throws InterruptedException {
     try {
       return new Dispatched(
           draft, dispatch.send(spec, guard, draft.prompt(), draft.transcript(), selection));
     } catch (FaultException e) {
-      Optional<Transcript> ahead =
-          spec.input() == Input.DELTA && Dispatch.isTipMismatch(e.fault())
-              ? draft
-                  .transcript()
-                  .flatMap(held -> recall.ahead(spec.ext().control().orElseThrow(), guard, held))
-              : Optional.empty();
-      if (ahead.isEmpty()) {
+      boolean settles = spec.input() == Input.DELTA && Dispatch.isTipMismatch(e.fault());
+      if (!settles || draft.transcript().isEmpty()) {
         throw e;
       }
-      checkExpected(spec.ext().control().orElseThrow(), ahead);
-      Draft again = draft(spec, guard, ahead);
-      return new Dispatched(again, dispatch.send(spec, guard, again.prompt(), ahead, selection));
+      SessionControl control = spec.ext().control().orElseThrow();
+      return switch (recall.settle(control, guard, selection.target(), draft.transcript().get())) {
+        case Settled.Not() -> throw e;
+        case Settled.ByTranscript() ->
+            new Dispatched(draft, dispatch.replay(spec, draft.prompt(), selection));
+        case Settled.ByEngine(Transcript restored) -> {
+          Optional<Transcript> held = Optional.of(restored);
+          checkExpected(control, held);
+          Draft again = draft(spec, guard, held);
+          yield new Dispatched(again, dispatch.send(spec, guard, again.prompt(), held, selection));
+        }
+      };
     }
   }
 
@@ -292,7 +298,8 @@ public final class TurnRunner {
     } else {
       transcript.commitUnheld(prompt, result.end(), result.answer().message());
     }
-    if (result.spec().input() == Input.DELTA) {
+    boolean committed = transcript.committed() != tip || transcript.digest() != digest;
+    if (result.spec().input() == Input.DELTA && committed) {
       RepeatedTurn.keep(transcript, tip, digest, prompt, result);
     }
   }
