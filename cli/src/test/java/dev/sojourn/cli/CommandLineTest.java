@@ -110,7 +110,7 @@ class CommandLineTest {
         "--session-kv-fraction is a number, not 'x'");
     assertUsage(
         Typed.sojourn("serve", "--eviction", "magic"),
-        "--eviction is one of lru, priority, not 'magic'");
+        "--eviction is one of lru, lfu, fifo, mru, filo, slru, priority, not 'magic'");
     assertUsage(
         Typed.sojourn("model", "synth", "x", "--arch", "gpt"),
         "--arch is one of llama, qwen2, qwen3, qwen3moe, gemma3, phi3, not 'gpt'");
