@@ -37,7 +37,7 @@ public record AnswerStyle(Reasoning reasoning, Calls calls) {
    * @param begunThinking whether the prompt ended within a thought, so that the answer begins there
    */
   public AnswerParser parser(String answerId, boolean tools, boolean begunThinking) {
-    AnswerParser words =
+    WordsParser words =
         switch (tools ? calls : Calls.NONE) {
           case NONE -> new PlainParser();
           case HERMES -> new HermesParser(answerId);

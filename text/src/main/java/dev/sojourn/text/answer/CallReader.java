@@ -188,6 +188,11 @@ final class CallReader {
     state = State.DONE;
   }
 
+  /** Returns whether a string is open. */
+  boolean inString() {
+    return (state == State.IN_KEY || state == State.IN_VALUE) && value.inString();
+  }
+
   boolean done() {
     return state == State.DONE;
   }

@@ -15,7 +15,7 @@ import java.util.List;
  * white space between calls or behind the last. What turns out to be no call is the text that it
  * is.
  */
-final class HermesParser implements AnswerParser {
+final class HermesParser implements WordsParser {
 
   private static final String BEGIN = "<tool_call>";
   private static final String END = "</tool_call>";
@@ -100,6 +100,11 @@ final class HermesParser implements AnswerParser {
     }
     state = State.WORDS;
     return true;
+  }
+
+  @Override
+  public boolean inString() {
+    return state == State.CALL && call.inString();
   }
 
   @Override

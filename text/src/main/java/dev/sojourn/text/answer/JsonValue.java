@@ -66,6 +66,10 @@ final class JsonValue {
     return ends && open.isEmpty() ? Verdict.LAST : Verdict.INSIDE;
   }
 
+  boolean inString() {
+    return inString;
+  }
+
   static boolean isBlank(char letter) {
     return letter == ' ' || letter == '\n' || letter == '\t' || letter == '\r';
   }

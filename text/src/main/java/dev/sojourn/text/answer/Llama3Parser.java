@@ -7,7 +7,7 @@ import java.util.List;
  * several with semicolons between them, with {@code <|python_tag|>} before them or not (it is a
  * control token, and seldom shown). An answer that begins like a call and is none is text.
  */
-final class Llama3Parser implements AnswerParser {
+final class Llama3Parser implements WordsParser {
 
   private static final String TAG = "<|python_tag|>";
 
@@ -110,6 +110,11 @@ final class Llama3Parser implements AnswerParser {
       state = State.WORDS;
     }
     return true;
+  }
+
+  @Override
+  public boolean inString() {
+    return state == State.CALL && call.inString();
   }
 
   @Override

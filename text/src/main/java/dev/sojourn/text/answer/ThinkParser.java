@@ -3,17 +3,17 @@ package dev.sojourn.text.answer;
 import java.util.List;
 
 /**
- * Finds thoughts, wherever they are, and leaves the rest to another parser. Line breaks at either
- * end of a thought and behind it belong to its marks, as does white space before one that an answer
- * begins with: templates write them so. A thought that does not end is one to the answer's end; an
- * end without a beginning is text.
+ * Finds thoughts, wherever they are but in the strings of calls, and leaves the rest to another
+ * parser. Line breaks at either end of a thought and behind it belong to its marks, as does white
+ * space before one that an answer begins with: templates write them so. A thought that does not end
+ * is one to the answer's end; an end without a beginning is text.
  */
 final class ThinkParser implements AnswerParser {
 
   private static final String BEGIN = "<think>";
   private static final String END = "</think>";
 
-  private final AnswerParser words;
+  private final WordsParser words;
   private final Backlog backlog = new Backlog();
   private State state;
 
@@ -28,7 +28,7 @@ final class ThinkParser implements AnswerParser {
     THOUGHT_ENDED
   }
 
-  ThinkParser(AnswerParser words, boolean begunThinking) {
+  ThinkParser(WordsParser words, boolean begunThinking) {
     this.words = words;
     state = begunThinking ? State.THOUGHT_BEGUN : State.BLANK;
   }
@@ -69,6 +69,10 @@ final class ThinkParser implements AnswerParser {
     parts.addAll(words.append(backlog.take(begin >= 0 ? begin : backlog.before(BEGIN))));
     if (begin < 0) {
       return false;
+    }
+    if (words.inString()) {
+      parts.addAll(words.append(backlog.take(BEGIN.length())));
+      return true;
     }
     backlog.drop(BEGIN.length());
     state = State.THOUGHT_BEGUN;

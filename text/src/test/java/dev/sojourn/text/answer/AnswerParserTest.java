@@ -28,6 +28,10 @@ class AnswerParserTest {
     "\n</tool_call>",
     "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": [1, \"}\\\"\"]}}\n</tool_call>",
     "{\"name\": \"f\", \"parameters\": {\"a\": {\"b\": \"<tool_call>\"}}}",
+    "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"<think>",
+    "\"}}</tool_call>",
+    "{\"name\": \"f\", \"parameters\": {\"a\": \"b<think>",
+    "\"}}",
     "{\"parameters\": {}, \"name\": \"g\"}",
     "{\"name\": \"f\"",
     "; ",
@@ -213,6 +217,28 @@ class AnswerParserTest {
   void think_aCallWithinAThought_isNoCall() {
     String call = "<tool_call>{\"name\": \"f\"}</tool_call>";
     assertThat(hermes("<think>" + call)).containsExactly(new Part.Reasoning(call));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"a <think>x</think> b", "<think>", "<think>\\n\\n", "\\\"<think>\\\""})
+  void think_inAStringOfACall_isTheArgumentThatItIs(String value) {
+    String arguments = "{\"text\": \"" + value + "\"}";
+    List<Part> call =
+        List.of(
+            new Part.CallBegin(0, CallId.of("a", 0), "f"),
+            new Part.CallArguments(0, arguments),
+            new Part.CallEnd(0));
+    assertThat(hermes("<tool_call>{\"name\": \"f\", \"arguments\": " + arguments + "}</tool_call>"))
+        .isEqualTo(call);
+    AnswerStyle thinking = new AnswerStyle(Reasoning.THINK, Calls.LLAMA3_JSON);
+    String json = "{\"name\": \"f\", \"parameters\": " + arguments + "}";
+    assertThat(parse(thinking.parser("a", true, false), List.of(json))).isEqualTo(call);
+  }
+
+  @Test
+  void think_behindACall_isReasoning() {
+    assertThat(hermes("<tool_call>{\"name\": \"f\"}</tool_call><think>b</think>c"))
+        .endsWith(new Part.CallEnd(0), new Part.Reasoning("b"), new Part.Text("c"));
   }
 
   private static List<Part> hermes(String text) {
