@@ -7,6 +7,7 @@ import dev.sojourn.text.answer.AnswerStyle.Calls;
 import dev.sojourn.text.answer.AnswerStyle.Reasoning;
 import dev.sojourn.text.answer.ParserChoice;
 import java.time.LocalDateTime;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -27,12 +28,8 @@ record TemplateStyle(AnswerStyle answers, boolean takesTools, boolean writesReas
       Pattern.compile("\\{\"name\": \"probe_call\", \"parameters\": ");
 
   private static final Map<String, ?> USER = Map.of("role", "user", "content", "hello");
-  private static final Map<String, ?> CALLING =
-      Conversation.canonical(
-          new Answer("", "", List.of(new ToolCall("call_probe0001", "probe_call", "{\"a\": 1}")))
-              .message());
-  private static final Map<String, ?> RESULT =
-      Map.of("role", "tool", "tool_call_id", "call_probe0001", "content", "1");
+  private static final ToolCall CALL = call("call_probe0001");
+  private static final ToolCall OTHER_CALL = call("call_probe0002");
   private static final Map<String, ?> THINKING =
       new Answer("probe_words", "probe_thought", List.of()).message();
   private static final Map<String, ?> MARKED =
@@ -59,7 +56,10 @@ record TemplateStyle(AnswerStyle answers, boolean takesTools, boolean writesReas
 
   /** Tries a template; what the server's owner chose, counts. */
   static TemplateStyle of(ChatRenderer renderer, ParserChoice choice) {
-    String calling = render(renderer, List.of(USER, CALLING, RESULT), Map.of());
+    String calling = render(renderer, calling(List.of(CALL)), Map.of());
+    boolean refusesSeveral =
+        !calling.isEmpty()
+            && render(renderer, calling(List.of(CALL, OTHER_CALL)), Map.of()).isEmpty();
     Calls calls =
         HERMES_CALL.matcher(calling).find()
             ? Calls.HERMES
@@ -75,9 +75,25 @@ record TemplateStyle(AnswerStyle answers, boolean takesTools, boolean writesReas
     return new TemplateStyle(
         new AnswerStyle(
             choice.reasoning().orElse(thinks ? Reasoning.THINK : Reasoning.NONE),
-            choice.calls().orElse(calls)),
+            choice.calls().orElse(calls),
+            !refusesSeveral),
         render(renderer, List.of(USER), Map.of(ChatTerms.TOOLS, TOOLS)).contains("probe_tool"),
         writes);
+  }
+
+  private static ToolCall call(String id) {
+    return new ToolCall(id, "probe_call", "{\"a\": 1}");
+  }
+
+  /** Returns a conversation with calls and their results. */
+  private static List<Map<String, ?>> calling(List<ToolCall> calls) {
+    List<Map<String, ?>> messages = new ArrayList<>();
+    messages.add(USER);
+    messages.add(Conversation.canonical(new Answer("", "", calls).message()));
+    for (ToolCall call : calls) {
+      messages.add(Map.of("role", "tool", "tool_call_id", call.id(), "content", "1"));
+    }
+    return messages;
   }
 
   private static String render(

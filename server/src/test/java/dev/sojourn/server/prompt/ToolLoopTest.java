@@ -50,17 +50,18 @@ class ToolLoopTest {
 
   @ParameterizedTest
   @CsvSource({
-    "qwen3, THINK, HERMES",
-    "qwen25_tools, NONE, HERMES",
-    "hermes_tools, NONE, HERMES",
-    "llama31_tools, NONE, LLAMA3_JSON",
-    "deepseek, THINK, NONE",
-    "nemotron, THINK, NONE",
-    "chatml, NONE, NONE",
-    "gemma, NONE, NONE"
+    "qwen3, THINK, HERMES, true",
+    "qwen25_tools, NONE, HERMES, true",
+    "hermes_tools, NONE, HERMES, true",
+    "llama31_tools, NONE, LLAMA3_JSON, false",
+    "deepseek, THINK, NONE, true",
+    "nemotron, THINK, NONE, true",
+    "chatml, NONE, NONE, true",
+    "gemma, NONE, NONE, true"
   })
-  void style_isKnownFromTheTemplate(String template, Reasoning reasoning, Calls calls) {
-    assertThat(builder(template).answers()).isEqualTo(new AnswerStyle(reasoning, calls));
+  void style_isKnownFromTheTemplate(
+      String template, Reasoning reasoning, Calls calls, boolean several) {
+    assertThat(builder(template).answers()).isEqualTo(new AnswerStyle(reasoning, calls, several));
   }
 
   @ParameterizedTest
@@ -77,6 +78,20 @@ class ToolLoopTest {
       client.add(
           Map.of("role", "tool", "tool_call_id", ids(answer).getFirst(), "content", "low " + i));
     }
+  }
+
+  @Test
+  void secondCall_thatTheTemplateWouldRefuse_isNotTold() {
+    PromptBuilder builder = builder("llama31_tools");
+    for (int i = 0; i < 3; i++) {
+      String call = call("llama31_tools", i);
+      Map<String, ?> answer = say(build(builder, TOOLS), call + "; " + call);
+      assertThat(ids(answer)).hasSize(1);
+      client.add(answer);
+      client.add(
+          Map.of("role", "tool", "tool_call_id", ids(answer).getFirst(), "content", "low " + i));
+    }
+    assertThat(spelled(build(builder, TOOLS).context())).contains("low 2");
   }
 
   @Test

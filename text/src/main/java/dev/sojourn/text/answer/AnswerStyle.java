@@ -5,11 +5,12 @@ package dev.sojourn.text.answer;
  *
  * @param reasoning how it marks reasoning
  * @param calls how it marks calls
+ * @param several whether an answer may hold several calls; else what follows the first is text
  */
-public record AnswerStyle(Reasoning reasoning, Calls calls) {
+public record AnswerStyle(Reasoning reasoning, Calls calls, boolean several) {
 
   /** Marks nothing. */
-  public static final AnswerStyle PLAIN = new AnswerStyle(Reasoning.NONE, Calls.NONE);
+  public static final AnswerStyle PLAIN = new AnswerStyle(Reasoning.NONE, Calls.NONE, true);
 
   /** How reasoning is marked. */
   public enum Reasoning {
@@ -40,8 +41,8 @@ public record AnswerStyle(Reasoning reasoning, Calls calls) {
     WordsParser words =
         switch (tools ? calls : Calls.NONE) {
           case NONE -> new PlainParser();
-          case HERMES -> new HermesParser(answerId);
-          case LLAMA3_JSON -> new Llama3Parser(answerId);
+          case HERMES -> new HermesParser(answerId, several);
+          case LLAMA3_JSON -> new Llama3Parser(answerId, several);
         };
     return switch (reasoning) {
       case NONE -> words;

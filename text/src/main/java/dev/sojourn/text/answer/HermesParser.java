@@ -21,6 +21,7 @@ final class HermesParser implements WordsParser {
   private static final String END = "</tool_call>";
 
   private final String answerId;
+  private final boolean several;
   private final Backlog backlog = new Backlog();
   private CallReader call;
   private String breaks = ""; // before the call that is read
@@ -35,8 +36,9 @@ final class HermesParser implements WordsParser {
     CALL_ENDED
   }
 
-  HermesParser(String answerId) {
+  HermesParser(String answerId, boolean several) {
     this.answerId = answerId;
+    this.several = several;
     call = new CallReader(answerId, 0, true);
   }
 
@@ -57,7 +59,7 @@ final class HermesParser implements WordsParser {
   }
 
   private boolean words(Parts parts) {
-    int begin = backlog.find(BEGIN);
+    int begin = several || calls == 0 ? backlog.find(BEGIN) : -1;
     int end = begin >= 0 ? begin : backlog.before(BEGIN);
     tell(parts, backlog.take(backlog.beforeBreaks(end)));
     if (begin < 0) {

@@ -15,6 +15,7 @@ final class Llama3Parser implements WordsParser {
   private static final int MAX_BEFORE_NAME = 256;
 
   private final String answerId;
+  private final boolean several;
   private final Backlog backlog = new Backlog();
   private final StringBuilder skipped = new StringBuilder(); // before the call that is read
   private CallReader call;
@@ -29,8 +30,9 @@ final class Llama3Parser implements WordsParser {
     WORDS
   }
 
-  Llama3Parser(String answerId) {
+  Llama3Parser(String answerId, boolean several) {
     this.answerId = answerId;
+    this.several = several;
     call = new CallReader(answerId, 0, false);
   }
 
@@ -103,7 +105,7 @@ final class Llama3Parser implements WordsParser {
     if (backlog.isEmpty()) {
       return false;
     }
-    if (backlog.at(0) == ';') {
+    if (several && backlog.at(0) == ';') {
       skipped.append(backlog.take(1));
       state = State.START;
     } else {

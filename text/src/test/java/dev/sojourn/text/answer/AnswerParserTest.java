@@ -15,8 +15,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class AnswerParserTest {
 
-  private static final AnswerStyle HERMES = new AnswerStyle(Reasoning.THINK, Calls.HERMES);
-  private static final AnswerStyle LLAMA3 = new AnswerStyle(Reasoning.NONE, Calls.LLAMA3_JSON);
+  private static final AnswerStyle HERMES = new AnswerStyle(Reasoning.THINK, Calls.HERMES, true);
+  private static final AnswerStyle LLAMA3 =
+      new AnswerStyle(Reasoning.NONE, Calls.LLAMA3_JSON, true);
 
   private static final String[] FRAGMENTS = {
     "<think>",
@@ -54,8 +55,9 @@ class AnswerParserTest {
         text.append(FRAGMENTS[random.nextInt(FRAGMENTS.length)]);
       }
       boolean begun = random.nextBoolean();
+      boolean several = random.nextBoolean();
       for (Reasoning reasoning : Reasoning.values()) {
-        AnswerStyle style = new AnswerStyle(reasoning, calls);
+        AnswerStyle style = new AnswerStyle(reasoning, calls, several);
         List<Part> whole = parse(style.parser("a", true, begun), List.of(text.toString()));
         List<Part> split = parse(style.parser("a", true, begun), cut(text.toString(), random));
         assertThat(split).as("%s of <%s>", style, text).isEqualTo(whole);
@@ -189,6 +191,30 @@ class AnswerParserTest {
   }
 
   @Test
+  void secondCall_whereOneIsAllThatMayBe_isText() {
+    String json = "{\"name\": \"f\", \"parameters\": {}}";
+    assertThat(
+            parse(
+                new AnswerStyle(Reasoning.NONE, Calls.LLAMA3_JSON, false).parser("a", true, false),
+                List.of(json + "; " + json)))
+        .containsExactly(
+            new Part.CallBegin(0, CallId.of("a", 0), "f"),
+            new Part.CallArguments(0, "{}"),
+            new Part.CallEnd(0),
+            new Part.Text("; " + json));
+    String marked = "<tool_call>{\"name\": \"f\"}</tool_call>";
+    assertThat(
+            parse(
+                new AnswerStyle(Reasoning.NONE, Calls.HERMES, false).parser("a", true, false),
+                List.of(marked + "\n" + marked)))
+        .containsExactly(
+            new Part.CallBegin(0, CallId.of("a", 0), "f"),
+            new Part.CallArguments(0, "{}"),
+            new Part.CallEnd(0),
+            new Part.Text(marked));
+  }
+
+  @Test
   void llama3_longObjectWithoutAName_isNotWaitedFor() {
     AnswerParser parser = LLAMA3.parser("a", true, false);
     String begun = "{\"text\": \"" + "x".repeat(300);
@@ -230,7 +256,7 @@ class AnswerParserTest {
             new Part.CallEnd(0));
     assertThat(hermes("<tool_call>{\"name\": \"f\", \"arguments\": " + arguments + "}</tool_call>"))
         .isEqualTo(call);
-    AnswerStyle thinking = new AnswerStyle(Reasoning.THINK, Calls.LLAMA3_JSON);
+    AnswerStyle thinking = new AnswerStyle(Reasoning.THINK, Calls.LLAMA3_JSON, true);
     String json = "{\"name\": \"f\", \"parameters\": " + arguments + "}";
     assertThat(parse(thinking.parser("a", true, false), List.of(json))).isEqualTo(call);
   }
