@@ -75,9 +75,9 @@ final class ChatRenderer {
         yield copy;
       }
       case Map<?, ?> map -> {
-        // Templates write tools and arguments in the order of their keys.
+        // Templates write tools and arguments, keys and all, in the order of their keys.
         Map<@Nullable Object, @Nullable Object> copy = LinkedHashMap.newLinkedHashMap(map.size());
-        map.forEach((name, value) -> copy.put(name, protect(value)));
+        map.forEach((name, value) -> copy.put(protect(name), protect(value)));
         yield copy;
       }
       case null -> null;
