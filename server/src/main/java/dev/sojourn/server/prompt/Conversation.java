@@ -2,9 +2,12 @@ package dev.sojourn.server.prompt;
 
 import dev.sojourn.core.Fault;
 import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -113,23 +116,32 @@ final class Conversation {
    */
   static void checkResults(
       List<Map<String, ?>> earlier, List<Map<String, ?>> added, int sentBefore) {
+    Set<Object> called = new HashSet<>();
+    // Results follow soon: what was said last is looked at first, and only as far as is needed.
+    Iterator<Map<String, ?>> back = earlier.reversed().iterator();
     for (int i = 0; i < added.size(); i++) {
       Object id = added.get(i).get("tool_call_id");
-      if (id != null && !calls(added.subList(0, i), id) && !calls(earlier, id)) {
+      while (id != null && !called.contains(id) && back.hasNext()) {
+        addCalls(back.next(), called);
+      }
+      if (id != null && !called.contains(id)) {
         String field = "messages[%d].tool_call_id".formatted(sentBefore + i);
         throw Fault.invalid(field, field + " is \"" + id + "\", which no earlier message calls")
             .asException();
       }
+      addCalls(added.get(i), called);
     }
   }
 
-  /** Returns whether a call is among some messages; results follow soon, so the last come first. */
-  private static boolean calls(List<Map<String, ?>> messages, Object id) {
-    return messages.reversed().stream()
-        .anyMatch(message ->
-            message.get(CALLS) instanceof List<?> calls
-                && calls.stream()
-                    .anyMatch(call -> call instanceof Map<?, ?> c && id.equals(c.get("id"))));
+  /** Adds the ids of a message's calls. */
+  private static void addCalls(Map<String, ?> message, Set<Object> ids) {
+    if (message.get(CALLS) instanceof List<?> calls) {
+      for (Object call : calls) {
+        if (call instanceof Map<?, ?> fields && fields.get("id") instanceof String id) {
+          ids.add(id);
+        }
+      }
+    }
   }
 
   /** Returns whether the message sets the stage rather than being part of what is said. */

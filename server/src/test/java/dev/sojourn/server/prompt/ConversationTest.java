@@ -1,0 +1,77 @@
+package dev.sojourn.server.prompt;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sojourn.core.FaultException;
+import java.util.AbstractMap;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+final class ConversationTest {
+
+  @Test
+  void checkResults_ofCallsBeforeThem_passes() {
+    List<Map<String, ?>> earlier = List.of(calling("a"), result("a"), calling("b"));
+    assertThatCode(() ->
+            Conversation.checkResults(
+                earlier, List.of(result("b"), result("a"), calling("c"), result("c")), 0))
+        .doesNotThrowAnyException();
+  }
+
+  @Test
+  void checkResults_ofACallBehindThem_names() {
+    List<Map<String, ?>> added = List.of(calling("a"), result("b"), calling("b"));
+    assertThatThrownBy(() -> Conversation.checkResults(List.of(calling("c")), added, 3))
+        .isInstanceOf(FaultException.class)
+        .hasMessageContaining("messages[4].tool_call_id is \"b\"");
+  }
+
+  @Test
+  void checkResults_ofManyResults_readsEachMessageOnce() {
+    List<Read> earlier = List.of(new Read(calling("far")), new Read(calling("near")));
+    List<Read> added = new ArrayList<>();
+    added.add(new Read(calling("a")));
+    for (int i = 0; i < 100; i++) {
+      added.add(new Read(result(i % 3 == 0 ? "a" : i % 3 == 1 ? "near" : "far")));
+    }
+    Conversation.checkResults(new ArrayList<>(earlier), new ArrayList<>(added), 0);
+    assertThat(earlier).extracting(message -> message.calls).containsOnly(1);
+    assertThat(added).extracting(message -> message.calls).containsOnly(1);
+  }
+
+  private static Map<String, ?> calling(String id) {
+    return new Answer("", "", List.of(new ToolCall(id, "f", "{}"))).message();
+  }
+
+  private static Map<String, ?> result(String id) {
+    return Map.of("role", "tool", "tool_call_id", id, "content", "1");
+  }
+
+  /** A message that counts how often its calls are looked at. */
+  private static final class Read extends AbstractMap<String, Object> {
+
+    private final Map<String, ?> message;
+    private int calls;
+
+    Read(Map<String, ?> message) {
+      this.message = message;
+    }
+
+    @Override
+    public @Nullable Object get(@Nullable Object field) {
+      calls += "tool_calls".equals(field) ? 1 : 0;
+      return message.get(field);
+    }
+
+    @Override
+    public Set<Entry<String, Object>> entrySet() {
+      throw new UnsupportedOperationException();
+    }
+  }
+}
