@@ -270,6 +270,34 @@ final class ToolsTest {
   }
 
   @Test
+  void call_thatIsNoJson_isAcceptedWhenItComesBack_withItsPrompt() throws Exception {
+    String ids = ", 'extra_fields': ['prompt_token_ids']}";
+    String open = "'nvext': {'session_control': {'session_id': 'bad', 'action': 'open'}}";
+    String delta = "'nvext': {'session_control': {'session_id': 'bad', 'input': 'delta'}" + ids;
+    gateway.say(CALL.replace("Bern\"", "Bern\","));
+    JsonNode first = gateway.post(CHAT, chat(ASK, TOOLS + ", " + open));
+    JsonNode message = first.path("choices").get(0).path("message");
+    JsonNode call = message.path("tool_calls").get(0);
+    assertThat(call.path("function").path("arguments").asString())
+        .isEqualTo("{\"city\": \"Bern\",}");
+    String result =
+        "{\"role\": \"tool\", \"tool_call_id\": "
+            + call.path("id")
+            + ", \"content\": \"invalid JSON\"}";
+    gateway.say("Sorry.");
+    JsonNode full =
+        gateway.post(
+            CHAT,
+            chat(
+                ASK + ", " + message + ", " + result,
+                TOOLS + ", 'nvext': {'session_control': {'session_id': 'other'}" + ids));
+    gateway.say("Sorry.");
+    JsonNode going = gateway.post(CHAT, chat(result, delta));
+    assertThat(going.path("nvext").path("prompt_token_ids"))
+        .isEqualTo(full.path("nvext").path("prompt_token_ids"));
+  }
+
+  @Test
   void history_asSampled_isToldWithWhatWasRendered() throws Exception {
     String session =
         "'nvext': {'session_control': {'session_id': 'sampled', 'history': 'as_sampled'}}";

@@ -7,8 +7,11 @@ import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.json.JsonFactory;
 import tools.jackson.databind.json.JsonMapper;
 
-/** The arguments of calls, which clients and models write as the text of a JSON object. */
-public final class CallArguments {
+/**
+ * The arguments of calls, which clients and models write as the text of a JSON object, or as no
+ * text where there are none.
+ */
+final class CallArguments {
 
   private static final int MAX_DEPTH = 64;
 
@@ -27,7 +30,10 @@ public final class CallArguments {
   private CallArguments() {}
 
   /** Returns the object, its keys in the order of the text; nothing if the text is none. */
-  public static Optional<Map<?, ?>> parse(String text) {
+  static Optional<Map<?, ?>> parse(String text) {
+    if (text.isBlank()) {
+      return Optional.of(Map.of());
+    }
     try {
       return JSON.readValue(text, Object.class) instanceof Map<?, ?> object
           ? Optional.of(object)

@@ -9,8 +9,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The form in which a template gets messages: the arguments of calls as objects, which is how
- * templates write them as JSON, and thoughts where it looks for them: those that it does not know
- * as {@code reasoning_content} are marked at the beginning of the content. Immutable.
+ * templates write them as JSON (as text where they are none, which models write, too), and thoughts
+ * where it looks for them: those that it does not know as {@code reasoning_content} are marked at
+ * the beginning of the content. Immutable.
  *
  * @param marksReasoning whether thoughts are put into the content
  */

@@ -183,6 +183,21 @@ class ToolLoopTest {
   }
 
   @Test
+  void emptyArguments_areThoseOfACallWithout() {
+    PromptBuilder builder = builder("qwen25_tools");
+    Map<String, ?> answer = say(build(builder, TOOLS), hermes(1).replace("\"a\": 1", ""));
+    Map<String, Object> echo = new HashMap<>(answer);
+    echo.put("tool_calls", List.of(new ToolCall(ids(answer).getFirst(), "probe_tool", "").field()));
+    client.add(echo);
+    client.add(Map.of("role", "tool", "tool_call_id", ids(answer).getFirst(), "content", "low"));
+    Prompt second = build(builder, TOOLS);
+    assertThat(second.extendsCommitted()).as("%s", second.divergence()).isTrue();
+    Prompt stateless = builder.chat(client, Input.FULL, TOOLS, Optional.empty());
+    assertThat(spelled(stateless.context())).contains("\"arguments\": {}");
+    assertThat(second.context()).isEqualTo(stateless.context());
+  }
+
+  @Test
   void changedTools_areRenderedAnew() {
     PromptBuilder builder = builder("qwen25_tools");
     Map<String, ?> answer = say(build(builder, TOOLS), hermes(1));
