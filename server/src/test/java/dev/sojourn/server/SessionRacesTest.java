@@ -127,7 +127,7 @@ final class SessionRacesTest {
     late.forEach(Runnable::run);
   }
 
-  /** As Dynamo #27025, where each turn's whole transcript was appended to what was there. */
+  /** As SGLang #27025, where each turn's whole transcript was appended to what was there. */
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void race15_fullTranscriptEachTurn_contextIsNotDoubled(boolean chat) throws Exception {

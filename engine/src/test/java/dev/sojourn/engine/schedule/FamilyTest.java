@@ -140,7 +140,7 @@ class FamilyTest {
     assertThat(rig.view(child).resident()).isEqualTo(48 + 5 + 19);
   }
 
-  /** Dynamo #27024: a close between turns ended the engine. */
+  /** SGLang #27024: a close between turns ended the engine. */
   @Test
   void race17_closeBetweenTurnsWhilePagesAreShared_countsStayRight() {
     for (int order = 0; order < 6; order++) {
