@@ -5,5 +5,6 @@ package dev.sojourn.core;
  *
  * @param committed tokens committed
  * @param resident of them, tokens whose KV is resident
+ * @param digest the digest of the committed tokens; 0 of none
  */
-public record Opened(int committed, int resident) {}
+public record Opened(int committed, int resident, long digest) {}

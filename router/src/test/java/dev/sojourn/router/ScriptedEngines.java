@@ -74,7 +74,7 @@ final class ScriptedEngines implements EngineSessions {
       opened.add(settings);
     }
     answer(fate);
-    return new Opened(forks ? 100 : 0, forks ? 100 : 0);
+    return forks ? new Opened(100, 100, 1) : new Opened(0, 0, 0);
   }
 
   private static Life parentOf(WorkerRank target, SessionSettings settings) {

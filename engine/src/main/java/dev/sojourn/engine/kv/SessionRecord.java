@@ -256,7 +256,7 @@ public final class SessionRecord {
 
   /** Returns what it holds. */
   Opened opened() {
-    return new Opened(committed, Math.min(context.computed(), committed));
+    return new Opened(committed, Math.min(context.computed(), committed), digest());
   }
 
   /** Returns what it is now. */

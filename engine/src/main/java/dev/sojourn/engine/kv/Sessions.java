@@ -83,6 +83,9 @@ public final class Sessions {
           .asException();
     }
     SessionRecord parent = settings.parent().flatMap(this::find).orElse(null);
+    if (parent != null) {
+      requireRoom(settings, parent);
+    }
     SessionRecord session = new SessionRecord(settings, parent, pool, opened++, now);
     if (older != null) { // only now: it may be the parent
       close(older, older.settings().onExpiry(), null);
@@ -109,6 +112,23 @@ public final class Sessions {
           .asException();
     }
     return Optional.empty();
+  }
+
+  /** Refuses a fork that would hold all it may from the start, and could not run a turn. */
+  private static void requireRoom(SessionSettings settings, SessionRecord parent) {
+    int most = settings.capacity().orElse(Integer.MAX_VALUE);
+    if (settings.parent().filter(Parent::shares).isPresent() && parent.committed() >= most) {
+      throw Fault.invalid(
+              "capacity",
+              "a fork of "
+                  + parent.settings().id()
+                  + " begins with its "
+                  + parent.committed()
+                  + " tokens; a capacity of "
+                  + most
+                  + " leaves no room for a turn")
+          .asException();
+    }
   }
 
   /** Returns the record that a turn names, which must be current, open and free. */

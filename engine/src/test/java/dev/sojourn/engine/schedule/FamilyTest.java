@@ -41,7 +41,7 @@ class FamilyTest {
     int held = 64 - rig.scheduler.stats().free();
 
     SessionSettings settings = Rig.childOf(main, "child", 2, true);
-    assertThat(rig.scheduler.open(settings)).isEqualTo(new Opened(48, 47));
+    assertThat(rig.scheduler.open(settings)).isEqualTo(new Opened(48, 47, digest));
     assertThat(64 - rig.scheduler.stats().free()).isEqualTo(held + 1); // the unfinished page
     TurnRequest turn = rig.delta(settings, Rig.ids(7, 16), 8);
     RecordedAnswer answer = rig.run(turn);
@@ -59,9 +59,10 @@ class FamilyTest {
     Rig rig = new Rig(64);
     SessionSettings main = rig.open("main", 1);
     rig.run(rig.delta(main, Rig.ids(0, 40), 8));
+    long digest = rig.view(main).digest();
     SessionSettings child = rig.fork(main, "child", 2);
     rig.run(rig.delta(main, Rig.ids(0, 4), 4));
-    assertThat(rig.scheduler.open(child)).isEqualTo(new Opened(48, 47));
+    assertThat(rig.scheduler.open(child)).isEqualTo(new Opened(48, 47, digest));
     assertThatThrownBy(() -> rig.scheduler.open(Rig.settings("child", 2)))
         .hasMessageContaining("a fork of default/main");
     assertThat(rig.scheduler.sessions()).hasSize(2);
@@ -85,6 +86,28 @@ class FamilyTest {
     assertThatThrownBy(
             () -> Rig.settings("x", 5).withParent(new Parent(elsewhere, main.incarnation(), true)))
         .hasMessageContaining("another tenant");
+  }
+
+  @Test
+  void fork_thatMayHoldNoMoreThanItsParent_isRefused_andLeavesNothing() {
+    Rig rig = new Rig(64);
+    SessionSettings main = rig.open("main", 1);
+    rig.run(rig.delta(main, Rig.ids(0, 40), 8));
+    EngineStats before = rig.scheduler.stats();
+    SessionSettings full = Rig.childOf(main, "child", 2, true).withCapacity(48);
+    assertThat(faultOf(rig, full))
+        .isInstanceOfSatisfying(
+            Fault.InvalidRequest.class,
+            fault -> {
+              assertThat(fault.param()).contains("capacity");
+              assertThat(fault.message()).contains("its 48 tokens", "capacity of 48");
+            });
+    assertThat(rig.scheduler.stats()).isEqualTo(before);
+    assertThat(rig.scheduler.open(Rig.childOf(main, "child", 2, true).withCapacity(49)).committed())
+        .isEqualTo(48);
+    // A neighbour begins with nothing.
+    assertThat(rig.scheduler.open(Rig.childOf(main, "other", 3, false).withCapacity(8)).committed())
+        .isZero();
   }
 
   @Test
