@@ -40,14 +40,15 @@ public final class Invariants {
     Invariants found = new Invariants(pool);
     List<Context> all = new ArrayList<>(running);
     for (SessionRecord session : sessions) {
-      if (!all.contains(session.context())) {
-        all.add(session.context());
+      Branch branch = session.branch();
+      if (!all.contains(branch.context())) {
+        all.add(branch.context());
       }
       found.require(
-          session.committed() <= session.context().length(),
+          branch.committed() <= branch.context().length(),
           "a session has committed tokens that it has not");
       found.require(
-          session.context().isOpen() || session.committed() == session.context().length(),
+          branch.context().isOpen() || branch.committed() == branch.context().length(),
           "an idle session has tokens that are not committed");
     }
     all.forEach(found::context);

@@ -6,22 +6,17 @@ import dev.sojourn.core.Opened;
 import dev.sojourn.core.Parent;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionSettings;
-import dev.sojourn.core.SessionTokens;
 import dev.sojourn.core.SessionView;
-import dev.sojourn.core.Tokens;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One life of a session: its committed tokens and the pages of their KV.
+ * One life of a session: what it was opened with, what it has said, and when it ends.
  *
- * <p>A turn takes the record with {@link #take} and gives it back with {@link #giveBack}; it alone
- * writes to the {@link Context} meanwhile. The committed tokens change only by {@link #commit} and
- * {@link #rewind}: a turn that ends without a commit leaves them as they were, whatever it did.
+ * <p>A turn takes it with {@link #take} and gives it back with {@link #giveBack}.
  *
  * <p>A session that was started from another counts as used whenever it is used itself: who waits
  * for its subagents does not lose its pages first. Nobody can be an ancestor of its own, since only
@@ -38,17 +33,10 @@ public final class SessionRecord {
   private final PagePool pool;
   private final long serial;
   private final Publisher publisher;
+  private final Branch branch;
   private final List<CompletableFuture<CloseResult>> awaitingClose = new ArrayList<>();
 
   private @Nullable SessionRecord parent;
-  private Context context;
-  private int committed;
-  private int heldKv; // tokens that had their KV when the last turn ended
-  private int[] boundaries = new int[8]; // where turns' prompts and answers ended; ascending
-  private boolean[] endsPrompt = new boolean[8]; // which of them ended a prompt
-  private int boundaryCount;
-  private int turns;
-  private @Nullable String owner;
   private @Nullable OnClose closing;
   private long idleSince;
   private long deadline; // when it ends, while it is idle
@@ -64,18 +52,14 @@ public final class SessionRecord {
     this.settings = settings;
     this.pool = pool;
     publisher = new Publisher(settings.id());
-    context = new Context(pool, 0, publisher);
     idleSince = now;
     deadline = now + settings.timeout().toNanos();
     this.parent = parent;
-    if (parent != null && settings.parent().filter(Parent::shares).isPresent()) {
-      context = parent.context.fork(parent.committed, publisher);
-      committed = parent.committed;
-      heldKv = context.computed();
-      boundaries = parent.boundaries.clone();
-      endsPrompt = parent.endsPrompt.clone();
-      boundaryCount = parent.boundaryCount;
-    }
+    boolean shares = settings.parent().filter(Parent::shares).isPresent();
+    branch =
+        parent != null && shares
+            ? parent.branch.fork(parent.branch.committed(), publisher)
+            : new Branch(pool, publisher);
   }
 
   /** Returns what it was opened with. */
@@ -88,39 +72,14 @@ public final class SessionRecord {
     return publisher;
   }
 
-  /** Returns the committed length. */
-  public int committed() {
-    return committed;
-  }
-
-  /** Returns the committed tokens. */
-  public Tokens tokens() {
-    return context.view(committed);
-  }
-
-  /** Returns the digest of the committed tokens; 0 of none. */
-  public long digest() {
-    return committed == 0 ? 0 : context.digest(committed);
-  }
-
-  /** Returns how many tokens had their KV when the last turn ended. */
-  public int heldKv() {
-    return Math.min(heldKv, committed);
-  }
-
-  /** Returns whether all it has is what it was started with. */
-  public boolean isFreshFork() {
-    return turns == 0 && committed > 0;
+  /** Returns what it has said. */
+  public Branch branch() {
+    return branch;
   }
 
   /** Returns whether a turn waits or runs. */
   public boolean isBusy() {
-    return owner != null;
-  }
-
-  /** Returns the request that has the session, or null. */
-  public @Nullable String owner() {
-    return owner;
+    return branch.owner() != null;
   }
 
   /** Returns whether it ends with the turn that has it. */
@@ -128,64 +87,15 @@ public final class SessionRecord {
     return closing != null;
   }
 
-  /** Returns whether its committed tokens are of this namespace, or there are none. */
-  public boolean accepts(long namespace) {
-    return committed == 0 || context.namespace() == namespace;
-  }
-
   /** Gives the session to a turn, which alone may give it back. */
   void take(String requestId) {
-    if (owner != null) {
-      throw new IllegalStateException(settings.id() + " belongs to request " + owner);
-    }
-    owner = requestId;
+    branch.take(requestId);
     touchAncestors();
-  }
-
-  /** Returns the context for the turn that has the session. */
-  public Context context(long namespace) {
-    if (committed == 0 && context.namespace() != namespace) {
-      context = new Context(pool, namespace, publisher);
-    }
-    return context;
-  }
-
-  /**
-   * Returns the greatest recorded end of a prompt or an answer in {@code [from, to]}; -1 without
-   * one.
-   */
-  public int boundary(int from, int to) {
-    int at = boundaryCount;
-    while (at > 0 && boundaries[at - 1] > to) {
-      at--;
-    }
-    return at > 0 && boundaries[at - 1] >= from ? boundaries[at - 1] : -1;
-  }
-
-  /** Cuts the committed tokens back to a boundary. The turn's context is cut by the turn. */
-  public void rewind(int to) {
-    committed = to;
-    while (boundaryCount > 0 && boundaries[boundaryCount - 1] > to) {
-      boundaryCount--;
-    }
-  }
-
-  /** Commits a turn: its prompt and what counts of its answer. */
-  public void commit(int promptEnd, int cut) {
-    committed = cut;
-    addBoundary(promptEnd, true);
-    addBoundary(cut, false);
-    turns++;
   }
 
   /** Takes the session back from the turn that had it, whose context has ended. */
   void giveBack(String requestId, long now) {
-    if (!requestId.equals(owner)) {
-      throw new IllegalStateException(
-          "request " + requestId + " gives back " + settings.id() + ", which " + owner + " has");
-    }
-    owner = null;
-    heldKv = context.computed();
+    branch.giveBack(requestId);
     idleSince = now;
     deadline = now + afterTurn().toNanos();
     allowance = null;
@@ -211,15 +121,6 @@ public final class SessionRecord {
     }
   }
 
-  /** Returns what is committed, to be computed elsewhere. */
-  SessionTokens committedTokens() {
-    int at = boundaryCount;
-    while (at > 0 && !endsPrompt[at - 1]) {
-      at--;
-    }
-    return new SessionTokens(tokens(), at == 0 ? 0 : boundaries[at - 1], digest());
-  }
-
   /** Returns the session that it was started from, while that is open. */
   @Nullable SessionRecord parent() {
     return parent;
@@ -237,15 +138,13 @@ public final class SessionRecord {
 
   /** Ends the life of a session that no turn has. */
   CloseResult end(OnClose how) {
-    int freed = context.release();
+    int freed = branch.release();
     if (how == OnClose.FREE) {
       freed += pool.freePagesOf(publisher) * BlockHasher.BLOCK;
     }
     CloseResult result = new CloseResult(true, freed);
     awaitingClose.forEach(reply -> reply.complete(result));
-    // Its children may outlive it, and keep no more of it than this.
-    parent = null;
-    context = new Context(pool, 0, publisher);
+    parent = null; // its children may outlive it, and keep no more of it than this
     return result;
   }
 
@@ -256,52 +155,34 @@ public final class SessionRecord {
 
   /** Returns what it holds. */
   Opened opened() {
-    return new Opened(committed, Math.min(context.computed(), committed), digest());
+    return new Opened(branch.committed(), branch.resident(), branch.digest());
   }
 
   /** Returns what it is now. */
   SessionView view(int children, long now) {
     return new SessionView(
         settings,
-        committed,
-        Math.min(context.computed(), committed),
-        turns,
+        branch.committed(),
+        branch.resident(),
+        branch.turns(),
         isBusy(),
         isClosing(),
         isBusy() ? Duration.ZERO : Duration.ofNanos(now - idleSince),
         isBusy() ? afterTurn() : Duration.ofNanos(deadline - now),
         children,
-        digest());
-  }
-
-  /** Returns its context, to be checked. */
-  Context context() {
-    return context;
+        branch.digest());
   }
 
   /** The nearest first: of two that would be used at once, the child goes before its parent. */
   private void touchAncestors() {
     SessionRecord at = parent;
     for (int i = 0; at != null && i < GENERATIONS; i++) {
-      at.context.touch();
+      at.branch.touch();
       at = at.parent;
     }
   }
 
   private Duration afterTurn() {
     return allowance == null ? settings.timeout() : allowance;
-  }
-
-  private void addBoundary(int at, boolean isPrompt) {
-    if (boundaryCount > 0 && boundaries[boundaryCount - 1] >= at) {
-      endsPrompt[boundaryCount - 1] |= isPrompt;
-      return;
-    }
-    if (boundaryCount == boundaries.length) {
-      boundaries = Arrays.copyOf(boundaries, 2 * boundaryCount);
-      endsPrompt = Arrays.copyOf(endsPrompt, 2 * boundaryCount);
-    }
-    endsPrompt[boundaryCount] = isPrompt;
-    boundaries[boundaryCount++] = at;
   }
 }

@@ -117,13 +117,14 @@ public final class Sessions {
   /** Refuses a fork that would hold all it may from the start, and could not run a turn. */
   private static void requireRoom(SessionSettings settings, SessionRecord parent) {
     int most = settings.capacity().orElse(Integer.MAX_VALUE);
-    if (settings.parent().filter(Parent::shares).isPresent() && parent.committed() >= most) {
+    if (settings.parent().filter(Parent::shares).isPresent()
+        && parent.branch().committed() >= most) {
       throw Fault.invalid(
               "capacity",
               "a fork of "
                   + parent.settings().id()
                   + " begins with its "
-                  + parent.committed()
+                  + parent.branch().committed()
                   + " tokens; a capacity of "
                   + most
                   + " leaves no room for a turn")
@@ -176,7 +177,7 @@ public final class Sessions {
   /** Returns what a life has committed; see {@link dev.sojourn.engine.Engine#tokens}. */
   public Optional<SessionTokens> tokens(SessionId id, Incarnation incarnation) {
     return Optional.ofNullable(lives.get(new Life(id, incarnation)))
-        .map(SessionRecord::committedTokens);
+        .map(session -> session.branch().committedTokens());
   }
 
   /** Gives a session to a turn. */

@@ -9,6 +9,7 @@ import dev.sojourn.core.Tokens;
 import dev.sojourn.core.TurnMode;
 import dev.sojourn.engine.SessionTurn;
 import dev.sojourn.engine.TurnRequest;
+import dev.sojourn.engine.kv.Branch;
 import dev.sojourn.engine.kv.SessionRecord;
 import dev.sojourn.engine.kv.Sessions;
 import dev.sojourn.engine.model.ModelRunner;
@@ -104,17 +105,18 @@ final class Intake {
 
   private Plan inSession(TurnRequest request, SessionTurn turn) {
     SessionRecord session = sessions.find(turn.id(), turn.incarnation());
-    if (!session.accepts(request.namespace().seed())) {
+    Branch branch = session.branch();
+    if (!branch.accepts(request.namespace().seed())) {
       throw Fault.invalid(
               "cache_salt", "session " + turn.id() + " was begun with another cache salt")
           .asException();
     }
-    int committed = session.committed();
+    int committed = branch.committed();
     if (turn.expectedTip().orElse(committed) != committed
         || (turn.expectedDigest().isPresent()
-            && turn.expectedDigest().getAsLong() != session.digest())) {
+            && turn.expectedDigest().getAsLong() != branch.digest())) {
       throw conflict(
-          "tip_mismatch", "session " + turn.id() + " is not where the request says", session);
+          "tip_mismatch", "session " + turn.id() + " is not where the request says", branch);
     }
     if (committed == 0) {
       // A prompt that knows how far back it may go belongs beside what was said before. If the
@@ -123,12 +125,12 @@ final class Intake {
       TurnMode mode = aside ? TurnMode.ASIDE : TurnMode.OPENED;
       return new Plan(session, mode, 0, 0, request.input());
     }
-    TurnMode onward = session.isFreshFork() ? TurnMode.FORK : TurnMode.APPEND;
+    TurnMode onward = branch.isFreshFork() ? TurnMode.FORK : TurnMode.APPEND;
     if (turn.input() == Input.DELTA) {
       return new Plan(session, onward, committed, committed, request.input());
     }
     Tokens input = request.input();
-    int common = session.tokens().mismatch(input);
+    int common = branch.tokens().mismatch(input);
     if (common == committed) {
       return new Plan(session, onward, committed, committed, input.from(committed));
     }
@@ -136,9 +138,9 @@ final class Intake {
       throw conflict(
           "diverged",
           "the prompt differs from session " + turn.id() + " from token " + common + " on",
-          session);
+          branch);
     }
-    int boundary = session.boundary(Math.max(1, turn.rewindFloor()), common);
+    int boundary = branch.boundary(Math.max(1, turn.rewindFloor()), common);
     if (boundary < 0 && turn.restarts()) {
       boundary = 0;
     }
@@ -147,12 +149,11 @@ final class Intake {
         : new Plan(session, TurnMode.REWIND, common, boundary, input.from(common));
   }
 
-  private static RuntimeException conflict(String code, String message, SessionRecord session) {
+  private static RuntimeException conflict(String code, String message, Branch held) {
     return new Fault.Conflict(
             code,
             message,
-            Map.of(
-                "tip", session.committed(), "digest", HexFormat.of().toHexDigits(session.digest())))
+            Map.of("tip", held.committed(), "digest", HexFormat.of().toHexDigits(held.digest())))
         .asException();
   }
 }

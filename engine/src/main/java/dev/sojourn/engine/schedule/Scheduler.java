@@ -265,7 +265,7 @@ public final class Scheduler {
     running.forEach(turn -> open.add(turn.context()));
     Invariants.check(pool, sessions.all(), open);
     for (SessionRecord session : sessions.all()) {
-      String owner = session.owner();
+      String owner = session.branch().owner();
       if (owner != null) {
         Turn turn = turns.get(owner);
         if (turn == null || turn.plan.session() != session) {
@@ -295,6 +295,7 @@ public final class Scheduler {
         .filter(session -> session.settings().id().equals(id))
         .reduce((older, newer) -> newer)
         .orElseThrow()
+        .branch()
         .tokens();
   }
 
@@ -316,7 +317,7 @@ public final class Scheduler {
     if (session == null) {
       context = new Context(pool, namespace, null);
     } else if (plan.commits()) {
-      context = session.context(namespace);
+      context = session.branch().context(namespace);
     } else {
       context = new Context(pool, namespace, session.publisher());
     }

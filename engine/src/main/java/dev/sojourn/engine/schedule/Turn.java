@@ -153,10 +153,10 @@ final class Turn {
   /** Opens the context and puts the ids into it, on whatever KV of them is resident. */
   TurnStart begin() {
     SessionRecord session = plan.session();
-    int held = plan.commits() && session != null ? session.heldKv() : 0;
+    int held = plan.commits() && session != null ? session.branch().heldKv() : 0;
     context.begin();
     if (session != null && isYetToRewind()) {
-      session.rewind(plan.boundary());
+      session.branch().rewind(plan.boundary());
       rewound = true;
     }
     context.truncate(base);
@@ -232,7 +232,7 @@ final class Turn {
     Tokens all = all();
     SessionRecord session = plan.commits() ? plan.session() : null;
     if (session != null && (reason == FinishReason.STOP || reason == FinishReason.LENGTH)) {
-      session.commit(prompt, cut);
+      session.branch().commit(prompt, cut);
     }
     close(now);
     return new TurnEnd(
@@ -245,8 +245,8 @@ final class Turn {
         stopToken,
         retractions,
         recomputed,
-        plan.session() == null ? 0 : plan.session().committed(),
-        plan.session() == null ? 0 : plan.session().digest());
+        plan.session() == null ? 0 : plan.session().branch().committed(),
+        plan.session() == null ? 0 : plan.session().branch().digest());
   }
 
   /** Closes the context without a commit, if it is open. */
@@ -268,7 +268,7 @@ final class Turn {
 
   private int kept() {
     SessionRecord session = plan.session();
-    return plan.commits() && session != null ? session.committed() : 0;
+    return plan.commits() && session != null ? session.branch().committed() : 0;
   }
 
   private Tokens all() {
