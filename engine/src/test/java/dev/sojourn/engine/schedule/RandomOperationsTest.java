@@ -110,6 +110,7 @@ class RandomOperationsTest {
             "fault session_settings",
             "fault parent_not_found",
             "fault parent stale",
+            "fault capacity",
             "fault too long",
             "adopted");
   }
@@ -350,9 +351,12 @@ class RandomOperationsTest {
       if (there == null || there.closing) {
         return Optional.of("parent_not_found");
       }
-      return there.settings.incarnation().equals(parent.incarnation())
-          ? Optional.empty()
-          : Optional.of("stale_incarnation");
+      if (!there.settings.incarnation().equals(parent.incarnation())) {
+        return Optional.of("stale_incarnation");
+      }
+      return there.committed.size() >= settings.capacity().orElse(Integer.MAX_VALUE)
+          ? Optional.of("capacity")
+          : Optional.empty();
     }
 
     private void turn() {
@@ -805,6 +809,7 @@ class RandomOperationsTest {
     return switch (fault) {
       case Fault.Conflict conflict -> conflict.code();
       case Fault.NotFound notFound -> notFound.code();
+      case Fault.InvalidRequest invalid -> invalid.param().orElse("");
       default -> fault.toString();
     };
   }
