@@ -8,6 +8,7 @@ import dev.sojourn.core.TokenBuffer;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.engine.model.StepBatch;
 import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -79,6 +80,30 @@ public final class Context {
   /** Returns how many pages it lists. */
   public int pageCount() {
     return pageCount;
+  }
+
+  /** Returns how many pages it lists that none of some others does; a turn has each of them. */
+  public int pagesNotIn(List<Context> others) {
+    int shared = 0;
+    for (Context other : others) {
+      shared = Math.max(shared, sharedWith(other));
+    }
+    return pageCount - shared;
+  }
+
+  /** Both list the same pages up to some point, since a page has one before it, and none after. */
+  private int sharedWith(Context other) {
+    int least = 0;
+    int most = Math.min(published, other.published);
+    while (least < most) {
+      int middle = (least + most + 1) >>> 1;
+      if (pages[middle - 1] == other.pages[middle - 1]) {
+        least = middle;
+      } else {
+        most = middle - 1;
+      }
+    }
+    return least;
   }
 
   /** Returns the seed of its hash chain. */

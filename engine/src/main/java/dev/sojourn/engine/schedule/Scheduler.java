@@ -32,6 +32,8 @@ import dev.sojourn.engine.model.ModelRunner;
 import dev.sojourn.engine.model.StepBatch;
 import dev.sojourn.engine.sample.Sampler;
 import dev.sojourn.engine.sample.TopLogprobs;
+import dev.sojourn.engine.schedule.Admission.Decision.Admitted;
+import dev.sojourn.engine.schedule.Admission.Decision.GiveWay;
 import dev.sojourn.text.TokenBytes;
 import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
@@ -336,25 +338,24 @@ public final class Scheduler {
    */
   private void admit() {
     for (; ; ) {
-      Admission.Admitted next = admission.next(running, now());
-      if (next == null) {
-        Turn victim = admission.givesWay(running);
-        if (victim == null) {
+      switch (admission.next(running, now())) {
+        case null -> {
           return;
         }
-        retract(victim);
-        continue;
+        case GiveWay(List<Turn> last) -> last.reversed().forEach(this::retract);
+        case Admitted(Turn turn, TurnStart start) -> run(turn, start);
       }
-      Turn turn = next.turn();
-      TurnStart start = next.start();
-      running.add(turn);
-      running.sort(RANK);
-      if (!turn.started) {
-        turn.started = true;
-        tally.promptTokens += start.promptTokens();
-        tally.reusedTokens += start.reusedTokens();
-        tell(turn, () -> turn.sink.started(start));
-      }
+    }
+  }
+
+  private void run(Turn turn, TurnStart start) {
+    running.add(turn);
+    running.sort(RANK);
+    if (!turn.started) {
+      turn.started = true;
+      tally.promptTokens += start.promptTokens();
+      tally.reusedTokens += start.reusedTokens();
+      tell(turn, () -> turn.sink.started(start));
     }
   }
 

@@ -68,6 +68,9 @@ final class Turn {
   /** How many pages were to be had when it last did not fit. */
   int blockedAt = -1;
 
+  /** How many turns ran then. */
+  int blockedBeside;
+
   /** How many tokens of it the present step computes. */
   int chunk;
 
