@@ -15,6 +15,7 @@ import java.util.OptionalInt;
  * @param capacity the most tokens it may hold
  * @param onExpiry what becomes of its pages when it times out
  * @param parent the session that it is started from, if there is one
+ * @param kind what its turns are to each other
  */
 public record SessionSettings(
     SessionId id,
@@ -22,7 +23,8 @@ public record SessionSettings(
     Duration timeout,
     OptionalInt capacity,
     OnClose onExpiry,
-    Optional<Parent> parent) {
+    Optional<Parent> parent,
+    SessionKind kind) {
 
   public SessionSettings {
     if (parent.isPresent() && !parent.get().id().tenant().equals(id.tenant())) {
@@ -38,26 +40,34 @@ public record SessionSettings(
         SessionControl.DEFAULT_TIMEOUT,
         OptionalInt.empty(),
         OnClose.FREE,
-        Optional.empty());
+        Optional.empty(),
+        SessionKind.CONVERSATION);
   }
 
   /** Returns these settings with another idle time. */
   public SessionSettings withTimeout(Duration other) {
-    return new SessionSettings(id, incarnation, other, capacity, onExpiry, parent);
+    return new SessionSettings(id, incarnation, other, capacity, onExpiry, parent, kind);
   }
 
   /** Returns these settings with room for at most so many tokens. */
   public SessionSettings withCapacity(int tokens) {
-    return new SessionSettings(id, incarnation, timeout, OptionalInt.of(tokens), onExpiry, parent);
+    return new SessionSettings(
+        id, incarnation, timeout, OptionalInt.of(tokens), onExpiry, parent, kind);
   }
 
   /** Returns these settings with another end. */
   public SessionSettings withOnExpiry(OnClose other) {
-    return new SessionSettings(id, incarnation, timeout, capacity, other, parent);
+    return new SessionSettings(id, incarnation, timeout, capacity, other, parent, kind);
   }
 
   /** Returns the settings of a session that is started from another. */
   public SessionSettings withParent(Parent other) {
-    return new SessionSettings(id, incarnation, timeout, capacity, onExpiry, Optional.of(other));
+    return new SessionSettings(
+        id, incarnation, timeout, capacity, onExpiry, Optional.of(other), kind);
+  }
+
+  /** Returns these settings with turns of another kind. */
+  public SessionSettings withKind(SessionKind other) {
+    return new SessionSettings(id, incarnation, timeout, capacity, onExpiry, parent, other);
   }
 }

@@ -2,7 +2,7 @@ package dev.sojourn.core;
 
 /** What a turn did to its session. */
 public enum TurnMode {
-  /** First turn of an incarnation. */
+  /** First turn of an incarnation, or of a tree. */
   OPENED,
   /** Extended what was committed. */
   APPEND,
@@ -10,7 +10,7 @@ public enum TurnMode {
   REWIND,
   /** Served beside the session, which is untouched. */
   ASIDE,
-  /** First turn of a session that shares its parent's context. */
+  /** First turn on what is shared with a session's parent, or an earlier turn of a tree. */
   FORK,
   /** No session. */
   NONE

@@ -4,6 +4,7 @@ import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionControl.OnDivergence;
 import dev.sojourn.core.SessionId;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 
@@ -20,6 +21,8 @@ import java.util.OptionalLong;
  *     message; a prompt that diverges before it, or that has a floor and meets an empty session, is
  *     served aside
  * @param restarts whether a full prompt that would be served aside starts the session anew instead
+ * @param place where it goes on in a regular session, whose turns all say it; the turn's tokens
+ *     follow those it goes on from, and what is said above of the committed tokens does not count
  */
 public record SessionTurn(
     SessionId id,
@@ -29,4 +32,20 @@ public record SessionTurn(
     OptionalLong expectedDigest,
     OnDivergence onDivergence,
     int rewindFloor,
-    boolean restarts) {}
+    boolean restarts,
+    Optional<TreePlace> place) {
+
+  /** Returns a turn of a regular session. */
+  public static SessionTurn at(TreePlace place, SessionId id, Incarnation incarnation) {
+    return new SessionTurn(
+        id,
+        incarnation,
+        Input.DELTA,
+        OptionalInt.empty(),
+        OptionalLong.empty(),
+        OnDivergence.REWIND,
+        0,
+        false,
+        Optional.of(place));
+  }
+}

@@ -280,7 +280,8 @@ final class SteppedGateway implements AutoCloseable {
                     OptionalLong.empty(),
                     OnDivergence.REWIND,
                     floor,
-                    false));
+                    false,
+                    Optional.empty()));
     TurnRequest request =
         new TurnRequest(
             "t" + requests++,

@@ -39,8 +39,9 @@ public final class Invariants {
       PagePool pool, Collection<SessionRecord> sessions, Collection<Context> running) {
     Invariants found = new Invariants(pool);
     List<Context> all = new ArrayList<>(running);
-    for (SessionRecord session : sessions) {
-      Branch branch = session.branch();
+    List<Branch> branches =
+        sessions.stream().flatMap(session -> session.branches().stream()).toList();
+    for (Branch branch : branches) {
       if (!all.contains(branch.context())) {
         all.add(branch.context());
       }

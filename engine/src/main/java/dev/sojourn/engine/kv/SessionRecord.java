@@ -5,10 +5,12 @@ import dev.sojourn.core.CloseResult;
 import dev.sojourn.core.Opened;
 import dev.sojourn.core.Parent;
 import dev.sojourn.core.SessionControl.OnClose;
+import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.SessionSettings;
 import dev.sojourn.core.SessionView;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -33,7 +35,8 @@ public final class SessionRecord {
   private final PagePool pool;
   private final long serial;
   private final Publisher publisher;
-  private final Branch branch;
+  private final Branch branch; // of a regular session, without tokens
+  private final @Nullable TurnTree tree; // of a regular session
   private final List<CompletableFuture<CloseResult>> awaitingClose = new ArrayList<>();
 
   private @Nullable SessionRecord parent;
@@ -60,6 +63,7 @@ public final class SessionRecord {
         parent != null && shares
             ? parent.branch.fork(parent.branch.committed(), publisher)
             : new Branch(pool, publisher);
+    tree = settings.kind() == SessionKind.REGULAR ? new TurnTree(pool, publisher) : null;
   }
 
   /** Returns what it was opened with. */
@@ -72,14 +76,24 @@ public final class SessionRecord {
     return publisher;
   }
 
-  /** Returns what it has said. */
+  /** Returns what it has said; of a regular session, nothing. */
   public Branch branch() {
     return branch;
   }
 
+  /** Returns the turns of a regular session; null of another. */
+  public @Nullable TurnTree tree() {
+    return tree;
+  }
+
+  /** Returns all that holds pages for it. */
+  public Collection<Branch> branches() {
+    return tree == null ? List.of(branch) : tree.branches();
+  }
+
   /** Returns whether a turn waits or runs. */
   public boolean isBusy() {
-    return branch.owner() != null;
+    return tree == null ? branch.owner() != null : tree.isGrowing();
   }
 
   /** Returns whether it ends with the turn that has it. */
@@ -87,15 +101,44 @@ public final class SessionRecord {
     return closing != null;
   }
 
-  /** Gives the session to a turn, which alone may give it back. */
-  void take(String requestId) {
-    branch.take(requestId);
+  /** Gives the session to a turn, which alone may give it back, or a part of a regular one. */
+  Branch take(String requestId, TurnTree.@Nullable Growth growth) {
     touchAncestors();
+    if (tree != null && growth != null) {
+      return tree.take(growth);
+    }
+    branch.take(requestId);
+    return branch;
+  }
+
+  /** Cuts what a turn has of the session back to where it starts. The turn cuts its context. */
+  public void rewind(String requestId, int to) {
+    if (tree == null) {
+      branch.rewind(to);
+    } else {
+      tree.rewind(requestId);
+    }
+  }
+
+  /** Commits a turn: its prompt and what counts of its answer. */
+  public void commit(String requestId, int promptEnd, int cut) {
+    if (tree == null) {
+      branch.commit(promptEnd, cut);
+    } else {
+      tree.commit(requestId, promptEnd, cut);
+    }
   }
 
   /** Takes the session back from the turn that had it, whose context has ended. */
   void giveBack(String requestId, long now) {
-    branch.giveBack(requestId);
+    if (tree == null) {
+      branch.giveBack(requestId);
+    } else {
+      tree.giveBack(requestId);
+      if (tree.isGrowing()) {
+        return;
+      }
+    }
     idleSince = now;
     deadline = now + afterTurn().toNanos();
     allowance = null;
@@ -138,7 +181,7 @@ public final class SessionRecord {
 
   /** Ends the life of a session that no turn has. */
   CloseResult end(OnClose how) {
-    int freed = branch.release();
+    int freed = tree == null ? branch.release() : tree.release();
     if (how == OnClose.FREE) {
       freed += pool.freePagesOf(publisher) * BlockHasher.BLOCK;
     }
@@ -162,9 +205,9 @@ public final class SessionRecord {
   SessionView view(int children, long now) {
     return new SessionView(
         settings,
-        branch.committed(),
-        branch.resident(),
-        branch.turns(),
+        tree == null ? branch.committed() : tree.committed(),
+        tree == null ? branch.resident() : tree.resident(),
+        tree == null ? branch.turns() : tree.turns(),
         isBusy(),
         isClosing(),
         isBusy() ? Duration.ZERO : Duration.ofNanos(now - idleSince),

@@ -132,7 +132,7 @@ public final class Sessions {
     }
   }
 
-  /** Returns the record that a turn names, which must be current, open and free. */
+  /** Returns the record that a turn names, which must be current, open, and free or a tree. */
   public SessionRecord find(SessionId id, Incarnation incarnation) {
     SessionRecord session = current.get(id);
     if (session == null || session.isClosing()) {
@@ -141,7 +141,7 @@ public final class Sessions {
     if (!session.settings().incarnation().equals(incarnation)) {
       throw stale(session);
     }
-    if (session.isBusy()) {
+    if (session.isBusy() && session.tree() == null) {
       throw new Fault.Conflict(
               "session_busy", "session " + id + " has a turn that has not ended", Map.of())
           .asException();
@@ -180,15 +180,23 @@ public final class Sessions {
         .map(session -> session.branch().committedTokens());
   }
 
-  /** Gives a session to a turn. */
-  public void take(SessionRecord session, String requestId) {
+  /**
+   * Gives a session to a turn.
+   *
+   * @param growth where the turn goes on in a regular session
+   * @return what the turn goes on from
+   */
+  public Branch take(SessionRecord session, String requestId, TurnTree.@Nullable Growth growth) {
     idle.remove(session);
-    session.take(requestId);
+    return session.take(requestId, growth);
   }
 
-  /** Takes a session back from its turn, and ends it if it was closed meanwhile. */
+  /** Takes a session back from a turn; after the last ends it if it was closed meanwhile. */
   public void giveBack(SessionRecord session, String requestId, long now) {
     session.giveBack(requestId, now);
+    if (session.isBusy()) {
+      return;
+    }
     idle.add(session);
     if (session.isClosing()) {
       remove(session);

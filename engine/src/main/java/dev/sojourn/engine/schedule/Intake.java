@@ -12,6 +12,7 @@ import dev.sojourn.engine.TurnRequest;
 import dev.sojourn.engine.kv.Branch;
 import dev.sojourn.engine.kv.SessionRecord;
 import dev.sojourn.engine.kv.Sessions;
+import dev.sojourn.engine.kv.TurnTree;
 import dev.sojourn.engine.model.ModelRunner;
 import dev.sojourn.engine.schedule.Turn.Plan;
 import java.util.HexFormat;
@@ -20,7 +21,7 @@ import java.util.OptionalInt;
 
 /**
  * Checks what comes in: whether a turn fits its session, and whether it can ever run. What it finds
- * holds until the turn ends, since a session has one turn at a time.
+ * holds until the turn ends, since a session, or a branch of a regular one, has one turn at a time.
  */
 final class Intake {
 
@@ -105,6 +106,9 @@ final class Intake {
 
   private Plan inSession(TurnRequest request, SessionTurn turn) {
     SessionRecord session = sessions.find(turn.id(), turn.incarnation());
+    if (session.tree() != null || turn.place().isPresent()) {
+      return inTree(request, turn, session);
+    }
     Branch branch = session.branch();
     if (!branch.accepts(request.namespace().seed())) {
       throw Fault.invalid(
@@ -147,6 +151,25 @@ final class Intake {
     return boundary < 0
         ? new Plan(session, TurnMode.ASIDE, 0, committed, input)
         : new Plan(session, TurnMode.REWIND, common, boundary, input.from(common));
+  }
+
+  private static Plan inTree(TurnRequest request, SessionTurn turn, SessionRecord session) {
+    TurnTree tree = session.tree();
+    if (tree == null || turn.place().isEmpty()) {
+      throw Fault.invalid(
+              "session_params",
+              "session "
+                  + turn.id()
+                  + (tree == null
+                      ? " is one conversation, not a tree of turns"
+                      : " is a tree of turns; each says where it goes on from"))
+          .asException();
+    }
+    TurnTree.Growth growth =
+        tree.plan(
+            request.requestId(), turn.place().get(), request.input(), request.namespace().seed());
+    return new Plan(
+        session, growth.mode(), growth.common(), growth.common(), growth.scratch(), growth);
   }
 
   private static RuntimeException conflict(String code, String message, Branch held) {

@@ -22,6 +22,7 @@ import dev.sojourn.engine.TurnEnd;
 import dev.sojourn.engine.TurnRequest;
 import dev.sojourn.engine.TurnSink;
 import dev.sojourn.engine.TurnStart;
+import dev.sojourn.engine.kv.Branch;
 import dev.sojourn.engine.kv.Context;
 import dev.sojourn.engine.kv.Invariants;
 import dev.sojourn.engine.kv.PagePool;
@@ -267,11 +268,13 @@ public final class Scheduler {
     running.forEach(turn -> open.add(turn.context()));
     Invariants.check(pool, sessions.all(), open);
     for (SessionRecord session : sessions.all()) {
-      String owner = session.branch().owner();
-      if (owner != null) {
-        Turn turn = turns.get(owner);
-        if (turn == null || turn.plan.session() != session) {
-          throw new IllegalStateException("the owner of a session is gone: " + owner);
+      for (Branch branch : session.branches()) {
+        String owner = branch.owner();
+        if (owner != null) {
+          Turn turn = turns.get(owner);
+          if (turn == null || turn.plan.session() != session) {
+            throw new IllegalStateException("the owner of a session is gone: " + owner);
+          }
         }
       }
     }
@@ -315,18 +318,17 @@ public final class Scheduler {
     int limit = intake.limit(request, plan);
     SessionRecord session = plan.session();
     long namespace = request.namespace().seed();
-    Context context;
-    if (session == null) {
-      context = new Context(pool, namespace, null);
-    } else if (plan.commits()) {
-      context = session.branch().context(namespace);
-    } else {
-      context = new Context(pool, namespace, session.publisher());
+    if (session != null && session.tree() != null && plan.growth() != null) {
+      session.tree().replace(plan.growth()).forEach(this::cancel);
     }
-    if (session != null) {
-      sessions.take(session, request.requestId());
-    }
-    Turn turn = new Turn(request, sink, plan, context, limit, config.retention(), arrivals++);
+    Branch branch =
+        session == null ? null : sessions.take(session, request.requestId(), plan.growth());
+    Context context =
+        branch != null && plan.commits()
+            ? branch.context(namespace)
+            : new Context(pool, namespace, session == null ? null : session.publisher());
+    Turn turn =
+        new Turn(request, sink, plan, branch, context, limit, config.retention(), arrivals++);
     turns.put(turn.id(), turn);
     waiting.add(turn);
     return turn;

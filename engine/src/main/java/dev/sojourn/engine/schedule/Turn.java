@@ -8,8 +8,10 @@ import dev.sojourn.engine.TurnEnd;
 import dev.sojourn.engine.TurnRequest;
 import dev.sojourn.engine.TurnSink;
 import dev.sojourn.engine.TurnStart;
+import dev.sojourn.engine.kv.Branch;
 import dev.sojourn.engine.kv.Context;
 import dev.sojourn.engine.kv.SessionRecord;
+import dev.sojourn.engine.kv.TurnTree;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.EnumMap;
@@ -42,6 +44,7 @@ final class Turn {
 
   final StopMatcher stop;
   private final int[] stopTokens; // ascending
+  private final @Nullable Branch branch; // what it goes on from, or runs beside
   private final Context context;
   private final Optional<Duration> retention; // of its priority; for the session's life if empty
 
@@ -82,9 +85,19 @@ final class Turn {
    * @param common how many tokens of the session's context it starts with
    * @param boundary where the session is cut to; its committed length unless it is rewound
    * @param scratch the ids that follow the common ones
+   * @param growth where it goes on in a regular session
    */
   record Plan(
-      @Nullable SessionRecord session, TurnMode mode, int common, int boundary, Tokens scratch) {
+      @Nullable SessionRecord session,
+      TurnMode mode,
+      int common,
+      int boundary,
+      Tokens scratch,
+      TurnTree.@Nullable Growth growth) {
+
+    Plan(@Nullable SessionRecord session, TurnMode mode, int common, int boundary, Tokens scratch) {
+      this(session, mode, common, boundary, scratch, null);
+    }
 
     /** Returns whether the turn is to be committed. */
     boolean commits() {
@@ -100,6 +113,7 @@ final class Turn {
       TurnRequest request,
       TurnSink sink,
       Plan plan,
+      @Nullable Branch branch,
       Context context,
       int limit,
       Duration defaultRetention,
@@ -107,6 +121,7 @@ final class Turn {
     this.request = request;
     this.sink = sink;
     this.plan = plan;
+    this.branch = branch;
     this.context = context;
     this.limit = limit;
     this.arrival = arrival;
@@ -156,10 +171,10 @@ final class Turn {
   /** Opens the context and puts the ids into it, on whatever KV of them is resident. */
   TurnStart begin() {
     SessionRecord session = plan.session();
-    int held = plan.commits() && session != null ? session.branch().heldKv() : 0;
+    int held = plan.commits() && branch != null ? branch.heldKv() : 0;
     context.begin();
     if (session != null && isYetToRewind()) {
-      session.branch().rewind(plan.boundary());
+      session.rewind(id(), plan.boundary());
       rewound = true;
     }
     context.truncate(base);
@@ -235,7 +250,7 @@ final class Turn {
     Tokens all = all();
     SessionRecord session = plan.commits() ? plan.session() : null;
     if (session != null && (reason == FinishReason.STOP || reason == FinishReason.LENGTH)) {
-      session.branch().commit(prompt, cut);
+      session.commit(id(), prompt, cut);
     }
     close(now);
     return new TurnEnd(
@@ -248,8 +263,8 @@ final class Turn {
         stopToken,
         retractions,
         recomputed,
-        plan.session() == null ? 0 : plan.session().branch().committed(),
-        plan.session() == null ? 0 : plan.session().branch().digest());
+        branch == null ? 0 : branch.committed(),
+        branch == null ? 0 : branch.digest());
   }
 
   /** Closes the context without a commit, if it is open. */
@@ -270,8 +285,7 @@ final class Turn {
   }
 
   private int kept() {
-    SessionRecord session = plan.session();
-    return plan.commits() && session != null ? session.branch().committed() : 0;
+    return plan.commits() && branch != null ? branch.committed() : 0;
   }
 
   private Tokens all() {

@@ -200,7 +200,8 @@ class FamilyTest {
             OptionalLong.empty(),
             OnDivergence.REWIND,
             30,
-            true);
+            true,
+            Optional.empty());
     TurnRequest turn = rig.request(Optional.of(restarting), other, 8, StopRules.NONE);
     RecordedAnswer answer = rig.run(turn);
     assertThat(answer.start().mode()).isEqualTo(TurnMode.REWIND);

@@ -400,7 +400,8 @@ class RandomOperationsTest {
               digest,
               reject ? OnDivergence.REJECT : OnDivergence.REWIND,
               floor,
-              random.nextInt(6) == 0);
+              random.nextInt(6) == 0,
+              Optional.empty());
       Plan plan = plan(settings, model, isDelta, input, committed, wrongTip || wrongDigest, turn);
       submit(request(Optional.of(turn), input), plan.fault == null ? model : null, plan);
     }

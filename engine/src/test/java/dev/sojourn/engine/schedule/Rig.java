@@ -219,7 +219,8 @@ final class Rig {
         OptionalLong.empty(),
         OnDivergence.REWIND,
         rewindFloor,
-        false);
+        false,
+        Optional.empty());
   }
 
   TurnRequest request(Optional<SessionTurn> session, Tokens input, int maxTokens, StopRules stop) {

@@ -894,7 +894,8 @@ class SchedulerTest {
         digest,
         OnDivergence.REWIND,
         0,
-        false);
+        false,
+        Optional.empty());
   }
 
   private static AgentHints priority(int priority) {

@@ -12,6 +12,7 @@ import dev.sojourn.core.Opened;
 import dev.sojourn.core.Parent;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.SessionSettings;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.affinity.Terms;
@@ -153,7 +154,8 @@ public final class EngineLifecycle {
             terms.timeout().plus(timing.grace()),
             terms.capacity(),
             terms.onClose(),
-            parent);
+            parent,
+            SessionKind.CONVERSATION);
     inHand.add(new Life(target, incarnation));
     try {
       Opened opened = engines.open(target, settings);

@@ -184,7 +184,8 @@ final class Dispatch {
         tip.digest(),
         control.onDivergence(),
         prompt.rewindFloor(),
-        prompt.restarts());
+        prompt.restarts(),
+        Optional.empty());
   }
 
   private static boolean mayReplay(TurnSpec spec, Fault mismatch) {

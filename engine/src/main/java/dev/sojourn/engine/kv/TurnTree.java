@@ -1,0 +1,390 @@
+package dev.sojourn.engine.kv;
+
+import static dev.sojourn.core.BlockHasher.BLOCK;
+
+import dev.sojourn.core.Fault;
+import dev.sojourn.core.Tokens;
+import dev.sojourn.core.TurnMode;
+import dev.sojourn.engine.TreePlace;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The committed turns of a regular session. Each goes on from another, its base, or begins anew,
+ * and is known by the id of its request; a turn that was dropped, or was not committed, is none.
+ *
+ * <pre>
+ *   a ── b ── c        one branch
+ *        └─── d ── e   another, with the pages of a and b
+ * </pre>
+ *
+ * <p>A turn that goes on from the last one of a branch stays there, and what it cuts off its base
+ * keeps as ids; any other forks. So a conversation that drops a sampled token with every turn, as
+ * SGLang's clients do, is one branch, and no context is copied for it. Each branch has one turn at
+ * a time; those of several run side by side.
+ *
+ * <p>Owned by the engine thread.
+ */
+public final class TurnTree {
+
+  /** The most turns of a session. */
+  static final int MAX_TURNS = 4096;
+
+  /** The most branches: each takes the memory of its ids. */
+  static final int MAX_BRANCHES = 256;
+
+  private static final String BASE = "session_params.rid";
+
+  private final PagePool pool;
+  private final Publisher publisher;
+  private final Map<String, Node> nodes = new HashMap<>();
+  private final Map<String, Growth> growing = new HashMap<>();
+  private final Set<Branch> branches = new LinkedHashSet<>();
+  private int turns;
+
+  /** Creates an empty tree. */
+  TurnTree(PagePool pool, Publisher publisher) {
+    this.pool = pool;
+    this.publisher = publisher;
+  }
+
+  /** A committed turn: the first {@code shared} ids of its branch, and {@code tail}. */
+  private static final class Node {
+    final String id;
+    final @Nullable Node base;
+    final List<Node> children = new ArrayList<>();
+    final Branch branch;
+    final int from; // how many ids it has from its base
+    final int promptEnd;
+    int shared;
+    Tokens tail = Tokens.EMPTY;
+
+    Node(Growth growth, int promptEnd, int end) {
+      id = growth.id;
+      base = growth.base;
+      branch = growth.branch();
+      from = growth.length;
+      this.promptEnd = promptEnd;
+      shared = end;
+    }
+
+    /** What is left of a turn that is interrupted: its prompt. */
+    Node(Growth interrupted) {
+      this(interrupted, interrupted.common + interrupted.scratch.length(), interrupted.common);
+      tail = interrupted.scratch;
+    }
+
+    int length() {
+      return shared + tail.length();
+    }
+
+    /** Returns how far its branch can be cut back without cutting the turn before it. */
+    int floor() {
+      return base != null && base.branch == branch ? base.shared : 0;
+    }
+
+    boolean isLast() {
+      return children.stream().noneMatch(child -> child.branch == branch);
+    }
+
+    /** Keeps as ids what is about to be cut off its branch. */
+    void cut(int to) {
+      if (to < shared) {
+        int[] ids = branch.context().view(shared).from(to).toArray(); // or it would hold all
+        tail = Tokens.of(ids).concat(tail);
+        shared = to;
+      }
+    }
+  }
+
+  /** A turn that becomes one of the tree when it is committed. */
+  public static final class Growth {
+    private final String id;
+    private final @Nullable Node base;
+    private final boolean replaces;
+    private final boolean forks;
+    private final int length;
+    private final int common;
+    private final Tokens scratch;
+    private final TurnMode mode;
+    private @Nullable Branch branch;
+
+    private Growth(
+        String id,
+        @Nullable Node base,
+        boolean replaces,
+        boolean forks,
+        int length,
+        int common,
+        Tokens scratch,
+        TurnMode mode) {
+      this.id = id;
+      this.base = base;
+      this.replaces = replaces;
+      this.forks = forks;
+      this.length = length;
+      this.common = common;
+      this.scratch = scratch;
+      this.mode = mode;
+    }
+
+    /** Returns what it does to the session. */
+    public TurnMode mode() {
+      return mode;
+    }
+
+    /** Returns how many tokens of its branch it starts with. */
+    public int common() {
+      return common;
+    }
+
+    /** Returns the ids that follow. */
+    public Tokens scratch() {
+      return scratch;
+    }
+
+    private Branch branch() {
+      if (branch == null) {
+        throw new IllegalStateException("turn " + id + " has not been taken in");
+      }
+      return branch;
+    }
+  }
+
+  /**
+   * Finds out where a turn goes on. Nothing changes yet.
+   *
+   * @param id the turn's
+   * @param input the ids that follow those it goes on from
+   * @throws dev.sojourn.core.FaultException with SGLang's words, if there is no such place
+   */
+  public Growth plan(String id, TreePlace place, Tokens input, long namespace) {
+    Node base = place.base().map(rid -> find(rid, place.replace())).orElse(null);
+    if (base != null && !base.branch.accepts(namespace)) {
+      throw Fault.invalid("cache_salt", "the turn was begun with another cache salt").asException();
+    }
+    Set<Node> dropped = place.replace() ? below(base) : Set.of();
+    int length = base == null ? 0 : place.cut(base.promptEnd, base.length());
+    int common = base == null ? 0 : Math.min(length, base.shared);
+    boolean stays =
+        base != null
+            && base.branch.owner() == null
+            && common >= base.floor()
+            && (place.replace() || base.isLast());
+    requireRoom(dropped, stays);
+    boolean cuts = base != null && stays && common < base.branch.committed();
+    boolean rewinds = cuts || !dropped.isEmpty();
+    TurnMode mode =
+        rewinds
+            ? TurnMode.REWIND
+            : base == null ? TurnMode.OPENED : stays ? TurnMode.APPEND : TurnMode.FORK;
+    Tokens scratch = base == null ? input : base.tail.slice(0, length - common).concat(input);
+    return new Growth(id, base, place.replace(), !stays, length, common, scratch, mode);
+  }
+
+  private Node find(String id, boolean interrupts) {
+    Node node = nodes.get(id);
+    if (node != null) {
+      return node;
+    }
+    Growth running = growing.get(id);
+    if (running == null) {
+      throw Fault.invalid(BASE, "Invalid request session id").asException();
+    }
+    if (!interrupts) {
+      throw Fault.invalid(BASE, "Session request is appending to a request that hasn't finished.")
+          .asException();
+    }
+    return new Node(running);
+  }
+
+  private Set<Node> below(@Nullable Node base) {
+    if (base == null) {
+      return new HashSet<>(nodes.values());
+    }
+    Set<Node> found = new LinkedHashSet<>();
+    List<Node> open = new ArrayList<>(base.children);
+    while (!open.isEmpty()) {
+      Node node = open.removeLast();
+      found.add(node);
+      open.addAll(node.children);
+    }
+    return found;
+  }
+
+  private void requireRoom(Set<Node> dropped, boolean stays) {
+    if (nodes.size() - dropped.size() + growing.size() >= MAX_TURNS) {
+      throw Fault.invalid(
+              BASE, "the session has " + MAX_TURNS + " turns, the most there may be; replace some")
+          .asException();
+    }
+    if (stays || branches.size() < MAX_BRANCHES) {
+      return;
+    }
+    long left =
+        nodes.values().stream()
+            .filter(node -> !dropped.contains(node))
+            .map(node -> node.branch)
+            .distinct()
+            .count();
+    if (left + growing.size() >= MAX_BRANCHES) {
+      throw Fault.invalid(
+              BASE,
+              "the session has "
+                  + MAX_BRANCHES
+                  + " branches, the most there may be; go on from the last turn of one, or replace"
+                  + " some")
+          .asException();
+    }
+  }
+
+  /** Takes a turn in: it alone writes to its branch until it gives that back. */
+  Branch take(Growth growth) {
+    Node base = growth.base;
+    Branch branch =
+        base == null
+            ? new Branch(pool, publisher)
+            : growth.forks ? base.branch.fork(growth.common, publisher) : base.branch;
+    branch.take(growth.id);
+    branches.add(branch);
+    growth.branch = branch;
+    growing.put(growth.id, growth);
+    return branch;
+  }
+
+  /**
+   * Drops what a turn replaces. Of a base that still runs, the prompt becomes a turn.
+   *
+   * @return the requests to be cancelled: they go on from what was dropped, or are the base
+   */
+  public List<String> replace(Growth growth) {
+    if (!growth.replaces) {
+      return List.of();
+    }
+    Node base = growth.base;
+    Set<Node> dropped = below(base);
+    List<String> running =
+        growing.values().stream()
+            .filter(turn ->
+                base == null
+                    || turn.id.equals(base.id)
+                    || (turn.base != null && (turn.base == base || dropped.contains(turn.base))))
+            .map(turn -> turn.id)
+            .toList();
+    dropped.forEach(node -> nodes.remove(node.id));
+    if (base != null) {
+      base.children.clear();
+      if (nodes.putIfAbsent(base.id, base) == null && base.base != null) {
+        base.base.children.add(base);
+      }
+    }
+    releaseUnused();
+    return running;
+  }
+
+  /** Cuts the branch of a turn back to where it starts. */
+  void rewind(String id) {
+    Growth growth = growing(id);
+    if (growth.base != null && !growth.forks) {
+      growth.base.cut(growth.common);
+    }
+    growth.branch().rewind(growth.common);
+  }
+
+  /** Commits a turn: its prompt and what counts of its answer. */
+  void commit(String id, int promptEnd, int end) {
+    Growth growth = growing(id);
+    growth.branch().commit(promptEnd, end);
+    Node node = new Node(growth, promptEnd, end);
+    nodes.put(id, node);
+    if (node.base != null) {
+      node.base.children.add(node);
+    }
+    turns++;
+  }
+
+  /** Takes the branch of a turn back. */
+  void giveBack(String id) {
+    growing(id).branch().giveBack(id);
+    growing.remove(id);
+    if (!nodes.containsKey(id)) {
+      releaseUnused();
+    }
+  }
+
+  private Growth growing(String id) {
+    Growth growth = growing.get(id);
+    if (growth == null) {
+      throw new IllegalStateException(publisher.session() + " has no turn " + id);
+    }
+    return growth;
+  }
+
+  private void releaseUnused() {
+    Set<Branch> used = new HashSet<>();
+    nodes.values().forEach(node -> used.add(node.branch));
+    growing.values().forEach(growth -> used.add(growth.branch()));
+    branches.removeIf(branch -> {
+      boolean unused = !used.contains(branch);
+      if (unused) {
+        var _ = branch.release();
+      }
+      return unused;
+    });
+  }
+
+  /**
+   * Gives up all pages and tokens of a tree that no turn grows.
+   *
+   * @return how many tokens had their KV on pages that were freed, because they were private
+   */
+  int release() {
+    int freed = branches.stream().mapToInt(Branch::release).sum();
+    branches.clear();
+    nodes.clear();
+    return freed;
+  }
+
+  /** Returns whether a turn waits or runs. */
+  boolean isGrowing() {
+    return !growing.isEmpty();
+  }
+
+  /** Returns all branches. */
+  Collection<Branch> branches() {
+    return branches;
+  }
+
+  /** Returns how many turns were committed. */
+  int turns() {
+    return turns;
+  }
+
+  /** Returns how many tokens its turns have together, those that they share counted once. */
+  int committed() {
+    return nodes.values().stream().mapToInt(node -> node.length() - node.from).sum();
+  }
+
+  /** Returns how many of them have their KV. */
+  int resident() {
+    BitSet seen = new BitSet();
+    int resident = 0;
+    for (Branch branch : branches) {
+      int kv = branch.resident();
+      for (int at = 0; at * BLOCK < kv; at++) {
+        int page = branch.context().page(at);
+        resident += seen.get(page) ? 0 : Math.min(BLOCK, kv - at * BLOCK);
+        seen.set(page);
+      }
+    }
+    return Math.min(resident, committed());
+  }
+}
