@@ -42,9 +42,9 @@ final class CommandLineRun {
     } catch (OutOfMemoryError e) {
       return report(
           UserError.failed(
-              "out of memory ("
+              "out of memory: "
                   + e.getMessage()
-                  + "); give the JVM more, as with SOJOURN_JVM_ARGS=-Xmx4g, or ask for less"));
+                  + "; if it is the heap that is full, give it more: SOJOURN_JVM_ARGS=-Xmx8g"));
     }
   }
 

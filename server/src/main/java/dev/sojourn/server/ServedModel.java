@@ -1,5 +1,6 @@
 package dev.sojourn.server;
 
+import dev.sojourn.core.BlockHasher;
 import dev.sojourn.engine.model.LoadedModel;
 import dev.sojourn.engine.model.ModelRunner;
 import dev.sojourn.engine.weights.ModelFile;
@@ -61,7 +62,9 @@ public record ServedModel(
 
   /** Returns what its clients need to know. */
   ModelCard card() {
-    return new ModelCard(id, created, contextLength(), vocabulary.tokens().size());
+    int pages = runners.stream().mapToInt(ModelRunner::pages).min().orElseThrow();
+    int room = Math.min(contextLength(), pages * BlockHasher.BLOCK);
+    return new ModelCard(id, created, contextLength(), room, vocabulary.tokens().size());
   }
 
   /** Returns the most tokens that a context can have. */

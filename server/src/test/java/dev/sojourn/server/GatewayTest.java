@@ -749,6 +749,8 @@ final class GatewayTest {
     assertThat(gateway.get("/v1/models").path("data").get(0).path("id").asString())
         .isEqualTo(MODEL);
     assertThat(gateway.get("/v1/models/" + MODEL).path("id").asString()).isEqualTo(MODEL);
+    assertThat(gateway.get("/v1/models/" + MODEL).path("max_model_len").asInt())
+        .isEqualTo(TestGateway.CONTEXT);
     assertThat(gateway.send("GET", "/v1/models/none", "").statusCode()).isEqualTo(404);
   }
 

@@ -101,7 +101,11 @@ public final class LargeMemory implements SegmentAllocator {
                     -1,
                     0L);
         if (all.address() == -1) {
-          throw new OutOfMemoryError("the system has no " + bytes + " bytes of memory");
+          throw new OutOfMemoryError(
+              "the system gives no "
+                  + bytes
+                  + " bytes for weights or KV, which lie outside the heap: serve a smaller model or"
+                  + " less KV (--kv-tokens), or raise what the process may map (ulimit -v)");
         }
         MemorySegment owned = all.reinterpret(mapped, arena, this::unmap);
         long skipped = -all.address() & (HUGE_PAGE - 1);

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeSet;
 
@@ -58,6 +59,14 @@ public final class Checkpoint extends ModelFile {
     Path whole = path.toAbsolutePath().normalize();
     Path directory = Files.isDirectory(whole) ? whole : whole.resolveSibling("");
     Path configFile = directory.resolve("config.json");
+    if (whole.equals(directory) && !Files.exists(configFile)) {
+      throw new ModelFileException.Foreign(
+          path,
+          OptionalLong.empty(),
+          "a checkpoint's directory (config.json, tokenizer.json and *.safetensors), or a GGUF"
+              + " file's path",
+          "no config.json in it");
+    }
     ModelMetadata config = JsonMetadata.read(configFile);
     CheckpointFamily family = CheckpointFamily.of(config);
     CheckpointConfig translated =

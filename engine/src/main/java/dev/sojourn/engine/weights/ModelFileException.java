@@ -64,7 +64,11 @@ public abstract sealed class ModelFileException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     Foreign(Path file, String expected, String found) {
-      super(file, OptionalLong.of(0), expected, found);
+      this(file, OptionalLong.of(0), expected, found);
+    }
+
+    Foreign(Path file, OptionalLong offset, String expected, String found) {
+      super(file, offset, expected, found);
     }
   }
 

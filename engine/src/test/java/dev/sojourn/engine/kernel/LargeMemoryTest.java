@@ -62,6 +62,16 @@ class LargeMemoryTest {
     }
   }
 
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void allocate_moreThanThereAreAddresses_saysWhatToDo() {
+    try (Arena arena = Arena.ofConfined()) {
+      assertThatThrownBy(() -> new LargeMemory(arena).allocate(1L << 60, 64))
+          .isInstanceOf(OutOfMemoryError.class)
+          .hasMessageContainingAll("no 1152921504606847039 bytes", "--kv-tokens", "ulimit -v");
+    }
+  }
+
   private static String flagsOfMappingAt(long address) throws IOException {
     boolean here = false;
     for (String line : Files.readAllLines(Path.of("/proc/self/smaps"))) {

@@ -169,7 +169,10 @@ class CheckpointFileTest {
     Files.delete(directory.resolve(INDEX));
     refused("model.safetensors: expected a readable model file, found no such file");
     Files.delete(directory.resolve("config.json"));
-    refused("config.json: expected a readable model file, found no such file");
+    refused(
+        directory
+            + ": expected a checkpoint's directory (config.json, tokenizer.json and *.safetensors),"
+            + " or a GGUF file's path, found no config.json in it");
   }
 
   @Test

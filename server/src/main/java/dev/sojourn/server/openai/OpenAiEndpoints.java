@@ -305,7 +305,7 @@ public final class OpenAiEndpoints {
     listing.put("object", "model");
     listing.put("created", model.created().getEpochSecond());
     listing.put("owned_by", "sojourn");
-    listing.put("max_model_len", model.contextLength());
+    listing.put("max_model_len", model.room());
     listing.put("tool_parser", Metadata.lower(prompts.answers().calls()));
     listing.put("reasoning_parser", Metadata.lower(prompts.answers().reasoning()));
     listing.put("suffix_local", prompts.suffixLocal());
