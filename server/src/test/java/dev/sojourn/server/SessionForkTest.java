@@ -7,11 +7,16 @@ import static dev.sojourn.server.TestFleet.user;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.WorkerRank;
 import dev.sojourn.engine.Engine;
+import dev.sojourn.router.RouterStats;
 import dev.sojourn.server.prompt.Transcripts;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -103,6 +108,92 @@ final class SessionForkTest {
     assertThat(cached(child)).isEqualTo(total(parent) - 1);
     assertThat(context(child)).startsWith(context(parent).toArray(Integer[]::new));
     fleet.assertSameAsStateless(child);
+  }
+
+  @Test
+  void fork_byEndpoint_ofAParentThatWasRegeneratedElsewhere_startsWithWhatItsEngineHolds()
+      throws Exception {
+    try (TestFleet two = new TestFleet(dir, 2, keeper -> keeper)) {
+      String first = user("Remember the sea.");
+      JsonNode opened = answered(two.send(0, "'action': 'open', ", first));
+      two.turn(0, "'input': 'delta', ", "And the sand.");
+      String other = first + ", " + echo(opened) + ", " + user("And the wind.");
+      JsonNode parent = answered(two.send(1, "", other));
+      assertThat(session(parent).path("mode").asString()).isEqualTo("rewind");
+      assertThat(two.post(0, "/v1/sessions/s/fork", "'session_id': 'c'"))
+          .returns(201, HttpResponse::statusCode);
+      JsonNode child = answered(two.send(0, "c", "'input': 'delta', ", user("What was it?")));
+      assertThat(context(child)).startsWith(context(parent).toArray(Integer[]::new));
+      assertThat(cached(child)).isEqualTo(total(parent) - 1);
+      two.assertSameAsStateless(child);
+    }
+  }
+
+  @Test
+  void fork_byEndpoint_whileATurnOfItsParentRuns_startsWithOneOfItsCommits() throws Exception {
+    JsonNode parent = fleet.turn("'action': 'open', ", "Remember the sea.");
+    GatedRunner runner = fleet.homeRunner();
+    runner.hold();
+    try (ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
+      Future<JsonNode> running =
+          clients.submit(() -> fleet.turn("'input': 'delta', ", "And the sand."));
+      runner.awaitStep();
+      Future<HttpResponse<String>> forking =
+          clients.submit(() -> fleet.post(0, "/v1/sessions/s/fork", "'session_id': 'c'"));
+      while (underWay() < 2) {
+        Thread.onSpinWait();
+      }
+      runner.release();
+      assertThat(forking.get()).returns(201, HttpResponse::statusCode);
+      List<Integer> second = context(running.get());
+      List<Integer> child = context(delta("c", "", "What was it?"));
+      assertThat(child).startsWith(context(parent).toArray(Integer[]::new));
+      if (child.size() > second.size()) {
+        assertThat(child).startsWith(second.toArray(Integer[]::new));
+      }
+    }
+  }
+
+  private long underWay() {
+    RouterStats stats = fleet.routers.getFirst().stats();
+    return stats.bookings() - stats.bookingsReleased();
+  }
+
+  @Test
+  void fork_byEndpoint_whoseParentsRankCannotBeReached_isReplayedElsewhere() throws Exception {
+    JsonNode parent = fleet.turn("'action': 'open', ", "Remember the sea.");
+    WorkerRank dead = fleet.binding().target().orElseThrow();
+    fleet.home().close();
+    assertThat(fleet.post(0, "/v1/sessions/s/fork", "'session_id': 'c'"))
+        .returns(201, HttpResponse::statusCode);
+    JsonNode child = delta("c", "", "What was it?");
+    assertThat(session(child).path("mode").asString()).isEqualTo("opened");
+    assertThat(context(child)).startsWith(context(parent).toArray(Integer[]::new));
+    fleet.routers.getFirst().removeRank(dead);
+  }
+
+  @Test
+  void fork_byEndpoint_ofAParentThatNobodyRemembers_isContextLost() throws Exception {
+    fleet.turn("'action': 'open', ", "Remember the sea.");
+    fleet.transcripts.getFirst().remove(TestFleet.SESSION, fleet.binding().incarnation());
+    WorkerRank dead = fleet.binding().target().orElseThrow();
+    fleet.home().close();
+    HttpResponse<String> lost = fleet.post(0, "/v1/sessions/s/fork", "'session_id': 'c'");
+    assertThat(lost.statusCode()).as(lost.body()).isEqualTo(409);
+    assertThat(error(lost).path("code").asString()).isEqualTo("context_lost");
+    fleet.routers.getFirst().removeRank(dead);
+  }
+
+  @Test
+  void fork_byEndpoint_withLessRoomThanTheParentHolds_isRefused() throws Exception {
+    JsonNode parent = fleet.turn("'action': 'open', ", "Remember the sea.");
+    String fields = "'session_id': 'c', 'capacity': " + total(parent);
+    HttpResponse<String> full = fleet.post(0, "/v1/sessions/s/fork", fields);
+    assertThat(full.statusCode()).as(full.body()).isEqualTo(400);
+    assertThat(error(full).path("message").asString())
+        .containsPattern("\\b" + total(parent) + "\\b.*\\b" + total(parent) + "\\b");
+    fields = "'session_id': 'c', 'capacity': " + (total(parent) + 1);
+    assertThat(fleet.post(0, "/v1/sessions/s/fork", fields)).returns(201, HttpResponse::statusCode);
   }
 
   @Test

@@ -73,6 +73,7 @@ final class TestFleet implements AutoCloseable {
   private final MemoryAffinityStore store;
   private final HttpClient http = own(HttpClient.newHttpClient());
   private final List<HttpServer> servers = new ArrayList<>();
+  final List<GatedRunner> runners = new ArrayList<>();
   final List<Engine> engines = new ArrayList<>();
   final List<EmbeddedWorker> workers = new ArrayList<>();
   final List<Router> routers = new ArrayList<>();
@@ -94,13 +95,10 @@ final class TestFleet implements AutoCloseable {
     model = own(TestGateway.tiny(dir, 2)).served();
     tokenizer = own(Tokenizer.of(model.vocabulary()));
     for (String name : List.of("left", "right")) {
+      GatedRunner runner = new GatedRunner(model.runners().get(engines.size()));
+      runners.add(runner);
       Engine engine =
-          new Engine(
-              name,
-              model.runners().get(engines.size()),
-              tokenizer.spelling(),
-              EngineConfig.defaults(),
-              clock);
+          new Engine(name, runner, tokenizer.spelling(), EngineConfig.defaults(), clock);
       engines.add(engine);
       workers.add(
           own(new EmbeddedWorker(new WorkerId(name), List.of(engine), tokenizer.spelling())));
@@ -266,8 +264,16 @@ final class TestFleet implements AutoCloseable {
 
   /** Returns the engine of the rank that the session is bound to. */
   Engine home() {
-    String worker = binding().target().orElseThrow().worker().name();
-    return engines.get(worker.equals("left") ? 0 : 1);
+    return engines.get(homeIndex());
+  }
+
+  /** Returns the runner of that engine. */
+  GatedRunner homeRunner() {
+    return runners.get(homeIndex());
+  }
+
+  private int homeIndex() {
+    return binding().target().orElseThrow().worker().name().equals("left") ? 0 : 1;
   }
 
   /** Checks that gateways hold no session and no turn, and that engines' books are right. */

@@ -4,9 +4,11 @@ import dev.sojourn.backend.Generation;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.Opened;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.Tokens;
+import dev.sojourn.core.WorkerRank;
 import dev.sojourn.engine.SessionTurn;
 import dev.sojourn.engine.StopRules;
 import dev.sojourn.engine.TurnRequest;
@@ -92,6 +94,31 @@ final class Dispatch {
       Selection elsewhere = elsewhere(guard, e);
       guard.open();
       return send(spec, elsewhere, prompt, Tip.ANY);
+    }
+  }
+
+  /**
+   * An engine session that was opened without a turn.
+   *
+   * @param at where
+   * @param with what it begins with
+   */
+  record Begun(WorkerRank at, Opened with) {}
+
+  /**
+   * Opens the engine session of a fork that has no turn yet.
+   *
+   * @throws FaultException why no worker takes it
+   */
+  static Begun open(TurnGuard guard, Selection selection) {
+    try {
+      return new Begun(selection.target(), guard.open().orElseThrow());
+    } catch (FaultException e) {
+      if (!(e.fault() instanceof Fault.Unavailable)) {
+        throw e;
+      }
+      Selection elsewhere = elsewhere(guard, e);
+      return new Begun(elsewhere.target(), guard.open().orElseThrow());
     }
   }
 

@@ -2,6 +2,7 @@ package dev.sojourn.server.openai;
 
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.Opened;
 import dev.sojourn.core.Parent;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Action;
@@ -13,6 +14,7 @@ import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Router;
 import dev.sojourn.router.TurnGuard;
+import dev.sojourn.server.prompt.PromptBuilder;
 import dev.sojourn.server.prompt.Transcript;
 import dev.sojourn.server.prompt.Transcripts;
 import java.util.Optional;
@@ -88,6 +90,29 @@ final class Recall {
             tokens(parent.id(), parent.incarnation())
                 .map(tokens -> transcripts.restore(child, life, tokens)))
         .or(() -> copy);
+  }
+
+  /**
+   * Sees to it that the transcript of a session that was just started from its parent says what its
+   * engine session begins with: of the parent, a turn may have ended between the two copies.
+   *
+   * @param copy of the parent's transcript
+   * @throws FaultException {@code context_lost}, if neither has what the parent said
+   */
+  void begin(SessionId child, Incarnation life, Dispatch.Begun begun, Optional<Transcript> copy) {
+    Opened with = begun.with();
+    if (with.committed() == 0) {
+      if (copy.isEmpty()) {
+        throw PromptBuilder.forgotten();
+      }
+      return; // the first turn replays the copy
+    }
+    boolean same =
+        copy.filter(said -> said.committed() == with.committed() && said.digest() == with.digest())
+            .isPresent();
+    if (!same) {
+      tokens(begun.at(), child, life).ifPresent(tokens -> transcripts.restore(child, life, tokens));
+    }
   }
 
   /** Returns what the session's engine holds, if it goes on from what is held here. */

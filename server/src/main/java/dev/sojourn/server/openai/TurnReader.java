@@ -205,8 +205,9 @@ final class TurnReader {
   }
 
   /**
-   * A new life of a session knows nothing of what the one before had held; the prompt does. Of a
-   * side request that ran apart from its session, only the prompt knows what it is.
+   * A new life of a session knows nothing of what the one before had held; the prompt does: all it
+   * shares with that, but for a last sampled token, which never had KV. Of a side request that ran
+   * apart from its session, only the prompt knows what it is.
    */
   private TurnStart found(Prompt prompt, OptionalInt heldAtEnd) {
     TurnMode mode = prompt.aside() ? TurnMode.ASIDE : start().mode();
@@ -217,8 +218,9 @@ final class TurnReader {
           case NEW, HIT, NONE ->
               heldAtEnd.isPresent() ? Optional.of(LossCause.EXPIRED) : Optional.empty();
         };
-    int held = Math.min(heldAtEnd.orElse(prompt.knownPrefix()), prompt.length());
-    int lost = held - start().reusedTokens();
+    int known = prompt.knownPrefix() - (prompt.extendsCommitted() ? 1 : 0);
+    int held = heldAtEnd.isPresent() ? Math.max(0, heldAtEnd.getAsInt() - 1) : known;
+    int lost = Math.min(held, prompt.length()) - start().reusedTokens();
     return new TurnStart(
         mode,
         start().promptTokens(),

@@ -8,6 +8,7 @@ import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.Parent;
 import dev.sojourn.core.Promise;
 import dev.sojourn.core.SessionControl;
+import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionControl.Require;
 import dev.sojourn.core.SessionId;
@@ -131,8 +132,8 @@ public final class TurnRunner {
    * Opens a session that starts with what its parent has committed, without a turn.
    *
    * @return whether it was opened, and not open already with the same settings
-   * @throws FaultException {@code parent_not_found}, {@code session_settings}, or why no worker
-   *     takes it
+   * @throws FaultException {@code parent_not_found}, {@code session_settings}, {@code
+   *     context_lost}, or why no worker takes it
    */
   boolean fork(SessionControl control) throws InterruptedException {
     SessionId child = control.session();
@@ -141,9 +142,11 @@ public final class TurnRunner {
     try (TurnGuard guard = router.begin(intent)) {
       Optional<Parent> parent = Recall.parent(guard);
       if (parent.isPresent()) {
-        var _ = recall.fork(parent.get(), child, guard.incarnation().orElseThrow());
-        var _ = guard.select(SelectionQuery.ofBlocks(new long[0], 0, 0));
-        var _ = guard.open();
+        Incarnation life = guard.incarnation().orElseThrow();
+        Optional<Transcript> copy = recall.fork(parent.get(), child, life);
+        Selection selection = guard.select(SelectionQuery.ofBlocks(new long[0], 0, 0));
+        Dispatch.Begun begun = Dispatch.open(guard, selection);
+        recall.begin(child, life, begun, copy);
         guard.accepted();
       }
       var _ = guard.finish(TurnOutcome.COMPLETED);
@@ -248,21 +251,26 @@ public final class TurnRunner {
     }
   }
 
-  /** Returns how much a session held that expired before this turn. */
+  /**
+   * Returns how much a session held that expired before this turn, which meant to go on with it.
+   */
   private OptionalInt heldAtEnd(Optional<SessionControl> control, TurnGuard guard) {
-    return control.isPresent() && guard.reason() == NoSession.EXPIRED
-        ? ledger.heldAtEnd(control.get().session())
+    boolean goesOn = control.filter(asked -> asked.action() == Action.CONTINUE).isPresent();
+    return goesOn && guard.reason() == NoSession.EXPIRED
+        ? ledger.heldAtEnd(control.orElseThrow().session())
         : OptionalInt.empty();
   }
 
   /**
-   * Takes the transcript along to the life that the session goes on with, before anybody can find
-   * that life bound.
+   * Takes transcript and account along to the life that the session goes on with, before anybody
+   * can find that life bound.
    */
   private void move(
       Optional<SessionControl> control, Optional<Incarnation> from, Optional<Incarnation> to) {
     if (from.isPresent() && to.isPresent() && !from.equals(to)) {
-      transcripts.move(control.orElseThrow().session(), from.get(), to.get());
+      SessionId session = control.orElseThrow().session();
+      transcripts.move(session, from.get(), to.get());
+      ledger.move(session, from.get(), to.get());
     }
   }
 

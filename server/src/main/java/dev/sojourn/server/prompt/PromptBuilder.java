@@ -2,6 +2,7 @@ package dev.sojourn.server.prompt;
 
 import dev.sojourn.core.Clock;
 import dev.sojourn.core.Fault;
+import dev.sojourn.core.FaultException;
 import dev.sojourn.core.History;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.Tokens;
@@ -26,8 +27,7 @@ import java.util.Optional;
  * SuffixLocality}) and the messages begin with those of the transcript, only what is new is
  * rendered; the ids are the same either way.
  *
- * <p>Thread-safe; a transcript is used by one thread at a time. Faults are {@link
- * dev.sojourn.core.FaultException}s.
+ * <p>Thread-safe; a transcript is used by one thread at a time. Faults are {@link FaultException}s.
  */
 public final class PromptBuilder {
 
@@ -240,7 +240,8 @@ public final class PromptBuilder {
     return transcript.filter(t -> t.committed() > 0);
   }
 
-  private static RuntimeException forgotten() {
+  /** Returns {@code context_lost}: nobody knows any more what a session said. */
+  public static FaultException forgotten() {
     return new Fault.Conflict(
             "context_lost",
             "what the session said so far is not held here any more; send the full conversation",

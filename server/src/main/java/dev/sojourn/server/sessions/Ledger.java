@@ -28,9 +28,21 @@ public final class Ledger {
   /** Writes down a turn, under its session's lease. */
   public void add(SessionId session, Incarnation life, Account.Turn turn) {
     synchronized (pages) {
-      Account before = of(session).orElse(Account.EMPTY);
+      Page page = pages.get(session);
+      // Of another life, the end is not told yet.
+      Account before = page != null && page.life().equals(life) ? page.account() : Account.EMPTY;
       pages.put(session, new Page(life, before.with(turn)));
       ended.remove(session);
+    }
+  }
+
+  /** Hears that a session goes on with another life, under its lease. */
+  public void move(SessionId session, Incarnation from, Incarnation to) {
+    synchronized (pages) {
+      Page page = pages.get(session);
+      if (page != null && page.life().equals(from)) {
+        pages.put(session, new Page(to, page.account()));
+      }
     }
   }
 

@@ -57,7 +57,9 @@ final class LedgerTest {
   @Test
   void move_thatIsToldLate_isCountedAndChangesNoLife() {
     ledger.add(SESSION, FIRST, turn(TurnMode.OPENED, 100, 0, Map.of(), 110));
+    ledger.move(SESSION, FIRST, SECOND);
     ledger.add(SESSION, SECOND, turn(TurnMode.OPENED, 120, 0, Map.of(), 130));
+    assertThat(ledger.of(SESSION).orElseThrow().computed()).isEqualTo(220);
     ledger.move(SESSION, bound("left", FIRST), bound("right", SECOND));
     assertThat(ledger.of(SESSION).orElseThrow().moves()).isEqualTo(1);
     ledger.end(SESSION, SECOND);
@@ -80,6 +82,17 @@ final class LedgerTest {
     assertThat(ledger.of(SESSION).orElseThrow().computed()).isEqualTo(7);
     ledger.end(SESSION, FIRST);
     assertThat(ledger.of(SESSION)).isPresent();
+  }
+
+  @Test
+  void session_thatIsOpenedAgain_beforeItsEndIsTold_beginsANewAccount() {
+    ledger.add(SESSION, FIRST, turn(TurnMode.OPENED, 100, 0, Map.of(), 110));
+    ledger.add(SESSION, SECOND, turn(TurnMode.OPENED, 7, 0, Map.of(), 9));
+    ledger.move(SESSION, FIRST, new Incarnation(3)); // of a life that is over
+    ledger.end(SESSION, FIRST);
+    assertThat(ledger.of(SESSION).orElseThrow().computed()).isEqualTo(7);
+    ledger.end(SESSION, SECOND);
+    assertThat(ledger.heldAtEnd(SESSION)).isEqualTo(OptionalInt.of(9));
   }
 
   @Test
