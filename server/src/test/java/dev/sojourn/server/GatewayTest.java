@@ -540,7 +540,7 @@ final class GatewayTest {
         "tool_choice            | 400 | | 'tool_choice': 'sometimes'",
         "tool_choice            | 400 | | 'tool_choice': 'required'",
         "tool_choice.function.name | 400 | | 'tool_choice': {'type': 'function', 'function': {'name': 'b'}}, 'tools': [{'type': 'function', 'function': {'name': 'a'}}]",
-        "parallel_tool_calls    | 400 | | 'parallel_tool_calls': false",
+        "parallel_tool_calls    | 400 | | 'parallel_tool_calls': 'no'",
         "functions              | 400 | | 'functions': [{'name': 'f'}]",
         "chat_template_kwargs.tools | 400 | | 'chat_template_kwargs': {'tools': []}",
         "messages[0].tool_call_id | 400 | | 'messages': [{'role': 'tool', 'content': 'x'}]",

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.sojourn.text.answer.AnswerStyle.Reasoning;
 import dev.sojourn.text.answer.ParserChoice;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterAll;
@@ -223,6 +225,7 @@ final class ToolsTest {
     String session = ", 'nvext': {'session_control': {'session_id': 'named', 'action': 'open'}}";
     gateway.say(" {\"city\": \"Bern\"}}\n</tool_call>");
     JsonNode first = gateway.post(CHAT, chat(ASK, TOOLS + choice + session));
+    assertThat(first.path("choices").get(0).path("finish_reason").asString()).isEqualTo("stop");
     JsonNode message = first.path("choices").get(0).path("message");
     JsonNode call = message.path("tool_calls").get(0);
     assertThat(call.path("function").path("name").asString()).isEqualTo("weather");
@@ -236,6 +239,46 @@ final class ToolsTest {
     JsonNode second = gateway.post(CHAT, chat(ASK + ", " + echo + ", " + result, TOOLS + next));
     assertThat(second.path("nvext").path("session").path("reused_tokens").asInt())
         .isEqualTo(first.path("usage").path("total_tokens").asInt() - 1);
+  }
+
+  @Test
+  void toolChoiceNamed_streamed_endsAsWithOpenAi() throws Exception {
+    String choice = ", 'tool_choice': {'type': 'function', 'function': {'name': 'weather'}}";
+    gateway.say(" {}}\n</tool_call>");
+    List<String> reasons = new ArrayList<>();
+    for (JsonNode event : gateway.stream(CHAT, chat(ASK, TOOLS + choice + ", 'stream': true"))) {
+      String reason = event.path("choices").path(0).path("finish_reason").asString("");
+      if (!reason.isEmpty()) {
+        reasons.add(reason);
+      }
+    }
+    assertThat(reasons).containsExactly("stop");
+  }
+
+  @Test
+  void toolChoiceNamed_whoseAnswerEndsAtOnce_isACallWithoutArguments() throws Exception {
+    String choice = ", 'tool_choice': {'type': 'function', 'function': {'name': 'weather'}}";
+    gateway.say("");
+    JsonNode message =
+        gateway.post(CHAT, chat(ASK, TOOLS + choice)).path("choices").get(0).path("message");
+    assertThat(message.path("content").isNull()).isTrue();
+    JsonNode function = message.path("tool_calls").get(0).path("function");
+    assertThat(function.path("name").asString()).isEqualTo("weather");
+    assertThat(function.path("arguments").asString()).isEmpty();
+  }
+
+  @Test
+  void parallelToolCallsFalse_tellsOneCall() throws Exception {
+    for (boolean several : List.of(true, false)) {
+      gateway.say(CALL + "\n" + CALL);
+      JsonNode message =
+          gateway
+              .post(CHAT, chat(ASK, TOOLS + ", 'parallel_tool_calls': " + several))
+              .path("choices")
+              .get(0)
+              .path("message");
+      assertThat(message.path("tool_calls")).hasSize(several ? 2 : 1);
+    }
   }
 
   @Test

@@ -25,6 +25,7 @@ final class AnswerFormat {
   private static final JsonMapper JSON = JsonMapper.shared();
 
   private final boolean chat;
+  private final boolean namesTool;
   private final String id;
   private final long created;
   private final String model;
@@ -35,6 +36,8 @@ final class AnswerFormat {
    * Creates the format of one answer.
    *
    * @param chat whether it is a chat's
+   * @param namesTool whether the request names the tool to be called: then a call is no reason to
+   *     end, as with OpenAI
    * @param id the answer's id
    * @param created seconds since the epoch
    * @param model the model's id
@@ -43,12 +46,14 @@ final class AnswerFormat {
    */
   AnswerFormat(
       boolean chat,
+      boolean namesTool,
       String id,
       long created,
       String model,
       boolean usageInChunks,
       LogprobsFormat logprobs) {
     this.chat = chat;
+    this.namesTool = namesTool;
     this.id = id;
     this.created = created;
     this.model = model;
@@ -123,7 +128,7 @@ final class AnswerFormat {
    * @param calls whether it calls tools
    */
   byte[] finishChunk(int index, FinishReason why, boolean calls) {
-    String reason = Metadata.finishReason(why, calls);
+    String reason = Metadata.finishReason(why, calls && !namesTool);
     if (chat) {
       return bytes(envelope(true, List.of(choice(index, "delta", Map.of(), null, reason))));
     }
@@ -157,7 +162,8 @@ final class AnswerFormat {
       Map<String, @Nullable Object> probabilities =
           result.spec().options().logprobs() ? tokens(result.tokens(), 0) : null;
       Answer answer = result.answer();
-      String reason = Metadata.finishReason(result.end().reason(), !answer.calls().isEmpty());
+      boolean calls = !answer.calls().isEmpty() && !namesTool;
+      String reason = Metadata.finishReason(result.end().reason(), calls);
       Object said = chat ? message(answer) : answer.text();
       choices.add(choice(i, chat ? "message" : "text", said, probabilities, reason));
     }

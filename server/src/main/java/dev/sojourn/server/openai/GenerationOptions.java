@@ -70,7 +70,6 @@ record GenerationOptions(
   /** Reads the options of a chat. */
   static GenerationOptions ofChat(Fields body, LongSupplier seeds) {
     refuse(body, "functions", List.of());
-    refuse(body, "parallel_tool_calls", true);
     refuse(body, "function_call", "none");
     refuse(body, "response_format", Map.of("type", "text"));
     refuse(body, "modalities", List.of("text"));

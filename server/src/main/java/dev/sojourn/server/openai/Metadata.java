@@ -192,7 +192,7 @@ final class Metadata {
   /**
    * Returns OpenAI's name of the reason.
    *
-   * @param calls whether the answer calls tools
+   * @param calls whether the answer calls tools of its own accord
    */
   static String finishReason(FinishReason reason, boolean calls) {
     return switch (reason) {

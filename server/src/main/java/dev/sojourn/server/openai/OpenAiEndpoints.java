@@ -18,6 +18,7 @@ import dev.sojourn.server.http.Routes;
 import dev.sojourn.server.openai.TurnSpec.PromptSource;
 import dev.sojourn.server.prompt.ChatTerms;
 import dev.sojourn.server.prompt.PromptBuilder;
+import dev.sojourn.server.prompt.ToolChoice;
 import dev.sojourn.server.sessions.RunningTurns;
 import dev.sojourn.text.TokenBytes;
 import java.util.ArrayList;
@@ -103,11 +104,20 @@ public final class OpenAiEndpoints {
             templateOptions(body),
             ToolFields.tools(body),
             ToolFields.choice(body),
+            body.raw("parallel_tool_calls") == null || body.flag("parallel_tool_calls"),
             ext.control().map(SessionControl::history).orElse(History.AS_RENDERED));
     PromptSource source = (input, transcript) -> prompts.chat(messages, input, terms, transcript);
-    Asked asked =
-        new Asked(source, new Question(List.of(messages, terms), options, body.has("seed")));
-    answer(exchange, true, tenant, options, ext, List.of(asked));
+    Object said =
+        List.of(
+            messages,
+            terms.options(),
+            terms.tools(),
+            terms.choice(),
+            terms.several(),
+            terms.history());
+    Asked asked = new Asked(source, new Question(said, options, body.has("seed")));
+    boolean named = terms.choice() instanceof ToolChoice.Named;
+    answer(exchange, true, named, tenant, options, ext, List.of(asked));
   }
 
   private static Map<String, Object> templateOptions(Fields body) {
@@ -146,7 +156,7 @@ public final class OpenAiEndpoints {
           };
       asked.add(new Asked(source, new Question(prompt, options, body.has("seed"))));
     }
-    answer(exchange, false, tenant, options, ext, asked);
+    answer(exchange, false, false, tenant, options, ext, asked);
   }
 
   /** One prompt of a request. */
@@ -155,6 +165,7 @@ public final class OpenAiEndpoints {
   private void answer(
       Exchange exchange,
       boolean chat,
+      boolean namesTool,
       Tenant tenant,
       GenerationOptions options,
       Nvext ext,
@@ -175,6 +186,7 @@ public final class OpenAiEndpoints {
     AnswerFormat format =
         new AnswerFormat(
             chat,
+            namesTool,
             id,
             clock.now().getEpochSecond(),
             model.id(),

@@ -5,6 +5,7 @@ import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.server.prompt.Answer;
+import dev.sojourn.server.prompt.JsonSize;
 import dev.sojourn.server.prompt.LastTurn;
 import dev.sojourn.server.prompt.Prompt;
 import dev.sojourn.server.prompt.Transcript;
@@ -50,12 +51,13 @@ final class RepeatedTurn {
       Transcript transcript, int tipBefore, long digestBefore, Prompt prompt, TurnResult result) {
     Answer answer = result.answer();
     Tokens completion = result.end().completion();
+    long said = JsonSize.of(result.spec().question().said()) + JsonSize.of(answer.message());
     int alternatives = 1 + result.spec().options().topLogprobs();
     long bytes =
         BYTES
             + (long) BYTES_PER_TOKEN * (prompt.fresh().length() + completion.length())
             + 4L * result.end().prompt().length()
-            + 2L * (answer.text().length() + answer.reasoning().length())
+            + said
             + (long) BYTES_PER_LOGPROB * alternatives * result.tokens().size();
     transcript.keep(new LastTurn(tipBefore, digestBefore, result.spec().question(), result, bytes));
   }

@@ -1,7 +1,12 @@
 package dev.sojourn.server.prompt;
 
+import java.math.BigDecimal;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.json.JsonFactory;
@@ -28,6 +33,28 @@ final class CallArguments {
           .build();
 
   private CallArguments() {}
+
+  /**
+   * Returns a JSON tree in a form in which equal numbers are equal, however they are written: some
+   * clients write {@code 20.0} as {@code 20}.
+   */
+  static Object compared(Object tree) {
+    return switch (tree) {
+      case Map<?, ?> map -> {
+        Map<Object, @Nullable Object> copy = HashMap.newHashMap(map.size());
+        map.forEach((key, value) -> copy.put(key, value == null ? null : compared(value)));
+        yield copy;
+      }
+      case List<?> list -> {
+        List<@Nullable Object> copy = new ArrayList<>(list.size());
+        list.forEach(item -> copy.add(item == null ? null : compared(item)));
+        yield copy;
+      }
+      case Double large when large.isInfinite() -> large;
+      case Number number -> new BigDecimal(number.toString()).stripTrailingZeros();
+      default -> tree;
+    };
+  }
 
   /** Returns the object, its keys in the order of the text; nothing if the text is none. */
   static Optional<Map<?, ?>> parse(String text) {

@@ -62,6 +62,11 @@ final class ChatRenderer {
     }
   }
 
+  /** Returns how templates write the tokens that end a turn. */
+  List<String> endsOfTurn() {
+    return tokenizer.vocabulary().endOfTurn().stream().map(tokenizer.spelling()::text).toList();
+  }
+
   private String spelled(OptionalInt id) {
     return id.isPresent() ? tokenizer.spelling().text(id.getAsInt()) : "";
   }

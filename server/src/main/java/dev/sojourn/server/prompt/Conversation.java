@@ -14,9 +14,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Messages in one form, however a client wrote them, so that equal messages are equal maps: null
- * and absent fields are the same, text parts are one string (joined by line breaks), and there is
- * always a {@code content}: "" where there is none, null beside tool calls, which is how templates
- * tell them.
+ * and absent fields are the same, as are empty calls and reasoning, text parts are one string
+ * (joined by line breaks), and there is always a {@code content}: "" where there is none, null
+ * beside tool calls, which is how templates tell them.
  */
 final class Conversation {
 
@@ -36,12 +36,16 @@ final class Conversation {
   static Map<String, ?> canonical(Map<String, ?> message) {
     if (message.get(CONTENT) instanceof String
         && !message.containsKey(CALLS)
+        && !"".equals(message.get(REASONING))
         && !hasNull(message)) {
       return message;
     }
     Map<String, @Nullable Object> canonical = new TreeMap<>();
     message.forEach((field, value) -> {
-      if (value != null && !(field.equals(CALLS) && value.equals(List.of()))) {
+      boolean none =
+          (field.equals(CALLS) && List.of().equals(value))
+              || (field.equals(REASONING) && "".equals(value));
+      if (value != null && !none) {
         canonical.put(field, value);
       }
     });
@@ -103,7 +107,7 @@ final class Conversation {
       return call;
     }
     String arguments = String.valueOf(function.get("arguments"));
-    Object parsed = CallArguments.parse(arguments).<Object>map(object -> object).orElse(arguments);
+    Object parsed = CallArguments.parse(arguments).map(CallArguments::compared).orElse(arguments);
     return List.of(String.valueOf(fields.get("id")), String.valueOf(function.get("name")), parsed);
   }
 

@@ -7,8 +7,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The {@link SuffixLocality} of a template for each set of options that it is given, tried when a
- * set is first used, which takes milliseconds; bounded, the least recently used go first. Of tools,
- * only whether there are any counts. Thread-safe.
+ * set is first used, which takes milliseconds; bounded, in number and size, the least recently used
+ * go first. Of tools, only whether there are any counts. Thread-safe.
  */
 final class Localities {
 
@@ -17,12 +17,15 @@ final class Localities {
   private static final int MAX_TEXT = 256;
 
   private final ChatRenderer renderer;
+  private final SuffixLocality plain;
 
   /** Least recently used first. Guarded by itself. */
   private final Map<Map<String, ?>, SuffixLocality> known = new LinkedHashMap<>(16, 0.75f, true);
 
+  /** Tries the template without options. */
   Localities(ChatRenderer renderer) {
     this.renderer = renderer;
+    plain = SuffixLocality.of(renderer, Map.of());
   }
 
   /**
@@ -30,6 +33,9 @@ final class Localities {
    * is not tried: nothing holds for it.
    */
   SuffixLocality of(Map<String, ?> variables) {
+    if (variables.isEmpty()) {
+      return plain;
+    }
     Map<String, Object> set = new HashMap<>(variables);
     boolean tools = set.containsKey(ChatTerms.TOOLS);
     if (tools) {
@@ -56,11 +62,12 @@ final class Localities {
 
   private static boolean isSmall(Map.Entry<String, ?> option) {
     return option.getKey().equals(ChatTerms.TOOLS)
-        || switch (option.getValue()) {
-          case String text -> text.length() <= MAX_TEXT;
-          case Number _, Boolean _ -> true;
-          case null -> true;
-          default -> false;
-        };
+        || (option.getKey().length() <= MAX_TEXT
+            && switch (option.getValue()) {
+              case String text -> text.length() <= MAX_TEXT;
+              case Number _, Boolean _ -> true;
+              case null -> true;
+              default -> false;
+            });
   }
 }

@@ -71,9 +71,7 @@ public final class PromptBuilder {
   public static PromptBuilder of(
       Tokenizer tokenizer, Optional<ChatTemplate> template, ParserChoice parsers, Clock clock) {
     Optional<Chat> chat = template.map(t -> Chat.of(t, tokenizer, parsers));
-    PromptBuilder builder = new PromptBuilder(new Alignment(tokenizer), chat, clock);
-    var _ = builder.suffixLocal(); // tried now rather than by the first turn
-    return builder;
+    return new PromptBuilder(new Alignment(tokenizer), chat, clock);
   }
 
   /** Returns a builder that always renders whole conversations: what the quick way must equal. */
@@ -118,8 +116,9 @@ public final class PromptBuilder {
       Conversation.checkResults(List.of(), sent, 0);
       LocalDateTime begun = transcript.map(Transcript::begun).orElseGet(this::now);
       String text = model.renderer.render(sent, terms.variables(), begun);
-      Rendering done = new Rendering(true, text.length(), Optional.empty());
-      Said said = opened(model, Said.chat(0, sent, terms.variables()), text, terms, done);
+      Rendering done = new Rendering(true, false, text.length(), Optional.empty());
+      Said chat = Said.chat(0, sent, terms.variables());
+      Said said = opened(model, chat, text, terms, done, false);
       return alignment.begin(text + said.opening().begun(), said);
     }
     return chat(model, held.get(), said(held.get(), messages, input, terms), terms);
@@ -127,33 +126,36 @@ public final class PromptBuilder {
 
   private Prompt chat(Chat model, Transcript held, Said said, ChatTerms terms) {
     boolean goesOn =
-        said.kept() > 0
-            && said.kept() == held.messages().size()
-            && said.options().equals(held.options());
+        said.kept() > 0 && said.kept() == held.messages().size() && held.wasGiven(said.options());
+    boolean fragment = held.isFragment() && said.kept() > 0;
     boolean asSampled = terms.history() == History.AS_SAMPLED;
-    Optional<Continuation> rest = Optional.empty();
-    if (goesOn && asSampled) {
-      rest = SampledHistory.behind(model.renderer, held, said.added(), said.options());
-    }
+    Continuation sampled =
+        goesOn && asSampled
+            ? SampledHistory.behind(model.renderer, held, said.added(), said.options())
+            : Continuation.UNTRIED;
+    boolean sampledAgain = sampled.text().isPresent();
     Optional<String> notAsSampled =
-        asSampled && rest.isEmpty() ? Optional.of(notAsSampled(goesOn)) : Optional.empty();
-    if (goesOn && rest.isEmpty()) {
-      rest = continuation(model, held, said);
-    }
+        asSampled && !sampledAgain ? Optional.of(notAsSampled(goesOn)) : Optional.empty();
+    // What a template would write of answers that were kept as sampled is yet to be seen.
+    Continuation local =
+        goesOn && !sampledAgain && !held.isAsSampled()
+            ? continuation(model, held, said)
+            : Continuation.UNTRIED;
+    int rendered = sampled.rendered() + local.rendered();
+    Optional<String> rest = sampled.text().or(local::text);
     if (rest.isPresent()) {
-      String text = rest.get().text();
-      Rendering done = new Rendering(false, rest.get().rendered(), notAsSampled);
-      Said opened = opened(model, said, text, terms, done);
-      return alignment.extend(held, text + opened.opening().begun(), opened);
+      Rendering done = new Rendering(false, sampledAgain, rendered, notAsSampled);
+      Said opened = opened(model, said, rest.get(), terms, done, fragment);
+      return alignment.extend(held, rest.get() + opened.opening().begun(), opened);
     }
-    if (held.isFragment() && said.kept() > 0) {
+    if (fragment) {
       throw forgotten();
     }
     List<Map<String, ?>> all = new ArrayList<>(held.messages().subList(0, said.kept()));
     all.addAll(said.added());
     String text = model.renderer.render(all, said.options(), held.begun());
-    Rendering done = new Rendering(true, text.length(), notAsSampled);
-    Said opened = opened(model, said, text, terms, done);
+    Rendering done = new Rendering(true, false, rendered + text.length(), notAsSampled);
+    Said opened = opened(model, said, text, terms, done, false);
     return alignment.match(held, text + opened.opening().begun(), opened);
   }
 
@@ -163,17 +165,19 @@ public final class PromptBuilder {
         : "the conversation does not go on from what the session holds";
   }
 
+  /** Adds how the answer begins. Of a fragment that names no tools, nobody knows if it has any. */
   private static Said opened(
-      Chat model, Said said, String text, ChatTerms terms, Rendering rendering) {
-    List<?> tools = said.options().get(ChatTerms.TOOLS) instanceof List<?> l ? l : List.of();
-    return said.with(Opening.of(model.style, text, tools, terms.choice()), rendering);
+      Chat model, Said said, String text, ChatTerms terms, Rendering rendering, boolean fragment) {
+    List<?> tools = ChatTerms.tools(said.options());
+    Optional<List<?>> known = fragment && tools.isEmpty() ? Optional.empty() : Optional.of(tools);
+    return said.with(Opening.of(model.style, text, known, terms), rendering);
   }
 
   /** Returns what the template writes behind all that is held, where that can be told alone. */
-  private static Optional<Continuation> continuation(Chat model, Transcript held, Said said) {
+  private static Continuation continuation(Chat model, Transcript held, Said said) {
     Map<String, ?> answer = held.messages().getLast();
     if (!model.local || !model.localities.of(said.options()).covers(answer, said.added())) {
-      return Optional.empty();
+      return Continuation.UNTRIED;
     }
     return SuffixLocality.continuation(
         model.renderer, answer, held.lastAnswer(), said.added(), said.options(), held.begun());

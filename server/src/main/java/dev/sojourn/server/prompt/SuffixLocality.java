@@ -120,7 +120,7 @@ record SuffixLocality(Set<Kind> kinds) {
    *
    * @param said the answer as the transcript holds it: what its tokens spell
    */
-  static Optional<Continuation> continuation(
+  static Continuation continuation(
       ChatRenderer renderer,
       Map<String, ?> answer,
       String said,
@@ -129,8 +129,7 @@ record SuffixLocality(Set<Kind> kinds) {
       LocalDateTime now) {
     String head = renderer.render(STAND_IN, variables, now);
     String text = renderer.render(concat(STAND_IN, answer, added), variables, now);
-    return behind(text, Optional.of(head + said))
-        .map(rest -> new Continuation(rest, head.length() + text.length()));
+    return new Continuation(behind(text, Optional.of(head + said)), head.length() + text.length());
   }
 
   private static Optional<String> behind(String text, Optional<String> head) {

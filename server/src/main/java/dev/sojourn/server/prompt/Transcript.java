@@ -43,12 +43,15 @@ public final class Transcript {
   private final TokenBuffer ids = new TokenBuffer(0);
   private final List<Piece> pieces = new ArrayList<>();
   private final List<Map<String, ?>> messages = new ArrayList<>();
+  private final List<Long> messageBytes = new ArrayList<>(); // of each and those before it
   private Map<String, ?> options = Map.of();
+  private long optionBytes;
   private String answerBegun = ""; // with which the model went on
   private int firstPrompt;
   private int lastPrompt;
   private long digest;
   private boolean fragment;
+  private boolean asSampled;
   private boolean implicit;
   private int turns;
   private @Nullable LastTurn lastTurn;
@@ -132,9 +135,10 @@ public final class Transcript {
     add(prompt, end, answer, 0);
   }
 
-  /** Says when the session began. */
-  void beginAt(LocalDateTime time) {
-    begun = time;
+  /** Takes over, into an empty transcript, what another one of its session knows beside the ids. */
+  void goOnFrom(Transcript before) {
+    begun = before.begun;
+    give(before.options);
   }
 
   /**
@@ -161,7 +165,7 @@ public final class Transcript {
     if (stopped) {
       addPiece(tokenizer.spelling().text(all.get(end)), all.length(), Kind.TO_SPECIAL);
     }
-    messages.add(Map.of("role", "assistant", "content", said));
+    addMessage(Map.of("role", "assistant", "content", said));
     grown.accept(this);
   }
 
@@ -170,8 +174,10 @@ public final class Transcript {
     other.ids.append(ids.view());
     other.pieces.addAll(pieces);
     other.messages.addAll(messages);
+    other.messageBytes.addAll(messageBytes);
     other.answerBegun = answerBegun;
-    other.options = options;
+    other.give(options);
+    other.asSampled = asSampled;
     other.begun = begun;
     other.fragment = fragment;
     other.firstPrompt = firstPrompt;
@@ -194,15 +200,27 @@ public final class Transcript {
     }
     fragment &= draft.said().kept() > 0;
     cut(messages, draft.said().kept());
-    messages.addAll(draft.said().added());
+    cut(messageBytes, draft.said().kept());
+    draft.said().added().forEach(this::addMessage);
     if (draft.said().chat()) {
-      messages.add(answer);
+      addMessage(answer);
     }
-    options = draft.said().options();
+    give(draft.said().options());
+    asSampled = draft.said().rendering().asSampled();
     turns++;
     lastTurn = null;
     answerBegun = draft.said().opening().begun();
     grown.accept(this);
+  }
+
+  private void addMessage(Map<String, ?> message) {
+    messages.add(message);
+    messageBytes.add((messageBytes.isEmpty() ? 0 : messageBytes.getLast()) + JsonSize.of(message));
+  }
+
+  private void give(Map<String, ?> variables) {
+    options = variables;
+    optionBytes = JsonSize.of(variables);
   }
 
   private void addAnswer(TurnEnd end) {
@@ -250,6 +268,27 @@ public final class Transcript {
     return options;
   }
 
+  /**
+   * Returns whether this is what the template was given beside messages. Of a fragment that nobody
+   * knows that of, it may be, if the tools are named in what was said.
+   */
+  boolean wasGiven(Map<String, ?> variables) {
+    return variables.equals(options)
+        || (fragment
+            && options.isEmpty()
+            && ChatTerms.names(ChatTerms.tools(variables)).stream().allMatch(this::mentions));
+  }
+
+  private boolean mentions(String tool) {
+    String quoted = "\"" + tool + "\"";
+    return pieces.stream().anyMatch(piece -> piece.text().contains(quoted));
+  }
+
+  /** Returns whether answers stand as they were sampled, which the template might not write. */
+  boolean isAsSampled() {
+    return asSampled;
+  }
+
   LocalDateTime begun() {
     return begun;
   }
@@ -273,13 +312,11 @@ public final class Transcript {
     return text.toString();
   }
 
-  /** Returns the spelling of the token that ended the last answer; "" if none did. */
-  String lastEnd() {
+  /** Returns whether a token ended the last answer. */
+  boolean ended() {
     return !pieces.isEmpty()
-            && pieces.getLast().kind() == Kind.TO_SPECIAL
-            && pieces.getLast().tokenEnd() > lastPrompt
-        ? pieces.getLast().text()
-        : "";
+        && pieces.getLast().kind() == Kind.TO_SPECIAL
+        && pieces.getLast().tokenEnd() > lastPrompt;
   }
 
   /**
@@ -311,10 +348,15 @@ public final class Transcript {
     return same;
   }
 
-  /** Returns about how many bytes of memory this takes: ids, the text twice, the last turn. */
+  /**
+   * Returns about how many bytes of memory this takes: ids, their text, messages, what else the
+   * template was given, the last turn.
+   */
   long bytes() {
+    long said = messageBytes.isEmpty() ? 0 : messageBytes.getLast();
     long kept = lastTurn == null ? 0 : lastTurn.bytes();
-    return 1024 + 8L * ids.length() + 64L * pieces.size() + 4L * textEnd(pieces.size()) + kept;
+    long text = 64L * pieces.size() + 2L * textEnd(pieces.size());
+    return 1024 + 8L * ids.length() + text + said + optionBytes + kept;
   }
 
   private String raw(Tokens tokens) {

@@ -88,10 +88,10 @@ public final class Transcripts {
    * caller has the session's lease.
    */
   public Transcript restore(SessionId session, Incarnation incarnation, SessionTokens tokens) {
-    Optional<LocalDateTime> begun = find(session, incarnation).map(Transcript::begun);
+    Optional<Transcript> before = find(session, incarnation);
     remove(session, incarnation);
     Transcript transcript = open(session, incarnation);
-    begun.ifPresent(transcript::beginAt);
+    before.ifPresent(transcript::goOnFrom);
     transcript.restore(tokens);
     return transcript;
   }

@@ -12,6 +12,8 @@ import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 final class ConversationTest {
 
@@ -43,6 +45,41 @@ final class ConversationTest {
     Conversation.checkResults(new ArrayList<>(earlier), new ArrayList<>(added), 0);
     assertThat(earlier).extracting(message -> message.calls).containsOnly(1);
     assertThat(added).extracting(message -> message.calls).containsOnly(1);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "20.0, 20, 1",
+    "1e3, 1000, 1",
+    "[1.50], [1.5], 1",
+    "0.0, -0, 1",
+    "20, 21, 0",
+    "9007199254740993, 9007199254740992, 0",
+    "1e999, 2, 0",
+    "1, '\"1\"', 0"
+  })
+  void equalMessages_ofNumbers_compareWhatTheyAre(String held, String sent, int same) {
+    assertThat(
+            Conversation.equalMessages(
+                List.of(calling("a", "{\"n\": " + held + "}")),
+                List.of(calling("a", "{\"n\": " + sent + "}"))))
+        .isEqualTo(same);
+  }
+
+  @Test
+  void equalMessages_ofAnEmptyThought_areThoseOfNone() {
+    Map<String, ?> empty = Map.of("role", "assistant", "content", "low", "reasoning_content", "");
+    for (String thought : List.of("hm", "")) {
+      assertThat(
+              Conversation.equalMessages(
+                  List.of(new Answer("low", thought, List.of()).message()), List.of(empty)))
+          .isEqualTo(1);
+    }
+    assertThat(Conversation.canonical(empty)).doesNotContainKey("reasoning_content");
+  }
+
+  private static Map<String, ?> calling(String id, String arguments) {
+    return new Answer("", "", List.of(new ToolCall(id, "f", arguments))).message();
   }
 
   private static Map<String, ?> calling(String id) {

@@ -27,7 +27,12 @@ import org.junit.jupiter.params.provider.ValueSource;
 class HistoryTest {
 
   private static final ChatTerms AS_SAMPLED =
-      new ChatTerms(Map.of(), List.of(), new ToolChoice.Auto(), History.AS_SAMPLED);
+      new ChatTerms(Map.of(), List.of(), new ToolChoice.Auto(), true, History.AS_SAMPLED);
+
+  private static final ChatTerms AS_SAMPLED_TOOLS =
+      new ChatTerms(Map.of(), TemplateStyle.TOOLS, new ToolChoice.Auto(), true, History.AS_SAMPLED);
+  private static final String CALL =
+      "<tool_call>\n{\"name\": \"probe_tool\", \"arguments\": {\"a\": 1}}\n</tool_call>";
 
   private final Transcript held =
       new Transcripts(TOKENIZER, Long.MAX_VALUE, CLOCK)
@@ -67,7 +72,7 @@ class HistoryTest {
     client.add(user("three"));
     Prompt third = build(builder, AS_SAMPLED);
     assertThat(third.extendsCommitted()).isTrue();
-    assertThat(spelled(third.fresh())).startsWith("<|im_end|>\n<|im_start|>user\nthree");
+    assertThat(spelled(third.fresh())).startsWith("\n<|im_start|>user\nthree");
   }
 
   @Test
@@ -97,10 +102,84 @@ class HistoryTest {
   }
 
   @Test
+  void asSampled_resultsOfCalls_follow() {
+    PromptBuilder builder = builder("calling");
+    client.add(user("one"));
+    client.add(say(build(builder, AS_SAMPLED_TOOLS), CALL, END));
+    client.add(result());
+    Prompt second = build(builder, AS_SAMPLED_TOOLS);
+    assertThat(second.rendering().notAsSampled()).isEmpty();
+    assertThat(second.extendsCommitted()).isTrue();
+    assertThat(spelled(second.fresh())).startsWith("\n<|im_start|>tool\nlow<|im_end|>");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{{ raise_exception('no call') if not calls }}",
+        "{{ calls[0].function.name if calls }}"
+      })
+  void asSampled_resultThatTheTemplateWritesByItsCall_isAsRendered(String result) {
+    String template =
+        Fixture.CALLING.replace(
+            "{% if greeting",
+            "{% set calls = messages[loop.index0 - 1].tool_calls %}{% if m.role == 'tool' %}"
+                + result
+                + "{% endif %}{% if greeting");
+    PromptBuilder builder = Fixture.builder(template);
+    client.add(user("one"));
+    client.add(say(build(builder, AS_SAMPLED_TOOLS), CALL, END));
+    client.add(result());
+    Prompt second = build(builder, AS_SAMPLED_TOOLS);
+    assertThat(second.rendering().notAsSampled().orElseThrow()).contains("cannot be told");
+    assertThat(spelled(second.context()))
+        .isEqualTo(
+            spelled(
+                builder.chat(client, Input.FULL, AS_SAMPLED_TOOLS, Optional.empty()).context()));
+  }
+
+  @Test
+  void asRendered_afterAsSampled_isWhatTheTemplateWrites() {
+    PromptBuilder builder =
+        Fixture.builder(
+            Fixture.CHATML.replace("m.content", "(m.content or '').split('</think>')[-1]"));
+    client.add(user("one"));
+    client.add(say(build(builder, ChatTerms.NONE), "<think>\nhm\n</think>\n\nlow", END));
+    client.add(user("two"));
+    client.add(say(build(builder, AS_SAMPLED), "low", END));
+    client.add(user("three"));
+    Prompt third = build(builder, ChatTerms.NONE);
+    Prompt stateless = builder.chat(client, Input.FULL, ChatTerms.NONE, Optional.empty());
+    assertThat(spelled(third.context())).isEqualTo(spelled(stateless.context()));
+    assertThat(third.divergence().orElseThrow().cause()).contains("template");
+    client.add(say(third, "low", END));
+    client.add(user("four"));
+    assertThat(build(builder, ChatTerms.NONE).rendering().all()).isFalse();
+  }
+
+  @Test
+  void rendered_inVain_counts() {
+    PromptBuilder builder = builder("calling");
+    client.add(user("one"));
+    client.add(say(build(builder, AS_SAMPLED_TOOLS), CALL.replace("1", "1.10"), END));
+    client.add(result());
+    ChatTerms tools = ToolLoopTest.TOOLS;
+    Prompt second = build(builder, tools);
+    assertThat(second.rendering().all()).isTrue();
+    assertThat(second.rendering().characters())
+        .isGreaterThan(
+            2 * builder.chat(client, Input.FULL, tools, Optional.empty()).rendering().characters());
+  }
+
+  @Test
   void rendered_templateFromLeftToRight_isNoMoreAfterAHundredTurns() {
     ChatTerms terms =
         new ChatTerms(
-            Map.of("plain", true), TemplateStyle.TOOLS, new ToolChoice.Auto(), History.AS_RENDERED);
+            Map.of("plain", true),
+            TemplateStyle.TOOLS,
+            new ToolChoice.Auto(),
+            true,
+            History.AS_RENDERED);
     List<Prompt> turns = converse("calling", terms, 100);
     assertThat(turns.getLast().rendering()).isEqualTo(turns.get(10).rendering());
     assertThat(turns.getLast().rendering().all()).isFalse();
@@ -120,16 +199,28 @@ class HistoryTest {
   void rendered_optionThatChangesEarlierMessages_isAll() {
     ChatTerms greeting =
         new ChatTerms(
-            Map.of("greeting", true), List.of(), new ToolChoice.Auto(), History.AS_RENDERED);
+            Map.of("greeting", true), List.of(), new ToolChoice.Auto(), true, History.AS_RENDERED);
     assertThat(converse("calling", greeting, 2).getLast().rendering().all()).isTrue();
   }
 
   @Test
   void rendered_optionTooLargeToTry_isAll() {
-    ChatTerms large =
-        new ChatTerms(
-            Map.of("x", "x".repeat(300)), List.of(), new ToolChoice.Auto(), History.AS_RENDERED);
-    assertThat(converse("calling", large, 2).getLast().rendering().all()).isTrue();
+    String large = "x".repeat(300);
+    for (Map<String, ?> options : List.of(Map.of("x", large), Map.of(large, "x"))) {
+      ChatTerms terms =
+          new ChatTerms(options, List.of(), new ToolChoice.Auto(), true, History.AS_RENDERED);
+      assertThat(converse("calling", terms, 2).getLast().rendering().all()).isTrue();
+    }
+  }
+
+  /** Returns the result of the call that was told last. */
+  private Map<String, ?> result() {
+    String id =
+        client.getLast().get("tool_calls") instanceof List<?> calls
+                && calls.getFirst() instanceof Map<?, ?> call
+            ? String.valueOf(call.get("id"))
+            : "none";
+    return Map.of("role", "tool", "tool_call_id", id, "content", "low");
   }
 
   /** Says the same in every turn; returns the prompts. */

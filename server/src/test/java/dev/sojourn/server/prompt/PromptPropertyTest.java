@@ -54,12 +54,18 @@ class PromptPropertyTest {
       List.of(
           ChatTerms.NONE,
           new ChatTerms(
-              Map.of("greeting", true), List.of(), new ToolChoice.Auto(), History.AS_RENDERED),
-          new ChatTerms(Map.of(), TemplateStyle.TOOLS, new ToolChoice.Auto(), History.AS_RENDERED),
+              Map.of("greeting", true),
+              List.of(),
+              new ToolChoice.Auto(),
+              true,
+              History.AS_RENDERED),
+          new ChatTerms(
+              Map.of(), TemplateStyle.TOOLS, new ToolChoice.Auto(), true, History.AS_RENDERED),
           new ChatTerms(
               Map.of("greeting", true),
               TemplateStyle.TOOLS,
               new ToolChoice.Required(),
+              true,
               History.AS_RENDERED));
 
   @ParameterizedTest
@@ -120,16 +126,23 @@ class PromptPropertyTest {
       if (kind.equals("calling") && random.nextInt(6) == 0) {
         terms = TERMS.get(random.nextInt(TERMS.size()));
       }
+      ChatTerms asked =
+          new ChatTerms(
+              terms.options(),
+              terms.tools(),
+              terms.choice(),
+              true,
+              random.nextInt(3) == 0 ? History.AS_SAMPLED : History.AS_RENDERED);
       boolean delta = !edited && quickHeld.committed() > 0 && random.nextBoolean();
       Input input = delta ? Input.DELTA : Input.FULL;
       List<Map<String, ?>> sent = delta ? added : List.copyOf(client);
       Prompt expected;
       try {
-        expected = whole.chat(sent, input, terms, Optional.of(wholeHeld));
+        expected = whole.chat(sent, input, asked, Optional.of(wholeHeld));
       } catch (FaultException refused) {
         return false;
       }
-      Prompt prompt = quick.chat(sent, input, terms, Optional.of(quickHeld));
+      Prompt prompt = quick.chat(sent, input, asked, Optional.of(quickHeld));
       assertThat(prompt.context()).as(label).isEqualTo(expected.context());
       assertThat(prompt.knownPrefix()).as(label).isEqualTo(expected.knownPrefix());
       assertThat(prompt.extendsCommitted()).as(label).isEqualTo(expected.extendsCommitted());

@@ -39,8 +39,9 @@ class ToolLoopTest {
   private static final Path GOLDENS =
       Path.of("../text/src/test/resources/dev/sojourn/text/template/model_goldens.json");
 
-  private static final ChatTerms TOOLS =
-      new ChatTerms(Map.of(), TemplateStyle.TOOLS, new ToolChoice.Auto(), History.AS_RENDERED);
+  static final ChatTerms TOOLS =
+      new ChatTerms(
+          Map.of(), TemplateStyle.TOOLS, new ToolChoice.Auto(), true, History.AS_RENDERED);
 
   private final Transcript held =
       new Transcripts(TOKENIZER, Long.MAX_VALUE, CLOCK)
@@ -92,6 +93,39 @@ class ToolLoopTest {
           Map.of("role", "tool", "tool_call_id", ids(answer).getFirst(), "content", "low " + i));
     }
     assertThat(spelled(build(builder, TOOLS).context())).contains("low 2");
+  }
+
+  @Test
+  void secondCall_ofARequestForOneAtATime_isNotTold() {
+    ChatTerms one =
+        new ChatTerms(
+            Map.of(), TemplateStyle.TOOLS, new ToolChoice.Auto(), false, History.AS_RENDERED);
+    Map<String, ?> answer = say(build(builder("qwen25_tools"), one), hermes(1) + hermes(2));
+    assertThat(ids(answer)).hasSize(1);
+  }
+
+  @Test
+  void requiredCall_behindAThoughtThatIsNotRead_isTold() {
+    ParserChoice hermes = new ParserChoice(Optional.of(Calls.HERMES), Optional.of(Reasoning.NONE));
+    PromptBuilder builder =
+        PromptBuilder.of(
+            TOKENIZER,
+            Optional.of(ChatTemplate.compile(Fixture.CALLING + "<think>\n")),
+            hermes,
+            CLOCK);
+    ChatTerms named =
+        new ChatTerms(
+            Map.of(),
+            TemplateStyle.TOOLS,
+            new ToolChoice.Named("probe_tool"),
+            true,
+            History.AS_RENDERED);
+    Prompt prompt = build(builder, named);
+    assertThat(spelled(prompt.context()))
+        .endsWith("<think>\n</think>\n\n<tool_call>\n{\"name\": \"probe_tool\", \"arguments\":");
+    Map<String, ?> answer = say(prompt, " {\"a\": 1}}\n</tool_call>");
+    assertThat(answer.get("content")).isNull();
+    assertThat(ids(answer)).hasSize(1);
   }
 
   @Test
@@ -279,7 +313,7 @@ class ToolLoopTest {
             .message());
     client.add(Map.of("role", "tool", "tool_call_id", "c", "content", "low"));
     ChatTerms terms =
-        new ChatTerms(Map.of(), List.of(tool), new ToolChoice.Auto(), History.AS_RENDERED);
+        new ChatTerms(Map.of(), List.of(tool), new ToolChoice.Auto(), true, History.AS_RENDERED);
     return builder.chat(List.copyOf(client), Input.FULL, terms, Optional.empty());
   }
 

@@ -5,6 +5,7 @@ import static dev.sojourn.server.prompt.Fixture.TOKENIZER;
 import static dev.sojourn.server.prompt.Fixture.user;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sojourn.core.History;
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionId;
@@ -12,6 +13,7 @@ import dev.sojourn.core.Tenant;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.core.TurnMode;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -66,10 +68,33 @@ class TranscriptsTest {
     assertThat(store.bytes()).isEqualTo(before);
   }
 
+  @Test
+  void commit_ofWhatTheTemplateDoesNotWrite_counts() {
+    Transcripts store = new Transcripts(TOKENIZER, 64 * 1024, CLOCK);
+    String large = "x".repeat(20_000);
+    Map<String, ?> thinking =
+        Map.of("role", "assistant", "content", "low", "reasoning_content", large);
+    speak(store.open(id("message"), LIFE), ChatTerms.NONE, List.of(thinking, user("and")));
+    assertThat(store.bytes()).isBetween(40_000L, 64_000L);
+    ChatTerms options =
+        new ChatTerms(
+            Map.of("x", large), List.of(), new ToolChoice.Auto(), true, History.AS_RENDERED);
+    speak(store.open(id("option"), LIFE), options, List.of(user("and")));
+    assertThat(store.bytes()).isBetween(40_000L, 64_000L);
+    assertThat(store.find(id("message"), LIFE)).isEmpty();
+    Transcript option = store.find(id("option"), LIFE).orElseThrow();
+    speak(option, ChatTerms.NONE, List.of(user("other")));
+    assertThat(store.bytes()).isLessThan(4_000);
+    option.keep(new LastTurn(0, 0, "question", "answer", 70_000));
+    assertThat(store.size()).isZero();
+  }
+
   private void speak(Transcript transcript) {
-    Prompt prompt =
-        builder.chat(
-            List.of(user("the lower")), Input.FULL, ChatTerms.NONE, Optional.of(transcript));
+    speak(transcript, ChatTerms.NONE, List.of(user("the lower")));
+  }
+
+  private void speak(Transcript transcript, ChatTerms terms, List<Map<String, ?>> messages) {
+    Prompt prompt = builder.chat(messages, Input.FULL, terms, Optional.of(transcript));
     Fixture.Ended ended = Fixture.end(prompt, Tokens.of('a', Fixture.END), Optional.empty());
     TurnMode mode = transcript.committed() == 0 ? TurnMode.OPENED : TurnMode.REWIND;
     transcript.commit(prompt, mode, ended.end(), ended.message(prompt));

@@ -1,5 +1,7 @@
 package dev.sojourn.text.answer;
 
+import java.util.Optional;
+
 /**
  * How a model marks what it says to itself and the tools that it calls. Immutable.
  *
@@ -28,6 +30,24 @@ public record AnswerStyle(Reasoning reasoning, Calls calls, boolean several) {
     HERMES,
     /** The whole answer is a JSON object, or several with semicolons between them. */
     LLAMA3_JSON
+  }
+
+  /** Returns this for answers that may hold one call at most. */
+  public AnswerStyle withOneCall() {
+    return new AnswerStyle(reasoning, calls, false);
+  }
+
+  /**
+   * Returns a parser for an answer that goes on with a call which was begun for the model.
+   *
+   * @param answerId names the answer; its calls get their ids from it
+   * @param begun the beginning of a call in this style, at most up to its arguments
+   * @param tool the tool's name, if it is in what was begun: a call of it is told in any case
+   */
+  public AnswerParser parserBehind(String answerId, String begun, Optional<String> tool) {
+    Optional<Part.CallBegin> named =
+        tool.map(name -> new Part.CallBegin(0, CallId.of(answerId, 0), name));
+    return new BegunCallParser(parser(answerId, true, false), begun, named);
   }
 
   /**

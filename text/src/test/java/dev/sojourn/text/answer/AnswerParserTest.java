@@ -45,6 +45,49 @@ class AnswerParserTest {
     "ä🙂"
   };
 
+  private static final String NAMED = "<tool_call>\n{\"name\": \"f\", \"arguments\":";
+
+  @Test
+  void begunCall_thatGoesOn_isToldWhole() {
+    AnswerParser named = HERMES.parserBehind("a", NAMED, Optional.of("f"));
+    assertThat(parse(named, List.of(" {\"a\"", ": 1}}\n</tool_call>")))
+        .isEqualTo(
+            parse(HERMES.parser("a", true, false), List.of(NAMED + " {\"a\": 1}}\n</tool_call>")));
+    AnswerParser required = LLAMA3.parserBehind("a", "{\"name\": \"", Optional.empty());
+    assertThat(parse(required, List.of("f\", \"parameters\": {}}")))
+        .isEqualTo(
+            parse(
+                LLAMA3.parser("a", true, false), List.of("{\"name\": \"f\", \"parameters\": {}}")));
+  }
+
+  @Test
+  void begunCall_thatEndsAtOnce_isNoTextThatTheModelNeverSaid() {
+    AnswerParser named = HERMES.parserBehind("a", NAMED, Optional.of("f"));
+    assertThat(parse(named, List.of()))
+        .containsExactly(new Part.CallBegin(0, CallId.of("a", 0), "f"), new Part.CallEnd(0));
+    for (AnswerStyle style : List.of(HERMES, LLAMA3)) {
+      String begun = style.equals(HERMES) ? "<tool_call>\n{\"name\": \"" : "{\"name\": \"";
+      assertThat(parse(style.parserBehind("a", begun, Optional.empty()), List.of())).isEmpty();
+      assertThat(parse(style.parserBehind("a", begun, Optional.empty()), List.of("we", "a")))
+          .containsExactly(new Part.Text("wea"));
+    }
+  }
+
+  @Test
+  void begunCall_thatTheModelTurnsDown_tellsItsWords() {
+    AnswerParser named = HERMES.parserBehind("a", NAMED, Optional.of("f"));
+    assertThat(parse(named, List.of(" n", "o.")))
+        .containsExactly(
+            new Part.Text(" no."),
+            new Part.CallBegin(0, CallId.of("a", 0), "f"),
+            new Part.CallEnd(0));
+    AnswerParser required =
+        HERMES.parserBehind("a", "<tool_call>\n{\"name\": \"", Optional.empty());
+    String other = "<tool_call>{\"name\": \"g\", \"arguments\": {}}</tool_call>";
+    assertThat(parse(required, List.of("\n", other)))
+        .startsWith(new Part.CallBegin(0, CallId.of("a", 0), "g"));
+  }
+
   @ParameterizedTest
   @EnumSource
   void anySplitOfAnAnswer_givesThePartsOfTheWhole(Calls calls) {

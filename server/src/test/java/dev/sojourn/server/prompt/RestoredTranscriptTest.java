@@ -1,0 +1,112 @@
+package dev.sojourn.server.prompt;
+
+import static dev.sojourn.server.prompt.Fixture.CLOCK;
+import static dev.sojourn.server.prompt.Fixture.END;
+import static dev.sojourn.server.prompt.Fixture.TOKENIZER;
+import static dev.sojourn.server.prompt.Fixture.encode;
+import static dev.sojourn.server.prompt.Fixture.spelled;
+import static dev.sojourn.server.prompt.Fixture.user;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sojourn.core.FaultException;
+import dev.sojourn.core.History;
+import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.SessionControl.Input;
+import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionTokens;
+import dev.sojourn.core.Tenant;
+import dev.sojourn.core.Tokens;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/** Deltas to sessions with tools, of which only an engine knew what they had said. */
+class RestoredTranscriptTest {
+
+  private static final SessionId SESSION = new SessionId(Tenant.DEFAULT, "s");
+  private static final Incarnation LIFE = new Incarnation(1);
+  private static final ChatTerms TOOLS = terms(TemplateStyle.TOOLS, new ToolChoice.Auto());
+  private static final String CALL =
+      "<tool_call>\n{\"name\": \"probe_tool\", \"arguments\": {\"a\": 1}}\n</tool_call>";
+
+  private final PromptBuilder builder = ToolLoopTest.builder("qwen25_tools");
+  private final Transcripts transcripts = new Transcripts(TOKENIZER, Long.MAX_VALUE, CLOCK);
+
+  @Test
+  void delta_withTheToolsThatTheContextNames_goesOn() {
+    Transcript held = restored(TOOLS, CALL, true);
+    Prompt prompt = delta(held, TOOLS);
+    assertThat(prompt.extendsCommitted()).isTrue();
+    assertThat(calls(held, prompt, CALL)).isNotNull();
+    assertThat(delta(held, ChatTerms.NONE).extendsCommitted()).isTrue();
+  }
+
+  @Test
+  void delta_withToolsThatTheContextDoesNotName_isContextLost() {
+    Transcript held = restored(ChatTerms.NONE, "low", true);
+    assertThatThrownBy(() -> delta(held, TOOLS))
+        .isInstanceOf(FaultException.class)
+        .hasMessageContaining("send the full conversation");
+    assertThat(calls(held, delta(held, ChatTerms.NONE), "low")).isNull();
+  }
+
+  @Test
+  void delta_withoutTools_isAnsweredWithCalls() {
+    Transcript held = restored(TOOLS, CALL, true);
+    assertThat(calls(held, delta(held, ChatTerms.NONE), CALL)).isNotNull();
+    assertThat(calls(held, delta(held, ChatTerms.NONE), CALL)).isNotNull();
+  }
+
+  @Test
+  void delta_thatRequiresACallOfUnknownTools_beginsOne() {
+    Transcript held = restored(TOOLS, CALL, true);
+    Prompt required = delta(held, terms(List.of(), new ToolChoice.Required()));
+    assertThat(spelled(required.context())).endsWith("<tool_call>\n{\"name\": \"");
+    Prompt named = delta(held, terms(List.of(), new ToolChoice.Named("probe_tool")));
+    assertThat(spelled(named.context())).endsWith("\"probe_tool\", \"arguments\":");
+  }
+
+  @Test
+  void transcriptThatIsReplaced_leavesItsTools() {
+    Transcript held = restored(TOOLS, CALL, false);
+    assertThat(held.options()).isEqualTo(TOOLS.variables());
+    assertThat(delta(held, TOOLS).extendsCommitted()).isTrue();
+    ChatTerms others =
+        terms(
+            List.of(Map.of("type", "function", "function", Map.of("name", "type"))),
+            new ToolChoice.Auto());
+    assertThatThrownBy(() -> delta(held, others)).hasMessageContaining("full conversation");
+  }
+
+  /** Returns what is known of a session after a turn, from its engine alone or not. */
+  private Transcript restored(ChatTerms terms, String answer, boolean forgotten) {
+    Transcript before = transcripts.open(SESSION, LIFE);
+    Prompt first = builder.chat(List.of(user("the")), Input.FULL, terms, Optional.of(before));
+    var _ = calls(before, first, answer);
+    SessionTokens tokens = new SessionTokens(before.tokens(), first.length(), before.digest());
+    if (forgotten) {
+      transcripts.remove(SESSION, LIFE);
+    }
+    return transcripts.restore(SESSION, LIFE, tokens);
+  }
+
+  private Prompt delta(Transcript held, ChatTerms terms) {
+    return builder.chat(List.of(user("low")), Input.DELTA, terms, Optional.of(held));
+  }
+
+  /** Commits an answer; returns the calls that the client is told. */
+  private static @Nullable Object calls(Transcript held, Prompt prompt, String answer) {
+    Tokens sampled = encode(answer).concat(Tokens.of(END));
+    Fixture.Ended ended = Fixture.end(prompt, sampled, Optional.empty());
+    Map<String, ?> message = ended.message(prompt);
+    held.commit(prompt, Fixture.mode(held, prompt), ended.end(), message);
+    return message.get("tool_calls");
+  }
+
+  private static ChatTerms terms(List<Map<String, ?>> tools, ToolChoice choice) {
+    return new ChatTerms(Map.of(), tools, choice, true, History.AS_RENDERED);
+  }
+}
