@@ -7,6 +7,8 @@ import dev.sojourn.core.History;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.server.prompt.Prompt.Said;
+import dev.sojourn.server.prompt.SuffixLocality.Case;
+import dev.sojourn.server.prompt.SuffixLocality.Kind;
 import dev.sojourn.text.Tokenizer;
 import dev.sojourn.text.answer.AnswerStyle;
 import dev.sojourn.text.answer.ParserChoice;
@@ -80,12 +82,13 @@ public final class PromptBuilder {
   }
 
   /**
-   * Returns whether only what is new in a conversation needs to be rendered, behind an answer that
-   * has neither thoughts nor calls, where the template is given nothing but messages.
+   * Returns whether only what is new in a conversation needs to be rendered, where the user speaks
+   * behind an answer that has neither thoughts nor calls, and the template is given nothing but
+   * messages.
    */
   public boolean suffixLocal() {
-    return chat.filter(c -> c.localities.of(Map.of()).kinds().contains(SuffixLocality.Kind.WORDS))
-        .isPresent();
+    Case plain = new Case(Kind.WORDS, true);
+    return chat.filter(c -> c.localities.of(Map.of()).cases().contains(plain)).isPresent();
   }
 
   /** Returns how answers to chats are read. */

@@ -4,17 +4,18 @@ import static dev.sojourn.server.prompt.TemplateStyle.tried;
 
 import java.time.LocalDateTime;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
 /**
- * After which kinds of answers a template writes a conversation from left to right: rendering what
- * was said, an answer and new messages begins with the rendering of what was said, and goes on in a
- * way that depends on the answer and the new messages alone. Where that holds, a turn is rendered
+ * In which cases a template writes a conversation from left to right: rendering what was said, an
+ * answer and new messages begins with the rendering of what was said, and goes on in a way that
+ * depends on the answer and the new messages alone. Many templates forget the thoughts before the
+ * last question, so it matters whether there is a new one. Where it holds, a turn is rendered
  * behind {@link #STAND_IN} instead of behind the whole conversation, in time that does not grow
  * with it.
  *
@@ -23,12 +24,26 @@ import java.util.Set;
  * message, several turns, thoughts, calls and results of tools, blanks at either end, nothing at
  * all. What else a template is given can change all of it, so that is part of what is tried.
  *
- * @param kinds those answers
+ * @param cases those cases
  */
-record SuffixLocality(Set<Kind> kinds) {
+record SuffixLocality(Set<Case> cases) {
 
-  /** After no answer. */
+  /** In no case. */
   static final SuffixLocality NONE = new SuffixLocality(Set.of());
+
+  /**
+   * A way for a conversation to go on.
+   *
+   * @param answer what the last answer is made of
+   * @param question whether the user speaks behind it, and not only tools do
+   */
+  record Case(Kind answer, boolean question) {
+
+    static Case of(Map<String, ?> answer, List<Map<String, ?>> added) {
+      return new Case(
+          Kind.of(answer), added.stream().anyMatch(message -> "user".equals(message.get("role"))));
+    }
+  }
 
   /** What an answer is made of, as far as templates care. */
   enum Kind {
@@ -80,16 +95,16 @@ record SuffixLocality(Set<Kind> kinds) {
     LocalDateTime now = LocalDateTime.of(2000, 1, 1, 0, 0);
     Optional<String> standIn = tried(renderer, STAND_IN, variables, now);
     Map<List<Map<String, ?>>, Optional<String>> heads = new HashMap<>();
-    Set<Kind> holds = EnumSet.noneOf(Kind.class);
-    Set<Kind> fails = EnumSet.noneOf(Kind.class);
+    Set<Case> holds = new HashSet<>();
+    Set<Case> fails = new HashSet<>();
     for (Map<String, ?> answer : ANSWERS) {
-      Kind kind = Kind.of(answer);
       for (List<Map<String, ?>> added : continuations()) {
+        Case present = Case.of(answer, added);
         Optional<String> tail =
             tried(renderer, concat(STAND_IN, answer, added), variables, now)
                 .flatMap(text -> behind(text, standIn));
         for (List<Map<String, ?>> before : conversations()) {
-          if (fails.contains(kind)) {
+          if (fails.contains(present)) {
             continue;
           }
           Optional<String> whole = tried(renderer, concat(before, answer, added), variables, now);
@@ -98,7 +113,7 @@ record SuffixLocality(Set<Kind> kinds) {
             Optional<String> head =
                 heads.computeIfAbsent(before, b -> tried(renderer, b, variables, now));
             boolean local = whole.equals(head.flatMap(start -> tail.map(start::concat)));
-            var _ = (local ? holds : fails).add(kind);
+            var _ = (local ? holds : fails).add(present);
           }
         }
       }
@@ -107,10 +122,10 @@ record SuffixLocality(Set<Kind> kinds) {
     return new SuffixLocality(Set.copyOf(holds));
   }
 
-  /** Returns whether an answer and messages behind it are of kinds that were tried. */
+  /** Returns whether it holds for an answer and messages behind it. */
   boolean covers(Map<String, ?> answer, List<Map<String, ?>> added) {
     return !added.isEmpty()
-        && kinds.contains(Kind.of(answer))
+        && cases.contains(Case.of(answer, added))
         && added.stream().allMatch(m -> TRIED.contains(m.get("role")));
   }
 

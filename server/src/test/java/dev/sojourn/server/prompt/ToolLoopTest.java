@@ -74,6 +74,7 @@ class ToolLoopTest {
       assertThat(i == 0 || prompt.extendsCommitted())
           .as("%s, turn %d: %s", template, i, prompt.divergence())
           .isTrue();
+      assertThat(prompt.rendering().all()).as("%s, turn %d", template, i).isEqualTo(i == 0);
       Map<String, ?> answer = say(prompt, call(template, i));
       client.add(answer);
       client.add(
