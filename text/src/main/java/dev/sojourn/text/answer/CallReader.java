@@ -14,12 +14,15 @@ final class CallReader {
 
   private static final JsonMapper JSON = JsonMapper.shared();
 
+  /** Without a mark, an object that has no name by then is none; nobody waits for its end. */
+  private static final int MAX_BEFORE_NAME = 256;
+
   /** What models name the arguments. */
   private static final Set<String> ARGUMENTS = Set.of("arguments", "parameters");
 
   private final String answerId;
   private final int index;
-  private final boolean mayLackArguments;
+  private final boolean marked;
   private final StringBuilder raw = new StringBuilder();
   private final StringBuilder field = new StringBuilder(); // the key or value that is read
   private final StringBuilder early = new StringBuilder(); // arguments that came before the name
@@ -49,20 +52,50 @@ final class CallReader {
    *
    * @param answerId names the answer
    * @param index counts the answer's calls
-   * @param mayLackArguments whether a call without arguments is one, with an empty object
+   * @param marked whether it stands behind a mark: then one without arguments is one, too, with an
+   *     empty object
    */
-  CallReader(String answerId, int index, boolean mayLackArguments) {
+  CallReader(String answerId, int index, boolean marked) {
     this.answerId = answerId;
     this.index = index;
-    this.mayLackArguments = mayLackArguments;
+    this.marked = marked;
+  }
+
+  /** How far a call was read. */
+  enum Outcome {
+    /** It may go on. */
+    OPEN,
+    /** To its end. */
+    DONE,
+    /** As far as it was one; what was told of it stays told. */
+    BROKEN_OFF,
+    /** It is none: what was read is text. */
+    NONE
   }
 
   /**
-   * Takes a character; not after the call is {@link #done} or {@link #broken}.
+   * Reads on, as far as the call goes; not after its end.
    *
    * @param parts get what is certain
    */
-  void take(char letter, Parts parts) {
+  Outcome read(Backlog backlog, Parts parts) {
+    int read = 0;
+    while (read < backlog.length() && state != State.DONE && state != State.BROKEN) {
+      take(backlog.at(read++), parts);
+      if (!marked && name.isEmpty() && raw.length() > MAX_BEFORE_NAME) {
+        state = State.BROKEN;
+      }
+    }
+    boolean brokenOff = state == State.BROKEN && told;
+    backlog.drop(brokenOff ? read - 1 : read);
+    if (brokenOff) {
+      parts.callEnd(index);
+      return Outcome.BROKEN_OFF;
+    }
+    return state == State.DONE ? Outcome.DONE : state == State.BROKEN ? Outcome.NONE : Outcome.OPEN;
+  }
+
+  private void take(char letter, Parts parts) {
     if (!told) {
       raw.append(letter);
     }
@@ -176,7 +209,7 @@ final class CallReader {
   }
 
   private void finish(Parts parts) {
-    if (name.isEmpty() || !(argued || mayLackArguments)) {
+    if (name.isEmpty() || !(argued || marked)) {
       state = State.BROKEN;
       return;
     }
@@ -193,22 +226,9 @@ final class CallReader {
     return (state == State.IN_KEY || state == State.IN_VALUE) && value.inString();
   }
 
-  boolean done() {
-    return state == State.DONE;
-  }
-
-  /** Returns whether what came is no call. */
-  boolean broken() {
-    return state == State.BROKEN;
-  }
-
   /** Returns whether its beginning was told, so that it cannot be taken back. */
   boolean told() {
     return told;
-  }
-
-  boolean hasName() {
-    return !name.isEmpty();
   }
 
   /** Returns what came while nothing was told. */

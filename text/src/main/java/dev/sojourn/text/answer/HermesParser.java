@@ -73,24 +73,21 @@ final class HermesParser implements WordsParser {
   }
 
   private boolean call(Parts parts) {
-    int read = 0;
-    while (read < backlog.length() && !call.done() && !call.broken()) {
-      call.take(backlog.at(read++), parts);
+    switch (call.read(backlog, parts)) {
+      case OPEN -> {
+        return false;
+      }
+      case DONE, BROKEN_OFF -> {
+        calls++;
+        state = State.CALL_ENDED;
+      }
+      case NONE -> {
+        tell(parts, breaks + BEGIN);
+        backlog.putBack(call.raw());
+        state = State.WORDS;
+      }
     }
-    boolean brokenOff = call.broken() && call.told(); // what was told stays told
-    backlog.drop(brokenOff ? read - 1 : read);
-    if (call.done()) {
-      calls++;
-      state = State.CALL_ENDED;
-    } else if (brokenOff) {
-      parts.callEnd(calls++);
-      state = State.CALL_ENDED;
-    } else if (call.broken()) {
-      tell(parts, breaks + BEGIN);
-      backlog.putBack(call.raw());
-      state = State.WORDS;
-    }
-    return state != State.CALL;
+    return true;
   }
 
   private boolean callEnded() {

@@ -11,9 +11,6 @@ final class Llama3Parser implements WordsParser {
 
   private static final String TAG = "<|python_tag|>";
 
-  /** A JSON object that has no name by then is not taken for a call; nobody waits for its end. */
-  private static final int MAX_BEFORE_NAME = 256;
-
   private final String answerId;
   private final boolean several;
   private final Backlog backlog = new Backlog();
@@ -73,29 +70,23 @@ final class Llama3Parser implements WordsParser {
   }
 
   private boolean call(Parts parts) {
-    int read = 0;
-    boolean open = true;
-    while (open && read < backlog.length()) {
-      call.take(backlog.at(read++), parts);
-      boolean nameless = !call.hasName() && call.raw().length() > MAX_BEFORE_NAME;
-      open = !call.done() && !call.broken() && !nameless;
-    }
-    boolean brokenOff = call.broken() && call.told(); // what was told stays told
-    backlog.drop(brokenOff ? read - 1 : read);
-    if (open) {
-      return false;
-    }
-    if (call.done()) {
-      calls++;
-      skipped.setLength(0);
-      state = State.CALL_ENDED;
-    } else {
-      if (brokenOff) {
-        parts.callEnd(calls++);
-      } else {
-        backlog.putBack(skipped + call.raw());
+    switch (call.read(backlog, parts)) {
+      case OPEN -> {
+        return false;
       }
-      state = State.WORDS;
+      case DONE -> {
+        calls++;
+        skipped.setLength(0);
+        state = State.CALL_ENDED;
+      }
+      case BROKEN_OFF -> {
+        calls++;
+        state = State.WORDS;
+      }
+      case NONE -> {
+        backlog.putBack(skipped + call.raw());
+        state = State.WORDS;
+      }
     }
     return true;
   }
