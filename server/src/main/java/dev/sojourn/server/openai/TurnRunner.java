@@ -164,42 +164,19 @@ public final class TurnRunner {
     Optional<SessionControl> control = spec.ext().control();
     Optional<Transcript> found = control.flatMap(asked -> recall.of(asked, guard));
     Optional<TurnResult> before = RepeatedTurn.find(spec, found);
+    TurnResult result;
     if (before.isPresent()) {
+      result = before.get();
       metrics.repeatedTurn();
-      RepeatedTurn.tell(before.get(), listener);
-      place.free(); // before the session's next turn, which needs one, can begin
-      return before.get().closed(guard.finish(TurnOutcome.COMPLETED));
+      RepeatedTurn.tell(result, listener);
+    } else {
+      Draft draft = draft(spec, guard, upToDate(control, guard, found));
+      Selection selection = select(spec, guard, draft);
+      Dispatched dispatched = dispatch(spec, guard, draft, selection);
+      move(control, guard.incarnation(), dispatched.sent().selection().incarnation());
+      result = read(spec, guard, dispatched, listener, begun);
     }
-    Draft draft = draft(spec, guard, upToDate(control, guard, found));
-    Selection selection = guard.select(query(spec, draft.prompt()), draft.prompt().aside());
-    control.filter(_ -> !draft.prompt().aside()).ifPresent(asked -> checkPromise(asked, selection));
-    boolean workerChecks =
-        spec.input() == Input.FULL && Dispatch.isForgotten(guard, draft.transcript());
-    if (selection.incarnation().isEmpty() || !workerChecks) {
-      control.ifPresent(asked -> checkExpected(asked, draft.transcript()));
-    }
-    Dispatched dispatched = dispatch(spec, guard, draft, selection);
-    Dispatch.Sent sent = dispatched.sent();
-    Prompt prompt = dispatched.draft().prompt();
-    Optional<Transcript> transcript = dispatched.draft().transcript();
-    move(control, guard.incarnation(), sent.selection().incarnation());
-    TurnReader reader = new TurnReader(spec, prompt, sent.selection(), guard, listener, metrics);
-    Promise promise = workers.at(sent.selection().target()).promise();
-    OptionalInt heldAtEnd = heldAtEnd(control, guard);
-    Optional<Incarnation> life = sent.selection().incarnation().or(guard::incarnation);
-    try {
-      reader.read(sent.generation(), begun, clock);
-    } finally {
-      if (reader.committed()) {
-        TurnResult result = reader.result(guard.reason(), promise, prompt, heldAtEnd);
-        transcript.ifPresent(held -> commit(held, prompt, result));
-        life.ifPresent(lived -> ledger.add(control.orElseThrow().session(), lived, result.entry()));
-        metrics.turn(result.start().mode(), result.losses());
-      }
-      life.ifPresent(lived -> forgetOrphan(control.orElseThrow().session(), lived));
-    }
-    TurnResult result = reader.result(guard.reason(), promise, prompt, heldAtEnd);
-    place.free();
+    place.free(); // before the session's next turn, which needs one, can begin
     return result.closed(guard.finish(TurnOutcome.COMPLETED));
   }
 
@@ -214,6 +191,20 @@ public final class TurnRunner {
     metrics.prompt(prompt.rendering().characters(), prompt.tokenised());
     checkLength(prompt.length(), contextLength);
     return new Draft(Recall.begins(guard) ? prompt.restarting() : prompt, transcript);
+  }
+
+  /** Chooses the turn's rank, unless it would break what was promised or is expected. */
+  private Selection select(TurnSpec spec, TurnGuard guard, Draft draft) {
+    Optional<SessionControl> control = spec.ext().control();
+    boolean aside = draft.prompt().aside();
+    Selection selection = guard.select(query(spec, draft.prompt()), aside);
+    control.filter(_ -> !aside).ifPresent(asked -> checkPromise(asked, selection));
+    boolean workerChecks =
+        spec.input() == Input.FULL && Dispatch.isForgotten(guard, draft.transcript());
+    if (selection.incarnation().isEmpty() || !workerChecks) {
+      control.ifPresent(asked -> checkExpected(asked, draft.transcript()));
+    }
+    return selection;
   }
 
   /** Returns what the engine holds where the client expects more than is held here. */
@@ -249,6 +240,31 @@ public final class TurnRunner {
         }
       };
     }
+  }
+
+  /** Reads an answer to its end, and commits it though nobody may be left to hear it. */
+  private TurnResult read(
+      TurnSpec spec, TurnGuard guard, Dispatched dispatched, TurnListener listener, long begun)
+      throws InterruptedException {
+    Optional<SessionControl> control = spec.ext().control();
+    Dispatch.Sent sent = dispatched.sent();
+    Prompt prompt = dispatched.draft().prompt();
+    TurnReader reader = new TurnReader(spec, prompt, sent.selection(), guard, listener, metrics);
+    Promise promise = workers.at(sent.selection().target()).promise();
+    OptionalInt heldAtEnd = heldAtEnd(control, guard);
+    Optional<Incarnation> life = sent.selection().incarnation().or(guard::incarnation);
+    try {
+      reader.read(sent.generation(), begun, clock);
+    } finally {
+      if (reader.committed()) {
+        TurnResult result = reader.result(guard.reason(), promise, prompt, heldAtEnd);
+        dispatched.draft().transcript().ifPresent(held -> commit(held, prompt, result));
+        life.ifPresent(lived -> ledger.add(control.orElseThrow().session(), lived, result.entry()));
+        metrics.turn(result.start().mode(), result.losses());
+      }
+      life.ifPresent(lived -> forgetOrphan(control.orElseThrow().session(), lived));
+    }
+    return reader.result(guard.reason(), promise, prompt, heldAtEnd);
   }
 
   /**
