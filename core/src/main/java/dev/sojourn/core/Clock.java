@@ -1,5 +1,6 @@
 package dev.sojourn.core;
 
+import java.time.Duration;
 import java.time.Instant;
 
 /** Where all time comes from. Thread-safe. */
@@ -10,6 +11,9 @@ public interface Clock {
 
   /** Returns the time of day, for timestamps that people and protocols read. */
   Instant now();
+
+  /** Waits for so long; shorter if the thread is or gets interrupted, which it stays. */
+  void pause(Duration time);
 
   /** Returns the machine's clock. */
   static Clock system() {

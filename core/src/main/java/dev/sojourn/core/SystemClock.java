@@ -1,5 +1,6 @@
 package dev.sojourn.core;
 
+import java.time.Duration;
 import java.time.Instant;
 
 /** The machine's clock. */
@@ -14,5 +15,14 @@ enum SystemClock implements Clock {
   @Override
   public Instant now() {
     return Instant.now();
+  }
+
+  @Override
+  public void pause(Duration time) {
+    try {
+      Thread.sleep(time);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 }

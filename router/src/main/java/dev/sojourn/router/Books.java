@@ -1,29 +1,36 @@
 package dev.sojourn.router;
 
+import dev.sojourn.core.Clock;
 import dev.sojourn.router.affinity.Binding.Bound;
 import dev.sojourn.router.affinity.Binding.Opening;
 import dev.sojourn.router.affinity.Binding.Vacant;
 import dev.sojourn.router.affinity.OwnerEpoch;
 import dev.sojourn.router.affinity.Terms;
 import dev.sojourn.router.lifecycle.LifecycleStats;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
 /**
  * What a router counted, beside what is in its store and on its ranks. Turns go on meanwhile, so
  * the numbers, which are read one after the other, need not agree at one look; whatever is wrong is
- * wrong in the same way at every look.
+ * wrong in the same way at every look. Between two looks others get to do what they are at.
  */
 final class Books {
 
-  private static final int LOOKS = 100;
+  /** After the first look; the others double it. A thread may be without a core for as long. */
+  private static final Duration FIRST_PAUSE = Duration.ofMillis(1);
+
+  private static final Duration LAST_PAUSE = Duration.ofMillis(128);
 
   private final Router router;
   private final OwnerEpoch owner;
+  private final Clock clock;
 
-  Books(Router router, OwnerEpoch owner) {
+  Books(Router router, OwnerEpoch owner, Clock clock) {
     this.router = router;
     this.owner = owner;
+    this.clock = clock;
   }
 
   /** What a scan of the store counts. */
@@ -37,7 +44,10 @@ final class Books {
   /** Returns what is wrong. */
   List<String> check() {
     List<String> wrong = look();
-    for (int i = 1; i < LOOKS && !wrong.isEmpty(); i++) {
+    for (Duration pause = FIRST_PAUSE;
+        !wrong.isEmpty() && pause.compareTo(LAST_PAUSE) <= 0;
+        pause = pause.multipliedBy(2)) {
+      clock.pause(pause);
       wrong.retainAll(look());
     }
     return wrong;

@@ -20,8 +20,10 @@ import dev.sojourn.router.lifecycle.EngineSessions;
 import dev.sojourn.router.load.Fleet;
 import dev.sojourn.router.load.Rank;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 
@@ -85,8 +87,12 @@ final class Inventory {
       boolean learns = config.learns() && now - begun < config.reconcileEvery().toNanos();
       Set<Life> found = new HashSet<>();
       for (Rank rank : fleet.ranks()) {
-        for (SessionView session : sessions(rank.id())) {
-          judge(rank.id(), session, learns, found);
+        List<SessionView> learnt = new ArrayList<>();
+        for (SessionView session : sessions(rank.id()).orElse(List.of())) {
+          judge(rank.id(), session, learns, found, learnt);
+        }
+        if (!learnt.isEmpty()) {
+          confirm(rank.id(), learnt);
         }
       }
       suspects = found;
@@ -95,16 +101,21 @@ final class Inventory {
     }
   }
 
-  private List<SessionView> sessions(WorkerRank rank) {
+  private Optional<List<SessionView>> sessions(WorkerRank rank) {
     try {
-      return engines.sessions(rank);
+      return Optional.of(engines.sessions(rank));
     } catch (FaultException e) {
       LOG.log(DEBUG, () -> rank + " did not tell its sessions: " + e);
-      return List.of();
+      return Optional.empty();
     }
   }
 
-  private void judge(WorkerRank rank, SessionView session, boolean learns, Set<Life> found) {
+  private void judge(
+      WorkerRank rank,
+      SessionView session,
+      boolean learns,
+      Set<Life> found,
+      List<SessionView> learnt) {
     Life life = new Life(rank, session.incarnation());
     if (session.running()
         || session.closing()
@@ -113,6 +124,7 @@ final class Inventory {
       return;
     }
     if (learns && learn(rank, session)) {
+      learnt.add(session);
       return;
     }
     boolean idle = session.idle().compareTo(config.engineGrace()) >= 0;
@@ -157,6 +169,28 @@ final class Inventory {
       lifecycle.learnt();
     }
     return learnt;
+  }
+
+  /**
+   * Takes back bindings to sessions that ended while they were learnt: the list that named them was
+   * a moment old, and who ended them found no binding. A turn that has one sees for itself.
+   */
+  private void confirm(WorkerRank rank, List<SessionView> learnt) {
+    Optional<List<SessionView>> now = sessions(rank);
+    if (now.isEmpty()) {
+      return;
+    }
+    Set<Incarnation> there = new HashSet<>();
+    now.get().forEach(session -> there.add(session.incarnation()));
+    for (SessionView session : learnt) {
+      if (!there.contains(session.incarnation())
+          && store.peek(session.id()) instanceof Bound bound
+          && bound.incarnation().equals(session.incarnation())
+          && bound.leases().isEmpty()
+          && store.remove(session.id(), bound.revision())) {
+        lifecycle.lost();
+      }
+    }
   }
 
   /** Returns the router's timeout of a session that an engine ends a grace later. */

@@ -331,12 +331,13 @@ public final class Router implements AutoCloseable {
 
   /**
    * Compares what was counted with what is there, while turns go on. Takes time in proportion to
-   * the bindings. The router has to be the only one on its store.
+   * the bindings, and a quarter of a second more where something is or seems wrong. The router has
+   * to be the only one on its store.
    *
    * @return what is wrong, in words; empty if nothing is
    */
   public List<String> check() {
-    return new Books(this, owner).check();
+    return new Books(this, owner, clock).check();
   }
 
   /** Sends away who waits, and gives back what this router holds in the store. */

@@ -177,6 +177,27 @@ class InventoryTest {
     assertThat(house.engines.closeCalls).containsExactly(life);
   }
 
+  /** A router that began meanwhile asks for the list before, and binds after, a client's close. */
+  @Test
+  void learning_sessionClosedMeanwhile_isNotBoundAgain() throws Exception {
+    Selection before = house.turn("s", Action.OPEN);
+    Selection other = house.turn("t", Action.OPEN);
+    house.router.removeRank(before.target().equals(A) ? B : A); // one list holds both
+    try (MemoryAffinityStore empty = new MemoryAffinityStore(house.clock, 10);
+        Router next = anew(empty)) {
+      Life closed = new Life(before.target(), id("s"), before.incarnation().orElseThrow());
+      next.removeRank(before.target().equals(A) ? B : A);
+      house.engines.afterSessions = () -> house.engines.open.remove(closed);
+      next.tick();
+      assertThat(next.binding(id("s"))).isEmpty();
+      assertThat(next.check()).isEmpty();
+      assertThat(next.stats().lifecycle().lost()).isEqualTo(1);
+      assertThat(next.binding(id("t")).isPresent())
+          .isEqualTo(other.target().equals(before.target()));
+      house.engines.open.clear();
+    }
+  }
+
   @Test
   void learning_nameTakenMeanwhile_leavesTheNewcomerAlone() throws Exception {
     Selection before = house.turn("s", Action.OPEN);

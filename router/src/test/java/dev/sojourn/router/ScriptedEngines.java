@@ -55,6 +55,9 @@ final class ScriptedEngines implements EngineSessions {
   final Map<Life, Duration> extended = new LinkedHashMap<>();
   Consumer<Life> onClose = _ -> {};
 
+  /** What happens once when the sessions have been told and not yet been looked at. */
+  Runnable afterSessions = () -> {};
+
   ScriptedEngines(ManualClock clock) {
     this.clock = clock;
   }
@@ -109,10 +112,15 @@ final class ScriptedEngines implements EngineSessions {
 
   @Override
   public synchronized List<SessionView> sessions(WorkerRank target) {
-    return since.entrySet().stream()
-        .filter(held -> held.getKey().rank().equals(target))
-        .map(held -> view(settings(held.getKey()), clock.nanos() - held.getValue()))
-        .toList();
+    List<SessionView> views =
+        since.entrySet().stream()
+            .filter(held -> held.getKey().rank().equals(target))
+            .map(held -> view(settings(held.getKey()), clock.nanos() - held.getValue()))
+            .toList();
+    Runnable after = afterSessions;
+    afterSessions = () -> {};
+    after.run();
+    return views;
   }
 
   private SessionSettings settings(Life life) {

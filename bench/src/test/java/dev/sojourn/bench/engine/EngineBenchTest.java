@@ -63,6 +63,11 @@ class EngineBenchTest {
     public Instant now() {
       return Instant.EPOCH;
     }
+
+    @Override
+    public void pause(Duration time) {
+      nanos += time.toNanos();
+    }
   }
 
   @Test
