@@ -14,6 +14,7 @@ import dev.sojourn.router.lifecycle.EngineSessions;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
@@ -47,6 +48,11 @@ public final class WorkerSessions implements EngineSessions {
   @Override
   public List<SessionView> sessions(WorkerRank target) {
     return worker(target).sessions(target.rank());
+  }
+
+  @Override
+  public OptionalInt blocks(WorkerRank target) {
+    return OptionalInt.of(worker(target).stats(target.rank()).publishedPages());
   }
 
   private Worker worker(WorkerRank target) {

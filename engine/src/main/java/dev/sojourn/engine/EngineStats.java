@@ -9,6 +9,7 @@ package dev.sojourn.engine;
  * @param cached pages that hold published KV that no session leases
  * @param leased pages that an idle session leases
  * @param inUse pages that a running turn uses
+ * @param publishedPages pages of any state that hold published KV, which the KV events told of
  * @param sessions open sessions
  * @param running turns in the batch
  * @param waiting turns in the queue
@@ -30,6 +31,7 @@ public record EngineStats(
     int cached,
     int leased,
     int inUse,
+    int publishedPages,
     int sessions,
     int running,
     int waiting,

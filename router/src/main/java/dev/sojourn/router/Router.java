@@ -47,6 +47,7 @@ public final class Router implements AutoCloseable {
   private final Clock clock;
   private final RandomGenerator random;
   private final AffinityStore store;
+  private final EngineSessions engines;
   private final OwnerEpoch owner;
   private final Fleet fleet;
   private final Placer placer;
@@ -103,6 +104,7 @@ public final class Router implements AutoCloseable {
     this.clock = clock;
     this.random = random;
     this.store = store;
+    this.engines = engines;
     owner = OwnerEpoch.mint(random);
     PrefixIndex index = new PrefixIndex();
     fleet = new Fleet(index);
@@ -337,7 +339,7 @@ public final class Router implements AutoCloseable {
    * @return what is wrong, in words; empty if nothing is
    */
   public List<String> check() {
-    return new Books(this, owner, clock).check();
+    return new Books(this, owner, engines, clock).check();
   }
 
   /** Sends away who waits, and gives back what this router holds in the store. */

@@ -8,12 +8,16 @@ import static dev.sojourn.router.House.prompt;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sojourn.core.Clock;
+import dev.sojourn.core.KvEvent;
 import dev.sojourn.core.SessionControl.Action;
+import dev.sojourn.core.Tokens;
 import dev.sojourn.router.affinity.Binding.Bound;
 import dev.sojourn.router.affinity.Lease;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Queue;
 import java.util.Random;
 import org.assertj.core.api.Assertions;
@@ -78,6 +82,43 @@ class BooksTest {
         assertThat(clock.events).hasSize(1);
       }
     }
+  }
+
+  @Test
+  void check_indexThatMissedAnEvent_isFound() {
+    house.router.onKvEvent(A, stored(1));
+    house.router.onKvEvent(A, stored(2));
+    house.engines.blocks.put(A, 2);
+    assertThat(house.router.check()).isEmpty();
+    house.engines.blocks.put(A, 4);
+    assertThat(house.router.check())
+        .containsExactly("the index has -2 blocks of rank " + A + " beside those it holds");
+  }
+
+  /** What a rank counts after a step is what the events told until then, not more. */
+  @Test
+  void check_rankInTheMiddleOfAStep_isNoFault() {
+    Meanwhile clock = new Meanwhile();
+    try (Router router =
+        new Router(
+            RouterConfig.defaults(),
+            clock,
+            new Random(7),
+            house.store,
+            house.engines,
+            Runnable::run)) {
+      router.addRank(A, House.CAPACITY);
+      router.onKvEvent(A, stored(1));
+      house.engines.blocks.put(A, 0);
+      clock.events.add(() -> house.engines.blocks.put(A, 1));
+      assertThat(router.check()).isEmpty();
+      assertThat(clock.events).isEmpty();
+    }
+  }
+
+  private static KvEvent stored(long hash) {
+    return new KvEvent.Stored(
+        hash, OptionalLong.empty(), 0, Tokens.of(new int[16]), Optional.empty());
   }
 
   /** A clock that stands still, and during whose pauses something happens. */

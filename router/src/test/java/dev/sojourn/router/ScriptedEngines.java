@@ -16,10 +16,12 @@ import dev.sojourn.router.lifecycle.EngineSessions;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Queue;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -54,6 +56,9 @@ final class ScriptedEngines implements EngineSessions {
   final Set<Life> answeredCloses = new HashSet<>();
   final Map<Life, Duration> extended = new LinkedHashMap<>();
   Consumer<Life> onClose = _ -> {};
+
+  /** How many blocks ranks say they hold. */
+  final Map<WorkerRank, Integer> blocks = new HashMap<>();
 
   /** What happens once when the sessions have been told and not yet been looked at. */
   Runnable afterSessions = () -> {};
@@ -121,6 +126,12 @@ final class ScriptedEngines implements EngineSessions {
     afterSessions = () -> {};
     after.run();
     return views;
+  }
+
+  @Override
+  public synchronized OptionalInt blocks(WorkerRank target) {
+    Integer held = blocks.get(target);
+    return held == null ? OptionalInt.empty() : OptionalInt.of(held);
   }
 
   private SessionSettings settings(Life life) {

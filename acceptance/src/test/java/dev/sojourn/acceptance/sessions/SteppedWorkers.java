@@ -20,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalInt;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.BiConsumer;
@@ -120,6 +121,11 @@ final class SteppedWorkers implements EngineSessions {
   @Override
   public List<SessionView> sessions(WorkerRank target) {
     return rank(target).scheduler().sessions();
+  }
+
+  @Override
+  public OptionalInt blocks(WorkerRank target) {
+    return OptionalInt.of(rank(target).stats().publishedPages());
   }
 
   private static Fate next(Queue<Fate> fates) {

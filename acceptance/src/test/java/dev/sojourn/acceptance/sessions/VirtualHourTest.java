@@ -64,6 +64,7 @@ class VirtualHourTest {
           "EngineStats.capacity",
           "EngineStats.free",
           "EngineStats.cached",
+          "EngineStats.publishedPages",
           "EngineStats.steps",
           "EngineStats.promptTokens",
           "EngineStats.reusedTokens",

@@ -88,6 +88,7 @@ public final class Invariants {
 
   private void pages() {
     int[] counts = new int[4];
+    int published = 0;
     for (int page = 0; page < pool.capacity(); page++) {
       require(users[page] == pool.users(page), "page " + page + " counts other users");
       require(leases[page] == pool.leases(page), "page " + page + " counts other leases");
@@ -101,7 +102,10 @@ public final class Invariants {
       require(
           pool.isPublished(page) || listed[page] <= 1, "private page " + page + " is listed twice");
       counts[state.compareTo(PageState.FREE)]++;
+      published += pool.isPublished(page) ? 1 : 0;
     }
+    require(
+        published == pool.published(), "there are not " + pool.published() + " published pages");
     for (PageState state : PageState.values()) {
       require(
           counts[state.compareTo(PageState.FREE)] == pool.count(state),

@@ -62,6 +62,7 @@ public final class PagePool {
   private int cachedCount;
   private int leasedCount;
   private int inUseCount;
+  private int publishedCount;
   private int held;
   private long evicted;
   private long stamp;
@@ -111,6 +112,11 @@ public final class PagePool {
       case LEASED -> leasedCount;
       case IN_USE -> inUseCount;
     };
+  }
+
+  /** Returns how many pages are published. */
+  public int published() {
+    return publishedCount;
   }
 
   /** Returns how many pages were evicted since the start. */
@@ -247,6 +253,7 @@ public final class PagePool {
     hash[page] = chained;
     namespace[page] = seed;
     published[page] = true;
+    publishedCount++;
     table.put(chained, page);
     link(page, parentPage);
     publishedBy.add(page, by);
@@ -402,6 +409,7 @@ public final class PagePool {
     if (published[page]) {
       table.remove(hash[page]);
       published[page] = false;
+      publishedCount--;
       if (!feed.isSilent()) {
         feed.emit(new KvEvent.Removed(hash[page]));
       }

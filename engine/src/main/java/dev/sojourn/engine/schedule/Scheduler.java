@@ -238,6 +238,7 @@ public final class Scheduler {
         pool.count(PageState.CACHED),
         pool.count(PageState.LEASED),
         pool.count(PageState.IN_USE),
+        pool.published(),
         sessions.size(),
         running.size(),
         waiting.size(),

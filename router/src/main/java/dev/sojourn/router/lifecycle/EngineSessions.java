@@ -10,6 +10,7 @@ import dev.sojourn.core.SessionView;
 import dev.sojourn.core.WorkerRank;
 import java.time.Duration;
 import java.util.List;
+import java.util.OptionalInt;
 
 /**
  * The port to the workers: their sessions. Calls block; the caller is a virtual thread.
@@ -48,4 +49,12 @@ public interface EngineSessions {
    * @throws dev.sojourn.core.FaultException if there was no answer
    */
   List<SessionView> sessions(WorkerRank target);
+
+  /**
+   * Returns how many published blocks a rank held after its last step, as the KV events of before
+   * have told; empty if it does not say.
+   *
+   * @throws dev.sojourn.core.FaultException if there was no answer
+   */
+  OptionalInt blocks(WorkerRank target);
 }
