@@ -327,12 +327,9 @@ public final class MemoryAffinityStore implements AffinityStore {
     return slot;
   }
 
+  /** Takes a place, if there is one; who finds none is never in another's way. */
   private boolean reserveEntry() {
-    if (entries.incrementAndGet() <= maxEntries) {
-      return true;
-    }
-    entries.decrementAndGet();
-    return false;
+    return entries.getAndUpdate(taken -> Math.min(taken + 1, maxEntries)) < maxEntries;
   }
 
   /** Revisions begin at 1; a vacant name has none. */
