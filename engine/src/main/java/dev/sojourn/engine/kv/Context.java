@@ -27,6 +27,9 @@ import org.jspecify.annotations.Nullable;
  * lists has a user; {@link #end} cuts it to what stays, which is leased. Between turns pages may be
  * evicted, tails first, so what is left is always a beginning of the list.
  *
+ * <p>Longer than other classes because the drawing is one thing: each operation moves several of
+ * its marks, and none may be seen between.
+ *
  * <p>Owned by the engine thread.
  */
 public final class Context {

@@ -31,7 +31,11 @@ import org.jspecify.annotations.Nullable;
  * <p>Because whoever uses a page uses all before it, a page without a user has no descendant with
  * one: everything that is not in use can be had.
  *
- * <p>Arrays by page number, no object per page. Not thread-safe: the engine thread owns it.
+ * <p>Arrays by page number, no object per page. Longer than other classes because what a page is
+ * hangs on all of them at once, and a change of one has to settle the others; what can be told
+ * apart, the order of eviction, the table of names, who published what and who is told, is.
+ *
+ * <p>Not thread-safe: the engine thread owns it.
  */
 public final class PagePool {
 
