@@ -20,6 +20,7 @@ package dev.sojourn.engine;
  * @param sampledTokens tokens sampled
  * @param evictedPages pages evicted to make room
  * @param retractions turns whose scratch tail was dropped to make room
+ * @param recomputedTokens tokens that turns that have ended computed again because of that
  * @param modelNanos time spent inside the model runner
  * @param modelCpuNanos CPU time of the engine thread inside the model runner: all of the model's
  *     CPU time where it computes on one thread
@@ -42,6 +43,7 @@ public record EngineStats(
     long sampledTokens,
     long evictedPages,
     long retractions,
+    long recomputedTokens,
     long modelNanos,
     long modelCpuNanos,
     long engineCpuNanos) {}

@@ -69,6 +69,7 @@ class VirtualHourTest {
           "EngineStats.promptTokens",
           "EngineStats.reusedTokens",
           "EngineStats.computedTokens",
+          "EngineStats.recomputedTokens",
           "EngineStats.sampledTokens",
           "EngineStats.evictedPages",
           "EngineStats.retractions",

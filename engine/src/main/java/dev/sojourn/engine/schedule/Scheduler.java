@@ -249,6 +249,7 @@ public final class Scheduler {
         tally.sampledTokens,
         pool.evicted(),
         tally.retractions,
+        tally.recomputedTokens,
         tally.modelNanos,
         tally.modelCpuNanos,
         cpu.getAsLong() - tally.modelCpuNanos);
@@ -490,6 +491,7 @@ public final class Scheduler {
     turns.remove(turn.id());
     running.remove(turn);
     waiting.remove(turn);
+    tally.recomputedTokens += turn.recomputed();
     SessionRecord session = turn.plan.session();
     if (session != null) {
       sessions.giveBack(session, turn.id(), now());

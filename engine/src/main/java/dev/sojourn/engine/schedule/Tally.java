@@ -8,6 +8,7 @@ final class Tally {
   long computedTokens;
   long sampledTokens;
   long retractions;
+  long recomputedTokens;
   long modelNanos;
   long modelCpuNanos;
 }

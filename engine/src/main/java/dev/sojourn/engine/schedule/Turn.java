@@ -153,6 +153,11 @@ final class Turn {
     return sampled;
   }
 
+  /** Returns how many tokens it computed again, as it was suspended after it had started. */
+  int recomputed() {
+    return recomputed;
+  }
+
   /** Returns the length of its context so far. */
   int length() {
     return running ? context.length() : base + scratch.length();

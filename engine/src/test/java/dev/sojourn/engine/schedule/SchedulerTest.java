@@ -484,6 +484,7 @@ class SchedulerTest {
     long once = 23 + (93 - 1 - 23) + (90 - 1);
     assertThat(stats.computedTokens()).isEqualTo(once + answer.end().recomputed());
     assertThat(answer.end().recomputed()).isPositive();
+    assertThat(stats.recomputedTokens()).isEqualTo(answer.end().recomputed());
   }
 
   @Test

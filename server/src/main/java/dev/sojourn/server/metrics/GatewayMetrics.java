@@ -180,6 +180,10 @@ public final class GatewayMetrics implements RequestLog {
         "Turns that gave their pages back and were resumed.",
         EngineStats::retractions);
     rankCounter(
+        "sojourn_recomputed_tokens_total",
+        "Tokens computed again by turns that gave their pages back and were resumed.",
+        EngineStats::recomputedTokens);
+    rankCounter(
         "sojourn_engine_model_seconds_total",
         "Time inside the model runner.",
         stats -> stats.modelNanos() * NANOS);
