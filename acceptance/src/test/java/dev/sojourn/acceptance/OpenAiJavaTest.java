@@ -107,6 +107,36 @@ class OpenAiJavaTest {
     }
   }
 
+  /** The SDK sends a request again, of its own accord, where the network lost the answer. */
+  @Test
+  void deltaWhoseAnswerTheNetworkLost_isSaidOnce_andAnsweredAsThen() throws Exception {
+    try (House house = House.open(directory, 1, 64);
+        LosingNetwork network = new LosingNetwork(house.url())) {
+      OpenAIClient client = client(network.url());
+      long tip = held(client, Map.of("action", "open"));
+      network.loseNextAnswer();
+      long next = held(client, Map.of("input", "delta", "expected_tip", tip));
+      assertThat(network.loses()).isFalse();
+      assertThat(house.client().metrics().sum("sojourn_repeated_turns_total")).isEqualTo(1);
+      assertThat(house.client().metrics().sum("sojourn_turns_total")).isEqualTo(2);
+      long last = held(client, Map.of("input", "delta", "expected_tip", next, "action", "close"));
+      assertThat(last).isGreaterThan(next);
+      house.assertNothingHeld();
+      client.close();
+    }
+  }
+
+  /** Takes a turn; returns how much the session then held. */
+  private static long held(OpenAIClient client, Map<String, Object> control) {
+    return client
+        .chat()
+        .completions()
+        .create(chat(session(control)).build())
+        .usage()
+        .orElseThrow()
+        .totalTokens();
+  }
+
   /** A stream that merely stopped would look complete to the SDK. */
   @Test
   void modelThatFailsInTheMiddleOfAStream_isAnErrorToTheCaller() throws Exception {
@@ -180,6 +210,10 @@ class OpenAiJavaTest {
   }
 
   private static OpenAIClient client(House house) {
-    return OpenAIOkHttpClient.builder().baseUrl(house.url() + "/v1").apiKey("none").build();
+    return client(house.url());
+  }
+
+  private static OpenAIClient client(String url) {
+    return OpenAIOkHttpClient.builder().baseUrl(url + "/v1").apiKey("none").build();
   }
 }

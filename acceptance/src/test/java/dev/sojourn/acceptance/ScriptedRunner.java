@@ -13,13 +13,12 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import org.jspecify.annotations.Nullable;
 
 /** A real runner that says what it is told, to one turn at a time. */
-final class ScriptedRunner implements ModelRunner {
+final class ScriptedRunner extends WrappedRunner {
 
-  private final ModelRunner real;
   private final Queue<Integer> script = new ConcurrentLinkedQueue<>();
 
   ScriptedRunner(ModelRunner real) {
-    this.real = real;
+    super(real);
   }
 
   /** Adds an answer, which ends behind its text. */
@@ -33,7 +32,7 @@ final class ScriptedRunner implements ModelRunner {
 
   @Override
   public void run(StepBatch batch) {
-    real.run(batch);
+    super.run(batch);
     for (int slice = 0; slice < batch.slices(); slice++) {
       @Nullable Integer next = batch.wantsLogits(slice) ? script.poll() : null;
       if (next != null) {
@@ -41,30 +40,5 @@ final class ScriptedRunner implements ModelRunner {
         batch.logits(slice)[next] = 1000;
       }
     }
-  }
-
-  @Override
-  public int vocabularySize() {
-    return real.vocabularySize();
-  }
-
-  @Override
-  public int contextLength() {
-    return real.contextLength();
-  }
-
-  @Override
-  public int pages() {
-    return real.pages();
-  }
-
-  @Override
-  public void copySlots(int from, int to, int slots) {
-    real.copySlots(from, to, slots);
-  }
-
-  @Override
-  public void close() {
-    real.close();
   }
 }
