@@ -55,11 +55,10 @@ final class LocalModel implements AutoCloseable {
       LoadOptions how = loadOptions(options);
       int pages = pages(options, LoadedModel.kvBytesPerPage(file, how));
       LoadedModel.checkMemory(file, how, options.ranks(), pages);
-      LoadedModel loaded = LoadedModel.load(file, how, progress);
+      LoadedModel loaded = LoadedModel.loadWarm(file, how, progress);
       List<ModelRunner> runners = new ArrayList<>();
       boolean ready = false;
       try {
-        loaded.warmUp(progress);
         for (int rank = 0; rank < options.ranks(); rank++) {
           runners.add(loaded.newRunner(pages));
         }

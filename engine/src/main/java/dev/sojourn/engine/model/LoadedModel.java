@@ -127,12 +127,51 @@ public final class LoadedModel implements AutoCloseable {
    */
   public static LoadedModel load(ModelFile file, LoadOptions options, Progress progress) {
     Kernels kernels = Kernels.best();
+    return load(file, checkedLoader(file, options), kernels, options, progress);
+  }
+
+  /**
+   * Does what {@link #load} and then {@link #warmUp} do, and as much as possible of it at the same
+   * time: nearly all of warming up needs no weights.
+   *
+   * @throws dev.sojourn.engine.weights.ModelFileException if the file is not a model that we know
+   * @throws NotEnoughMemoryException if the weights do not fit
+   * @throws UnsupportedOperationException if the machine has no FMA instructions
+   */
+  public static LoadedModel loadWarm(ModelFile file, LoadOptions options, Progress progress) {
+    Kernels kernels = Kernels.best();
+    WeightLoader loader = checkedLoader(file, options);
+    try (WarmUp warmUp = WarmUp.begin(loader.outline(), options.kvType(), kernels)) {
+      LoadedModel model = load(file, loader, kernels, options, progress);
+      boolean warm = false;
+      try {
+        warmUp.finish(model.weights, model.pool, progress);
+        warm = true;
+        return model;
+      } finally {
+        if (!warm) {
+          model.close();
+        }
+      }
+    }
+  }
+
+  private static WeightLoader checkedLoader(ModelFile file, LoadOptions options) {
     WeightLoader loader = new WeightLoader(file, options.contextLength());
-    Hyperparameters h = loader.parameters();
     NotEnoughMemoryException.check(
         file.path().getFileName().toString(),
         List.of(new Share("weights", loader.bytes()), new Share("the process", REST)),
         "choose a smaller model");
+    return loader;
+  }
+
+  private static LoadedModel load(
+      ModelFile file,
+      WeightLoader loader,
+      Kernels kernels,
+      LoadOptions options,
+      Progress progress) {
+    Hyperparameters h = loader.parameters();
     Arena arena = Arena.ofShared();
     ComputePool pool = new ComputePool(options.threads());
     boolean loaded = false;
@@ -213,8 +252,9 @@ public final class LoadedModel implements AutoCloseable {
    * @param progress hears of rounds
    */
   public void warmUp(Progress progress) {
-    new WarmUp(options.kvType(), kernels, pool).run(weights, progress);
-    System.gc(); // of the vectors in boxes that kernels left until they were compiled
+    try (WarmUp warmUp = WarmUp.begin(weights, options.kvType(), kernels)) {
+      warmUp.finish(weights, pool, progress);
+    }
   }
 
   /** Frees the weights and ends the threads, after a step that runs. */

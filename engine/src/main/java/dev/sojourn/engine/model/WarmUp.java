@@ -6,14 +6,19 @@ import dev.sojourn.engine.kernel.Kernels;
 import dev.sojourn.engine.weights.Progress;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 
 /**
  * Runs every shape of the arithmetic until it is compiled, so that the first request does not pay
  * for it: first of the model's {@link Miniature}, where it does not matter how slow code is that is
  * not compiled yet; then of one layer of each kind. Decision 0054 says when it is done and how that
- * was shown, decision 0059 why in miniature. Used by one thread.
+ * was shown, decision 0059 why in miniature.
+ *
+ * <p>The miniature needs no weights, so it runs on a thread of its own from {@link #begin} on,
+ * while they are loaded (decision 0056). Otherwise used by one thread, which closes it.
  */
-final class WarmUp {
+final class WarmUp implements AutoCloseable {
 
   /** Rounds of the miniature, such that C2 is asked for each kernel. */
   private static final int SMALL_ROUNDS = 40;
@@ -42,36 +47,76 @@ final class WarmUp {
 
   private final KvType kvType;
   private final Kernels kernels;
-  private final ComputePool pool;
   private final CompileQueue queue = new CompileQueue();
+  private final CompletableFuture<Void> miniature;
+  private volatile boolean ended;
 
-  WarmUp(KvType kvType, Kernels kernels, ComputePool pool) {
+  /** Hears of the miniature's rounds once nobody else tells of anything. */
+  private volatile Progress progress = Progress.NONE;
+
+  /** How many rounds there will be, as far as {@link #progress} is told. */
+  private volatile int all = SMALL_ROUNDS;
+
+  private WarmUp(Weights outline, KvType kvType, Kernels kernels) {
     this.kvType = kvType;
     this.kernels = kernels;
-    this.pool = pool;
+    this.miniature =
+        CompletableFuture.runAsync(
+            () -> runMiniature(outline),
+            task -> Thread.ofPlatform().name("sojourn-warm-up").daemon().start(task));
   }
 
-  /** Does it, and tells how many of its rounds are done. */
-  void run(Weights model, Progress progress) {
+  /**
+   * Starts with the miniature.
+   *
+   * @param outline of the model's weights: their forms matter, not their numbers
+   */
+  static WarmUp begin(Weights outline, KvType kvType, Kernels kernels) {
+    return new WarmUp(outline, kvType, kernels);
+  }
+
+  /** Waits for the miniature, runs the model's layers, and tells how many rounds are done. */
+  void finish(Weights model, ComputePool pool, Progress listener) {
     Weights layers = model.oneLayerOfEachKind();
     int rounds = (int) Math.clamp(WORK / layers.count(), FEWEST, MOST);
-    int all = SMALL_ROUNDS + rounds;
-    progress.at(WHAT, 0, all);
+    all = SMALL_ROUNDS + rounds;
+    progress = listener;
+    try {
+      miniature.join();
+    } catch (CompletionException e) {
+      switch (e.getCause()) {
+        case Error error -> throw error;
+        case RuntimeException exception -> throw exception;
+        case null, default -> throw e;
+      }
+    }
+    try (Rounds large = new Rounds(layers, pool)) {
+      boolean compiled = true;
+      for (int round = 0; round < rounds || (compiled && round < rounds + PATIENCE); round++) {
+        compiled = large.run(round);
+        listener.at(WHAT, Math.min(SMALL_ROUNDS + round + 1, all - 1), all);
+      }
+    }
+    System.gc(); // of the vectors in boxes that kernels left until they were compiled
+    listener.at(WHAT, all, all);
+  }
+
+  private void runMiniature(Weights outline) {
     try (Arena memory = Arena.ofShared();
-        Rounds small = new Rounds(Miniature.of(model, memory))) {
-      for (int round = 0; round < SMALL_ROUNDS; round++) {
+        ComputePool alone = new ComputePool(1);
+        Rounds small = new Rounds(Miniature.of(outline, memory), alone)) {
+      for (int round = 0; round < SMALL_ROUNDS && !ended; round++) {
         small.run(round);
         progress.at(WHAT, round + 1, all);
       }
     }
-    try (Rounds large = new Rounds(layers)) {
-      boolean compiled = true;
-      for (int round = 0; round < rounds || (compiled && round < rounds + PATIENCE); round++) {
-        compiled = large.run(round);
-        progress.at(WHAT, Math.min(SMALL_ROUNDS + round + 1, all - 1), all);
-      }
-    }
-    progress.at(WHAT, all, all);
+  }
+
+  /** Ends the miniature after the present round, and waits for that. */
+  @Override
+  public void close() {
+    ended = true;
+    miniature.handle((_, failure) -> failure == null).join(); // finish tells of a failure
   }
 
   /** Rounds of some weights, over KV of their own. */
@@ -84,7 +129,7 @@ final class WarmUp {
     private final int[] pages;
     private final KvCache kv;
 
-    Rounds(Weights weights) {
+    Rounds(Weights weights, ComputePool pool) {
       Hyperparameters h = weights.parameters();
       pass = new ForwardPass(weights, kernels, pool);
       vocabulary = weights.vocabulary();

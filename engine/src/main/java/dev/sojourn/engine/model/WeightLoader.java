@@ -39,6 +39,7 @@ final class WeightLoader {
   private final Architecture architecture;
   private final Hyperparameters h;
   private final List<Shape> shapes = new ArrayList<>();
+  private final Weights outline;
   private long bytes;
 
   /**
@@ -52,13 +53,18 @@ final class WeightLoader {
     this.architecture = Architecture.of(file);
     this.h = Hyperparameters.read(file, contextLength);
     Tensors tensors = new Tensors(file, h.epsilon(), this::measure, Progress.NONE);
-    Weights.read(architecture, h, tensors);
+    this.outline = Weights.read(architecture, h, tensors);
     tensors.requireAllTaken();
   }
 
   /** Returns the numbers that the file states. */
   Hyperparameters parameters() {
     return h;
+  }
+
+  /** Returns the weights as they will be, without the matrices' memory: their forms alone. */
+  Weights outline() {
+    return outline;
   }
 
   /** Returns the bytes of the image. */

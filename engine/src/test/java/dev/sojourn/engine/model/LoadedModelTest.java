@@ -10,10 +10,12 @@ import dev.sojourn.engine.weights.ModelFileException;
 import dev.sojourn.engine.weights.Progress;
 import dev.sojourn.engine.weights.TensorType;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -146,6 +148,46 @@ class LoadedModelTest {
       float[] before = new Run(runner, 0, 1).feed(ids);
       loaded.warmUp(Progress.NONE);
       assertThat(new Run(runner, 1, 0).feed(ids)).isEqualTo(before);
+    }
+  }
+
+  @Test
+  void loadWarm_answersAsLoadDoesAndTellsOfOneThingAfterTheOther() {
+    TinyModel model = TinyModel.of("qwen2", TensorType.Q8_0);
+    int[] ids = Run.prompt(30, 1);
+    LoadOptions options = new LoadOptions(2, OptionalInt.empty(), KvType.F32);
+    List<String> told = new ArrayList<>();
+    Progress progress = (what, done, total) -> told.add(what + (done == total ? ", done" : ""));
+    try (GgufFile file = GgufFile.open(model.write(directory));
+        LoadedModel cold = LoadedModel.load(file, options, Progress.NONE);
+        LoadedModel warm = LoadedModel.loadWarm(file, options, progress);
+        ModelRunner coldRunner = cold.newRunner(2);
+        ModelRunner warmRunner = warm.newRunner(2)) {
+      assertThat(new Run(warmRunner, 1, 0).feed(ids))
+          .isEqualTo(new Run(coldRunner, 0, 1).feed(ids));
+    }
+    assertThat(told).last().isEqualTo("warming up, done");
+    int loaded = told.indexOf("warming up");
+    assertThat(told.subList(0, loaded)).isNotEmpty();
+    assertThat(told.subList(loaded, told.size())).allMatch(what -> what.startsWith("warming up"));
+  }
+
+  @Test
+  void loadWarm_ofWeightsThatAreRefused_endsItsThread() throws Exception {
+    Path path = TinyModel.of("llama", TensorType.F32).write(directory);
+    try (RandomAccessFile bytes = new RandomAccessFile(path.toFile(), "rw")) {
+      bytes.seek(bytes.length() - 4);
+      bytes.writeInt(-1); // not a number
+    }
+    try (GgufFile file = GgufFile.open(path)) {
+      assertThatThrownBy(() -> LoadedModel.loadWarm(file, LoadOptions.defaults(), Progress.NONE))
+          .isInstanceOf(ModelFileException.class)
+          .hasMessageContaining("finite numbers");
+    }
+    for (Thread thread : Thread.getAllStackTraces().keySet()) {
+      if (thread.getName().equals("sojourn-warm-up")) {
+        assertThat(thread.join(Duration.ofSeconds(60))).isTrue();
+      }
     }
   }
 

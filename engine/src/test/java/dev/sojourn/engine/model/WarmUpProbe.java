@@ -1,8 +1,10 @@
 package dev.sojourn.engine.model;
 
+import dev.sojourn.engine.weights.GgufFile;
 import dev.sojourn.engine.weights.Progress;
 import dev.sojourn.engine.weights.TensorType;
 import java.nio.file.Path;
+import java.util.OptionalInt;
 import java.util.Random;
 
 /** Warms up a model and then serves it; started by {@link WarmUpTest}, which watches the JVM. */
@@ -23,9 +25,10 @@ final class WarmUpProbe {
   public static void main(String... arguments) {
     TinyModel model = TinyModel.of(arguments[1], TensorType.valueOf(arguments[2]));
     KvType kvType = KvType.valueOf(arguments[3]);
-    try (LoadedModel loaded = model.load(Path.of(arguments[0]), 2, kvType);
+    LoadOptions options = new LoadOptions(2, OptionalInt.empty(), kvType);
+    try (GgufFile file = GgufFile.open(model.write(Path.of(arguments[0])));
+        LoadedModel loaded = LoadedModel.loadWarm(file, options, Progress.NONE);
         ModelRunner runner = loaded.newRunner(CONTEXTS * TinyModel.CONTEXT / 16)) {
-      loaded.warmUp(Progress.NONE);
       System.out.println(WARM);
       serve(runner);
       System.out.println(DONE);
