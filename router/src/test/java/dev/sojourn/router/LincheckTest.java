@@ -1,10 +1,12 @@
 package dev.sojourn.router;
 
 import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.KvEvent;
 import dev.sojourn.core.ManualClock;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.Tenant;
+import dev.sojourn.core.Tokens;
 import dev.sojourn.core.WorkerId;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.affinity.AffinityStore.Change;
@@ -13,12 +15,15 @@ import dev.sojourn.router.affinity.Lease;
 import dev.sojourn.router.affinity.MemoryAffinityStore;
 import dev.sojourn.router.affinity.OwnerEpoch;
 import dev.sojourn.router.affinity.Terms;
+import dev.sojourn.router.index.PrefixIndex;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
 import org.jetbrains.lincheck.Lincheck;
 import org.junit.jupiter.api.Test;
 
@@ -31,6 +36,13 @@ class LincheckTest {
   private static final int INTERLEAVINGS = Integer.getInteger("sojourn.lincheck.interleavings", 30);
   private static final SessionId ID = new SessionId(Tenant.DEFAULT, "s");
   private static final WorkerRank RANK = new WorkerRank(new WorkerId("w"), 0);
+  private static final KvEvent.Stored STORED =
+      new KvEvent.Stored(
+          7,
+          OptionalLong.empty(),
+          0,
+          Tokens.of(IntStream.range(0, 16).toArray()),
+          Optional.empty());
   private static final Lease LEASE = new Lease(new OwnerEpoch(1), 1, "r");
   private static final Terms TERMS =
       new Terms(
@@ -125,6 +137,23 @@ class LincheckTest {
           if (placements.on(RANK) != (now instanceof Binding.Bound ? 1 : 0)
               || placements.opening() != 0) {
             throw new AssertionError("counted wrong");
+          }
+        });
+  }
+
+  @Test
+  void twoRanksThatHoldOneBlock_storeAndRemoveAtOnce_areCountedOneByOne() {
+    Lincheck.runConcurrentTest(
+        INTERLEAVINGS,
+        () -> {
+          PrefixIndex index = new PrefixIndex();
+          PrefixIndex.Feed left = index.feed(0);
+          PrefixIndex.Feed right = index.feed(1);
+          left.apply(STORED);
+          together(() -> left.apply(new KvEvent.Removed(STORED.hash())), () -> right.apply(STORED));
+          int[] overlaps = index.overlaps(new long[] {STORED.hash()}, 2);
+          if (overlaps[0] != 0 || overlaps[1] != 1 || left.resident() + right.resident() != 1) {
+            throw new AssertionError("counted wrong: " + overlaps[0] + ", " + overlaps[1]);
           }
         });
   }

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * A real runner whose steps can be held up, so that a test can act while one runs, and that can be
  * told what to say.
  */
-final class GatedRunner implements ModelRunner {
+public final class GatedRunner implements ModelRunner {
 
   private final ModelRunner real;
   private final Semaphore entered = new Semaphore(0);
@@ -29,7 +29,7 @@ final class GatedRunner implements ModelRunner {
   }
 
   /** From now on each step waits for {@link #step}. */
-  void hold() {
+  public void hold() {
     entered.drainPermits();
     allowed.drainPermits();
     held = true;
@@ -40,8 +40,13 @@ final class GatedRunner implements ModelRunner {
     entered.acquire();
   }
 
+  /** Returns whether a step has begun since this was asked last. */
+  public boolean isStepping() {
+    return entered.tryAcquire();
+  }
+
   /** Lets one step go on. */
-  void step() {
+  public void step() {
     allowed.release();
   }
 
@@ -50,7 +55,7 @@ final class GatedRunner implements ModelRunner {
   }
 
   /** Lets all steps go on. */
-  void release() {
+  public void release() {
     held = false;
     allowed.release(1000);
   }

@@ -127,6 +127,16 @@ final class LostSessionTest {
     fleet.assertSameAsStateless(last);
   }
 
+  @Test
+  void session_whoseWorkerIsGone_isClosedByItsLastDeltaAllTheSame() throws Exception {
+    JsonNode first = fleet.turn("'action': 'open', ", "Remember the sea.");
+    fleet.routers.getFirst().removeRank(home());
+    JsonNode last = fleet.turn("'action': 'close', 'input': 'delta', ", "Bye.");
+    assertThat(session(last).path("closed").asBoolean()).isTrue();
+    assertThat(context(last)).startsWith(context(first).toArray(Integer[]::new));
+    fleet.assertSameAsStateless(last);
+  }
+
   /** Asks for a title, which is no turn of the session, and goes on with what was said before. */
   private void expectAside(JsonNode last) throws Exception {
     JsonNode title = fleet.turn("", "Name this conversation.");

@@ -174,6 +174,21 @@ final class SessionRacesTest {
         .isEqualTo(turn.path("usage").path("total_tokens").asInt());
   }
 
+  /** As Dynamo #11241, whose engine refused each turn of a session that it did not hold. */
+  @Test
+  void race23_turnWithoutAnEngineSession_isServedUnlessItInsistsOnOne() throws Exception {
+    fleet = new TestFleet(dir, 1, keeper -> keeper);
+    JsonNode bound = fleet.turn("'action': 'bind', ", "Remember the sea.");
+    assertThat(session(bound).path("promise").asString()).isEqualTo("none");
+    String whole = user("Remember the sea.") + ", " + echo(bound) + ", " + user("And the sand.");
+    HttpResponse<String> insists = fleet.send(0, "'require': 'engine', ", whole);
+    assertThat(insists.statusCode()).isEqualTo(400);
+    assertThat(TestGateway.json(insists.body()).path("error").path("param").asString())
+        .isEqualTo("nvext.session_control.require");
+    JsonNode served = answered(fleet.send(0, "", whole));
+    assertThat(session(served).path("promise").asString()).isEqualTo("none");
+  }
+
   @Test
   void expiredSession_isToldWhatItHadHeld() throws Exception {
     ManualClock clock = new ManualClock();

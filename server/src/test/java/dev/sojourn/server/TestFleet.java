@@ -1,6 +1,7 @@
 package dev.sojourn.server;
 
 import static dev.sojourn.server.TestGateway.MODEL;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.sojourn.backend.EmbeddedWorker;
@@ -37,6 +38,8 @@ import dev.sojourn.server.sessions.SessionEndpoints;
 import dev.sojourn.text.Tokenizer;
 import dev.sojourn.text.answer.ParserChoice;
 import dev.sojourn.text.template.ChatTemplate;
+import java.io.ByteArrayOutputStream;
+import java.net.InetSocketAddress;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -57,7 +60,7 @@ import tools.jackson.databind.JsonNode;
  * Two workers with real engines, and gateways over them that share one store of bindings and each
  * have transcripts of their own.
  */
-final class TestFleet implements AutoCloseable {
+public final class TestFleet implements AutoCloseable {
 
   /** The session that {@link #turn} speaks of. */
   static final SessionId SESSION = new SessionId(Tenant.DEFAULT, "s");
@@ -69,15 +72,16 @@ final class TestFleet implements AutoCloseable {
   private final Deque<AutoCloseable> owned = new ArrayDeque<>(); // last begun first
   private final Clock clock;
   private final ServedModel model;
+  private final ChatTemplate chatTemplate;
   private final Tokenizer tokenizer;
   private final MemoryAffinityStore store;
   private final HttpClient http = own(HttpClient.newHttpClient());
   private final List<HttpServer> servers = new ArrayList<>();
-  final List<GatedRunner> runners = new ArrayList<>();
-  final List<Engine> engines = new ArrayList<>();
   final List<EmbeddedWorker> workers = new ArrayList<>();
-  final List<Router> routers = new ArrayList<>();
-  final List<Transcripts> transcripts = new ArrayList<>();
+  public final List<GatedRunner> runners = new ArrayList<>();
+  public final List<Engine> engines = new ArrayList<>();
+  public final List<Router> routers = new ArrayList<>();
+  public final List<Transcripts> transcripts = new ArrayList<>();
 
   /**
    * Starts.
@@ -91,14 +95,36 @@ final class TestFleet implements AutoCloseable {
   /** Starts with a clock that sessions idle by. */
   TestFleet(Path dir, int gateways, UnaryOperator<Consumer<Change>> delivery, Clock clock)
       throws Exception {
+    this(dir, gateways, delivery, clock, 96, Optional.empty());
+  }
+
+  /**
+   * Starts.
+   *
+   * @param pages of each rank
+   * @param template of chats, instead of the model's own
+   */
+  public TestFleet(
+      Path dir,
+      int gateways,
+      UnaryOperator<Consumer<Change>> delivery,
+      Clock clock,
+      int pages,
+      Optional<String> template)
+      throws Exception {
     this.clock = clock;
-    model = own(TestGateway.tiny(dir, 2)).served();
+    model = own(TestGateway.tiny(dir, 2, pages)).served();
+    chatTemplate = ChatTemplate.compile(template.orElse(model.chatTemplate()));
+    model.runners().forEach(runner -> runners.add(new GatedRunner(runner)));
     tokenizer = own(Tokenizer.of(model.vocabulary()));
     for (String name : List.of("left", "right")) {
-      GatedRunner runner = new GatedRunner(model.runners().get(engines.size()));
-      runners.add(runner);
       Engine engine =
-          new Engine(name, runner, tokenizer.spelling(), EngineConfig.defaults(), clock);
+          new Engine(
+              name,
+              runners.get(engines.size()),
+              tokenizer.spelling(),
+              EngineConfig.defaults(),
+              clock);
       engines.add(engine);
       workers.add(
           own(new EmbeddedWorker(new WorkerId(name), List.of(engine), tokenizer.spelling())));
@@ -121,9 +147,9 @@ final class TestFleet implements AutoCloseable {
                 store,
                 new WorkerSessions(workers)));
     own(store.watch(delivery.apply(new SessionKeeper(held, ledger))));
-    for (EmbeddedWorker worker : workers) {
-      router.addRank(
-          new WorkerRank(worker.id(), 0), new RankCapacity(worker.stats(0).capacity(), 8));
+    routers.add(router);
+    for (int i = 0; i < workers.size(); i++) {
+      join(router, i);
     }
     GatewayMetrics metrics = new GatewayMetrics(workers, router, held);
     TurnRunner turns =
@@ -148,17 +174,12 @@ final class TestFleet implements AutoCloseable {
             IdentityRule.LADDER,
             true,
             8,
-            PromptBuilder.of(
-                tokenizer,
-                Optional.of(ChatTemplate.compile(model.chatTemplate())),
-                ParserChoice.AUTO,
-                clock),
+            PromptBuilder.of(tokenizer, Optional.of(chatTemplate), ParserChoice.AUTO, clock),
             tokenizer.spelling(),
             turns,
             running,
             clock)
         .addTo(routes);
-    routers.add(router);
     transcripts.add(held);
     servers.add(
         own(
@@ -168,6 +189,32 @@ final class TestFleet implements AutoCloseable {
                 new OpenAiErrors(),
                 metrics,
                 Clock.system())));
+  }
+
+  /** Returns the rank of an engine. */
+  public WorkerRank rank(int engine) {
+    return new WorkerRank(workers.get(engine).id(), 0);
+  }
+
+  /** An engine that had left comes back, with what it holds. */
+  public void join(int engine) {
+    routers.forEach(router -> join(router, engine));
+  }
+
+  private void join(Router router, int engine) {
+    router.addRank(rank(engine), new RankCapacity(workers.get(engine).stats(0).capacity(), 8));
+  }
+
+  /** Returns what ids spell. */
+  public String spelled(JsonNode ids) {
+    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+    ids.forEach(id -> bytes.writeBytes(tokenizer.spelling().raw(id.asInt())));
+    return bytes.toString(UTF_8);
+  }
+
+  /** Returns where a gateway listens. */
+  public InetSocketAddress address(int gateway) {
+    return servers.get(gateway).address();
   }
 
   /** Takes a turn of {@link #SESSION} at the first gateway; it has to be answered. */
@@ -277,7 +324,7 @@ final class TestFleet implements AutoCloseable {
   }
 
   /** Checks that gateways hold no session and no turn, and that engines' books are right. */
-  void expectNothingHeld() {
+  public void expectNothingHeld() {
     int leases = 0;
     for (Router router : routers) {
       assertThat(router.bindings(Tenant.DEFAULT)).isEmpty();

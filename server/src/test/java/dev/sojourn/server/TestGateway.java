@@ -93,6 +93,11 @@ public final class TestGateway implements AutoCloseable {
 
   /** Loads the tiny model, which is made first where the directory has none. */
   static Tiny tiny(Path dir, int ranks) throws IOException {
+    return tiny(dir, ranks, PAGES);
+  }
+
+  /** Loads the tiny model for ranks of this many pages. */
+  static Tiny tiny(Path dir, int ranks, int pages) throws IOException {
     Path file = dir.resolve("tiny.gguf");
     if (!Files.exists(file)) {
       SyntheticModel.write(
@@ -106,7 +111,7 @@ public final class TestGateway implements AutoCloseable {
       LoadedModel loaded =
           LoadedModel.load(
               gguf, new LoadOptions(1, OptionalInt.empty(), KvType.F32), Progress.NONE);
-      return new Tiny(loaded, ServedModel.of(MODEL, Instant.EPOCH, gguf, loaded, ranks, PAGES));
+      return new Tiny(loaded, ServedModel.of(MODEL, Instant.EPOCH, gguf, loaded, ranks, pages));
     }
   }
 

@@ -27,17 +27,17 @@ class EngineAndRouterTest {
 
   private static final int OPERATIONS = Integer.getInteger("sojourn.operations", 50_000);
   private static final int OPERATIONS_OF_A_WORLD = 500;
-  private static final Path SCRIPTS = Path.of("src/test/scripts");
+  private static final Path SCRIPTS = Path.of("src/test/scripts/engine");
 
   @Test
   void randomOperations_afterEachStep_keepAllNineInvariants() {
     Map<String, Integer> seen = new TreeMap<>();
     for (long seed = 0; seed < OPERATIONS / OPERATIONS_OF_A_WORLD; seed++) {
-      Script script = Script.draw(seed, OPERATIONS_OF_A_WORLD);
+      Script<Op> script = Script.draw(seed, OPERATIONS_OF_A_WORLD, Op::draw);
       Optional<Throwable> failure = play(script, seen);
       if (failure.isPresent()) {
-        Script.Shrunk least =
-            script.shrink(shorter -> play(shorter, new TreeMap<>()), failure.get());
+        Script.Shrunk<Op> least =
+            script.shrink(shorter -> play(shorter, new TreeMap<>()), failure.get(), 2000);
         throw new AssertionError(
             "play this with -Dsojourn.script=FILE:\n" + least.script().written(), least.failure());
       }
@@ -102,7 +102,8 @@ class EngineAndRouterTest {
   @ParameterizedTest
   @MethodSource("scripts")
   void scriptOfAFailure_playedAgain_passes(Path file) throws Throwable {
-    Optional<Throwable> failure = play(Script.read(Files.readAllLines(file)), new TreeMap<>());
+    Optional<Throwable> failure =
+        play(Script.read(Op.class, Files.readAllLines(file)), new TreeMap<>());
     if (failure.isPresent()) {
       throw failure.get();
     }
@@ -110,28 +111,29 @@ class EngineAndRouterTest {
 
   @Test
   void operations_writtenDownAndRead_areTheSame() {
-    Script script = Script.draw(5, 300);
-    assertThat(Script.read(script.written().lines().toList())).isEqualTo(script);
+    Script<Op> script = Script.draw(5, 300, Op::draw);
+    assertThat(Script.read(Op.class, script.written().lines().toList())).isEqualTo(script);
   }
 
   @Test
   void scriptThatFails_isShrunkToWhatItNeeds() {
-    Script script = Script.draw(7, 400);
+    Script<Op> script = Script.draw(7, 400, Op::draw);
     Op first = script.ops().get(new Random(1).nextInt(200));
     Op second = script.ops().get(399);
-    Script.Shrunk least =
+    Script.Shrunk<Op> least =
         script.shrink(
             shorter ->
                 shorter.ops().indexOf(first) >= 0
                         && shorter.ops().lastIndexOf(second) > shorter.ops().indexOf(first)
                     ? Optional.of(new AssertionError("both are there"))
                     : Optional.empty(),
-            new AssertionError("both are there"));
+            new AssertionError("both are there"),
+            2000);
     assertThat(least.script().ops()).containsExactly(first, second);
   }
 
   /** Plays a script; returns what went wrong, if anything did. */
-  private static Optional<Throwable> play(Script script, Map<String, Integer> seen) {
+  private static Optional<Throwable> play(Script<Op> script, Map<String, Integer> seen) {
     try (World world = new World(script.seed())) {
       for (Op op : script.ops()) {
         world.apply(op);

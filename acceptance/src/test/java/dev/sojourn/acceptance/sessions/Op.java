@@ -1,19 +1,11 @@
 package dev.sojourn.acceptance.sessions;
 
 import dev.sojourn.core.SessionControl.Action;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.RecordComponent;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Random;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * One operation on a {@link World}. Operations are data and do not depend on what came before: one
  * that does not apply where it stands does nothing. So a script can be cut anywhere.
- *
- * <p>Written down, an operation is its name and its numbers, such as {@code Steps 0 3}.
  */
 sealed interface Op {
 
@@ -195,56 +187,5 @@ sealed interface Op {
               random.nextBoolean() ? Fate.LOST : Fate.ANSWER_LOST,
               1 + random.nextInt(random.nextBoolean() ? 3 : 30));
     };
-  }
-
-  /** Writes it down. */
-  default String written() {
-    return getClass().getSimpleName()
-        + Stream.of(getClass().getRecordComponents())
-            .map(component -> " " + value(component))
-            .collect(Collectors.joining());
-  }
-
-  private Object value(RecordComponent component) {
-    try {
-      return component.getAccessor().invoke(this);
-    } catch (IllegalAccessException | InvocationTargetException e) {
-      throw new IllegalStateException(e);
-    }
-  }
-
-  /** Reads what {@link #written} wrote. */
-  static Op read(String line) {
-    List<String> words = List.of(line.strip().split(" "));
-    Class<?> kind =
-        Stream.of(Op.class.getPermittedSubclasses())
-            .filter(type -> type.getSimpleName().equals(words.getFirst()))
-            .findFirst()
-            .orElseThrow(() -> new IllegalArgumentException("no operation: " + line));
-    RecordComponent[] components = kind.getRecordComponents();
-    Class<?>[] types = new Class<?>[components.length];
-    List<Object> values = new ArrayList<>();
-    for (int i = 0; i < components.length; i++) {
-      types[i] = components[i].getType();
-      values.add(value(types[i], words.get(i + 1)));
-    }
-    try {
-      return (Op) kind.getDeclaredConstructor(types).newInstance(values.toArray());
-    } catch (ReflectiveOperationException e) {
-      throw new IllegalArgumentException("no operation: " + line, e);
-    }
-  }
-
-  private static Object value(Class<?> type, String word) {
-    if (type == int.class) {
-      return Integer.valueOf(word);
-    }
-    if (type == boolean.class) {
-      return Boolean.valueOf(word);
-    }
-    return Stream.of(type.getEnumConstants())
-        .filter(constant -> constant.toString().equals(word))
-        .findFirst()
-        .orElseThrow(() -> new IllegalArgumentException("not one of " + type + ": " + word));
   }
 }

@@ -146,15 +146,16 @@ final class Dispatch {
       throws InterruptedException {
     boolean known =
         guard.incarnation().isPresent() && selection.incarnation().equals(guard.incarnation());
-    boolean delta =
-        known
-            && (forked || guard.reason() == NoSession.NONE)
-            && prompt.extendsCommitted()
-            && !prompt.fresh().isEmpty();
+    boolean goesOn = known && (forked || guard.reason() == NoSession.NONE) && !isEmpty(transcript);
+    boolean delta = goesOn && prompt.extendsCommitted() && !prompt.fresh().isEmpty();
+    // A delta may be sent whole, as its template writes earlier messages anew: that overrides no
+    // turn of another gateway either.
+    boolean expects = delta || (goesOn && spec.input() == Input.DELTA);
     Tip tip = Tip.ANY;
-    if (delta) {
+    if (expects) {
       Transcript held = transcript.orElseThrow();
-      tip = new Tip(Input.DELTA, OptionalInt.of(held.committed()), OptionalLong.of(held.digest()));
+      Input input = delta ? Input.DELTA : Input.FULL;
+      tip = new Tip(input, OptionalInt.of(held.committed()), OptionalLong.of(held.digest()));
     } else if (known && spec.input() == Input.DELTA && isEmpty(transcript)) {
       tip = Tip.EMPTY;
     } else if (known && isForgotten(guard, transcript)) {
@@ -165,7 +166,7 @@ final class Dispatch {
     try {
       return send(spec, selection, prompt, tip);
     } catch (FaultException e) {
-      if (delta && isTipMismatch(e.fault()) && mayReplay(spec, e.fault())) {
+      if (expects && isTipMismatch(e.fault()) && mayReplay(spec, e.fault())) {
         return replay(spec, prompt, selection);
       }
       if (known && guard.reason() == NoSession.NONE && isLost(e.fault())) {

@@ -17,6 +17,7 @@ import dev.sojourn.router.BindingView;
 import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Router;
 import dev.sojourn.router.Selection;
+import dev.sojourn.router.Selection.Affinity;
 import dev.sojourn.router.SelectionQuery;
 import dev.sojourn.router.TurnGuard;
 import dev.sojourn.router.TurnIntent;
@@ -371,7 +372,10 @@ public final class TurnRunner {
               "the turn would run without an engine session; open one with action open")
           .asException();
     }
-    if (control.input() == Input.DELTA) {
+    // A last turn opens nothing where its session's rank is gone: what was said before is sent
+    // along.
+    boolean last = control.action() == Action.CLOSE && selection.affinity() == Affinity.BROKEN;
+    if (control.input() == Input.DELTA && !last) {
       throw Fault.invalid(
               "nvext.session_control.input",
               "a delta needs an engine session, and this turn has none: send the whole"

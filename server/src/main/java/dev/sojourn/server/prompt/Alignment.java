@@ -106,12 +106,14 @@ final class Alignment {
     }
     // Of a fragment, the engine knows better where turns ended.
     boolean aside = !held.isFragment() && !sharesAMessage(held, same, draft.said());
+    // A template may write the very first message anew, before the end of any turn.
+    boolean restarts = aside ? held.givesWay() && isUnderWay(draft.said()) : !held.isFragment();
     return new Prompt(
         committed.slice(0, same),
         fresh,
         committed.length(),
         aside ? same + 1 : 0,
-        aside && held.givesWay() && isUnderWay(draft.said()),
+        restarts,
         Optional.of(new Divergence(same, cause(held, draft.said()))),
         draft);
   }

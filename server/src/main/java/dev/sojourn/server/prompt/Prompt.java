@@ -147,8 +147,9 @@ public final class Prompt {
   }
 
   /**
-   * Returns whether the session is to begin anew with this prompt, though it shares nothing but
-   * system messages with it.
+   * Returns whether the session is to begin anew with this prompt where it leaves what is held
+   * before the end of any turn: the template writes the first message in another way now, or a
+   * session that was opened by a side request gives way.
    */
   public boolean restarts() {
     return restarts;

@@ -331,6 +331,22 @@ class PromptBuilderTest {
   }
 
   @Test
+  void chat_templateThatWritesTheFirstMessageAnew_beginsTheSessionAnew() {
+    PromptBuilder builder = Fixture.builder(SYSTEM_LAST);
+    List<Map<String, ?>> begun = List.of(said("system", "low"), user("the"));
+    Prompt first = builder.chat(begun, Input.FULL, ChatTerms.NONE, Optional.of(held));
+    Fixture.Ended answer =
+        Fixture.end(first, encode("thing").concat(Tokens.of(END)), Optional.empty());
+    held.commit(first, TurnMode.OPENED, answer.end(), answer.message(first));
+    Prompt next =
+        builder.chat(List.of(user("and")), Input.DELTA, ChatTerms.NONE, Optional.of(held));
+    // The first message is the first to differ: no turn ended before it.
+    assertThat(next.knownPrefix()).isLessThan(first.length());
+    assertThat(next.aside()).isFalse();
+    assertThat(next.restarts()).isTrue();
+  }
+
+  @Test
   void commit_engineHoldsSomethingElse_isRefused() {
     Prompt first = build(chatml, List.of(user("one")));
     TurnEnd end =

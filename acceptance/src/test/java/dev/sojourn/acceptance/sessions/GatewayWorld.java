@@ -1,0 +1,657 @@
+package dev.sojourn.acceptance.sessions;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.sojourn.acceptance.sessions.GatewayOp.Way;
+import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.ManualClock;
+import dev.sojourn.core.SessionControl.Action;
+import dev.sojourn.core.SessionControl.OnClose;
+import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionView;
+import dev.sojourn.core.Tenant;
+import dev.sojourn.engine.Engine;
+import dev.sojourn.router.BindingView;
+import dev.sojourn.router.Router;
+import dev.sojourn.router.RouterStats;
+import dev.sojourn.router.lifecycle.LifecycleStats;
+import dev.sojourn.server.GatedRunner;
+import dev.sojourn.server.TestFleet;
+import dev.sojourn.server.http.RawClient;
+import java.net.http.HttpResponse;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.function.BooleanSupplier;
+import java.util.stream.IntStream;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * Two gateways over one store of bindings and two ranks, and their clients, over HTTP and in
+ * virtual time. Each client keeps beside its session the conversation as it believes it to be:
+ *
+ * <ul>
+ *   <li>the prompt of each of its turns spells what a stateless request of that whole conversation
+ *       renders;
+ *   <li>each answer is, id by id, that of a stateless request over the prompt's ids;
+ *   <li>a session goes on wherever somebody still has what it said, and says so where not.
+ * </ul>
+ *
+ * <p>One turn runs at a time, but for operations that are about what happens beside one. All
+ * operations are here, as each needs, and changes, what the clients believe.
+ */
+final class GatewayWorld implements AutoCloseable {
+
+  /** Writes something behind what was said last, so each turn renders earlier ones anew. */
+  private static final String REMINDING =
+      """
+      {% for m in messages %}<|im_start|>{{ m.role }}
+      {{ m.content }}{% if loop.last %} (Answer!){% endif %}<|im_end|>
+      {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant
+      {% endif %}\
+      """;
+
+  private static final Duration TIMEOUT = Duration.ofMinutes(5);
+  private static final int LONG = 330; // tokens, of 512: then a client begins anew
+
+  private final ManualClock clock = new ManualClock();
+  private final TestFleet fleet;
+  private final GatewayClient client;
+  private final List<Agent> agents =
+      IntStream.range(0, 4).mapToObj(i -> new Agent("s" + i)).toList();
+  private final boolean[] live = {true, true};
+  private final boolean[] drained = new boolean[2];
+
+  /** Whether the template writes from left to right. */
+  private final boolean local;
+
+  private final Map<String, Integer> seen = new HashMap<>();
+
+  GatewayWorld(Path dir, long seed) throws Exception {
+    Random random = new Random(seed);
+    local = seed % 3 != 2;
+    fleet =
+        new TestFleet(
+            dir,
+            2,
+            keeper -> keeper,
+            clock,
+            34 + random.nextInt(60),
+            local ? Optional.empty() : Optional.of(REMINDING));
+    client = new GatewayClient(fleet);
+  }
+
+  /** Returns how often what was seen: a test that never gets there would prove nothing. */
+  Map<String, Integer> seen() {
+    return seen;
+  }
+
+  /** Does one operation, and checks everything after it. */
+  void apply(GatewayOp op) throws Exception {
+    see("op " + op.getClass().getSimpleName());
+    switch (op) {
+      case GatewayOp.Turn turn -> turn(turn);
+      case GatewayOp.Regenerate again -> {
+        Agent agent = agents.get(again.name());
+        if (!agent.said.isEmpty()) {
+          List<Map<String, ?>> asked = agent.said.subList(0, agent.said.size() - 1);
+          full(agent, again.gateway(), asked, again.most(), again.salt());
+        }
+      }
+      case GatewayOp.Edit edit -> edit(edit);
+      case GatewayOp.Side side ->
+          full(
+              agents.get(side.name()),
+              side.gateway(),
+              List.of(GatewayClient.user("Title: " + GatewayClient.text(side.salt()))),
+              5,
+              side.salt());
+      case GatewayOp.Repeat repeat -> repeat(agents.get(repeat.name()));
+      case GatewayOp.Fork fork -> fork(fork);
+      case GatewayOp.HangUp hangUp -> hangUp(hangUp);
+      case GatewayOp.Overlap overlap -> overlap(overlap);
+      case GatewayOp.Close close ->
+          close(agents.get(close.name()), close.gateway(), close.retain() ? "retain" : "free");
+      case GatewayOp.Extend extend -> extend(extend);
+      case GatewayOp.Lose lose -> lose(agents.get(lose.name()));
+      case GatewayOp.Forget forget -> {
+        Agent agent = agents.get(forget.name());
+        binding(agent)
+            .ifPresent(
+                b -> fleet.transcripts.get(forget.gateway()).remove(b.id(), b.incarnation()));
+        agent.known.remove(forget.gateway());
+        agent.following.add(forget.gateway());
+        agent.last = null;
+      }
+      case GatewayOp.Time time -> pass(Duration.ofSeconds(time.seconds()));
+      case GatewayOp.Leave leave -> leaveOrJoin(leave.rank());
+      case GatewayOp.Drain drain -> {
+        if (live[1 - drain.rank()] && !drained[1 - drain.rank()] && live[drain.rank()]) {
+          drained[drain.rank()] = true;
+          fleet.routers.forEach(router -> router.drainWorker(fleet.rank(drain.rank()).worker()));
+          agents.forEach(agent -> agent.lost = true); // they move with what a gateway knows
+        }
+      }
+      case GatewayOp.Plain plain -> {
+        Map<String, Object> body =
+            GatewayClient.body(
+                List.of(GatewayClient.user("w ".repeat(plain.words()))), 6, plain.salt());
+        body.put("nvext", Map.of("extra_fields", GatewayClient.IDS));
+        Reply reply = client.send(plain.gateway(), body);
+        assertThat(reply.status()).as("%s", reply).isEqualTo(200);
+        client.expectStateless(plain.gateway(), body, reply);
+      }
+    }
+    check();
+  }
+
+  /** Ends all sessions, and checks that nobody holds anything. */
+  void end() throws Exception {
+    for (int rank = 0; rank < 2; rank++) {
+      if (!live[rank] || drained[rank]) {
+        leaveOrJoin(rank);
+      }
+      if (!live[rank]) {
+        leaveOrJoin(rank);
+      }
+    }
+    for (Agent agent : agents) {
+      close(agent, 0, "free");
+    }
+    for (int i = 0; i < 20; i++) {
+      pass(Duration.ofSeconds(60));
+    }
+    fleet.expectNothingHeld();
+    for (Engine engine : fleet.engines) {
+      engine.check().join();
+      var stats = engine.stats();
+      assertThat(stats.sessions() + stats.running() + stats.waiting()).as("7: held").isZero();
+      assertThat(stats.free() + stats.cached()).as("7: pages").isEqualTo(stats.capacity());
+      see("evicted", (int) stats.evictedPages());
+    }
+    for (Router router : fleet.routers) {
+      see("expired", (int) router.stats().expired());
+      see("moved", (int) router.stats().moved());
+      see("broken", (int) router.stats().broken());
+    }
+  }
+
+  @Override
+  public void close() {
+    fleet.runners.forEach(GatedRunner::release);
+    client.close();
+    fleet.close();
+  }
+
+  private void turn(GatewayOp.Turn op) throws Exception {
+    Agent agent = agents.get(op.name());
+    if (agent.length > LONG) {
+      close(agent, op.gateway(), "free");
+    }
+    Action action = op.action();
+    if (isThere(agent) && action != Action.CLOSE && !action.equals(agent.opener)) {
+      action = Action.CONTINUE; // else it is refused: it was opened with other settings
+    }
+    boolean binds = action == Action.BIND || (isThere(agent) && agent.bound);
+    Map<String, ?> asked = GatewayClient.user(GatewayClient.text(op.salt()));
+    if (op.way() != Way.FULL && !binds && !agent.isCut(op.gateway())) {
+      boolean begins = !isThere(agent) && action == Action.OPEN;
+      boolean expects = op.way() == Way.EXPECTING && isThere(agent);
+      Map<String, Object> body = GatewayClient.body(List.of(asked), op.most(), op.salt());
+      body.put("stream", op.streams());
+      GatewayClient.control(body, agent, action, delta(agent, op.gateway(), expects));
+      Reply reply = client.send(op.gateway(), body);
+      if (reply.isAnswer()) {
+        assertThat(isThere(agent) || begins).as("a delta goes on from something").isTrue();
+        List<Map<String, ?>> all = begins ? List.of(asked) : agent.saidAnd(asked);
+        answered(agent, op.gateway(), body, all, reply, action);
+        return;
+      }
+      refused(agent, op.gateway(), reply);
+    }
+    Map<String, Object> body = GatewayClient.body(agent.saidAnd(asked), op.most(), op.salt());
+    body.put("stream", op.streams());
+    GatewayClient.control(body, agent, action, Map.of());
+    Reply reply = client.send(op.gateway(), body);
+    boolean told = local || agent.known.contains(op.gateway());
+    if (isThere(agent) && !agent.said.isEmpty() && !binds && told) {
+      assertThat(reply.mode()).as("of what goes on: %s", reply).isNotEqualTo("aside");
+    }
+    answered(agent, op.gateway(), body, agent.saidAnd(asked), reply, action);
+  }
+
+  /** Returns what a delta says of itself. */
+  private Map<String, ?> delta(Agent agent, int gateway, boolean expects) {
+    // Where what a gateway knows may be old and nobody else knows more, only its client can tell.
+    boolean doubtful = !agent.known.contains(gateway) && (agent.lost || agent.rewound);
+    return (expects || doubtful) && isThere(agent)
+        ? Map.of("input", "delta", "expected_tip", agent.tip, "expected_digest", agent.digest)
+        : Map.of("input", "delta");
+  }
+
+  /** A delta was refused: nobody may have what comes before it. */
+  private void refused(Agent agent, int gateway, Reply reply) {
+    assertThat(reply.code())
+        .as("%s", reply)
+        .isIn("session_not_found", "context_lost", "tip_mismatch");
+    boolean follows = agent.following.contains(gateway) && !agent.lost && !agent.rewound;
+    boolean told = agent.known.contains(gateway) || (local && follows);
+    assertThat(isThere(agent) && told && !agent.said.isEmpty())
+        .as("%s is known at gateway %s, but: %s", agent.name, gateway, reply)
+        .isFalse();
+    see("refused " + reply.code());
+  }
+
+  /** Sends a whole conversation, which is always answered. */
+  private void full(Agent agent, int gateway, List<Map<String, ?>> messages, int most, int salt)
+      throws Exception {
+    Map<String, Object> body = GatewayClient.body(messages, most, salt);
+    GatewayClient.control(body, agent, Action.CONTINUE, Map.of());
+    answered(agent, gateway, body, messages, client.send(gateway, body), Action.CONTINUE);
+  }
+
+  /** Checks an answer, and takes it into the conversation if the session did. */
+  private void answered(
+      Agent agent,
+      int gateway,
+      Map<String, ?> body,
+      List<Map<String, ?>> conversation,
+      Reply reply,
+      Action action)
+      throws Exception {
+    assertThat(reply.status()).as("%s", reply).isEqualTo(200);
+    assertThat(reply.session().path("repeated").asBoolean(false)).as("%s", reply).isFalse();
+    see("mode " + reply.mode());
+    assertThat(fleet.spelled(reply.prompt()))
+        .as("8: the prompt of %s", reply)
+        .isEqualTo(fleet.spelled(client.rendered(conversation)));
+    client.expectStateless(gateway, body, reply);
+    boolean was = isThere(agent);
+    boolean binds = action == Action.BIND || (was && agent.bound);
+    if (action == Action.CLOSE) {
+      agent.forget();
+      return;
+    }
+    touch(agent);
+    if (reply.mode().equals("aside") || (reply.mode().equals("none") && !binds)) {
+      agent.open |= !reply.session().has("reason");
+      return;
+    }
+    boolean delta = reply.session().has("digest") && isDelta(body);
+    agent.last = delta ? new Agent.Delta(gateway, body, reply) : null;
+    agent.said = conversation;
+    agent.said = agent.saidAnd(reply.message());
+    agent.length = reply.prompt().size() + reply.completion().size();
+    agent.cut =
+        !fleet.spelled(reply.completion()).replace("<|im_end|>", "").equals(reply.content());
+    if (!was) {
+      agent.opener = binds ? Action.BIND : Action.OPEN;
+    }
+    agent.open = true;
+    agent.bound = binds;
+    agent.lost = false;
+    agent.rewound = false;
+    agent.taken(gateway, reply.mode());
+    if (!binds) {
+      int held = reply.session().path("held_tokens").asInt();
+      assertThat(held).as("held: %s", reply).isEqualTo(agent.length);
+      agent.tip = held;
+      agent.digest = reply.session().path("digest").asString();
+    }
+    reply.session().path("losses").forEach(loss -> see("lost: " + loss.path("cause").asString()));
+  }
+
+  private static boolean isDelta(Map<String, ?> body) {
+    return body.get("nvext") instanceof Map<?, ?> nvext
+        && nvext.get("session_control") instanceof Map<?, ?> control
+        && "delta".equals(control.get("input"));
+  }
+
+  private void edit(GatewayOp.Edit op) throws Exception {
+    Agent agent = agents.get(op.name());
+    if (agent.said.isEmpty()) {
+      return;
+    }
+    int at = op.at() % agent.said.size() / 2 * 2; // of the user
+    List<Map<String, ?>> edited = new ArrayList<>(agent.said.subList(0, at));
+    edited.add(GatewayClient.user(GatewayClient.text(op.salt())));
+    full(agent, op.gateway(), List.copyOf(edited), 8, op.salt());
+  }
+
+  private void repeat(Agent agent) throws Exception {
+    Agent.Delta last = agent.last;
+    if (last == null || !isThere(agent) || !isExpecting(last.body())) {
+      return;
+    }
+    Reply again = client.send(last.gateway(), last.body());
+    assertThat(again.status()).as("%s", again).isEqualTo(200);
+    assertThat(again.session().path("repeated").asBoolean(false)).as("%s", again).isTrue();
+    assertThat(again.completion()).isEqualTo(last.reply().completion());
+    assertThat(again.prompt()).isEqualTo(last.reply().prompt());
+    assertThat(again.content()).isEqualTo(last.reply().content());
+    assertThat(again.finish()).isEqualTo(last.reply().finish());
+    touch(agent);
+    see("repeated");
+  }
+
+  private static boolean isExpecting(Map<String, ?> body) {
+    return body.get("nvext") instanceof Map<?, ?> nvext
+        && nvext.get("session_control") instanceof Map<?, ?> control
+        && control.containsKey("expected_tip");
+  }
+
+  private void fork(GatewayOp.Fork op) throws Exception {
+    Agent child = agents.get(op.name());
+    Agent parent = agents.get(op.parent());
+    boolean told = parent.known.contains(op.gateway()) || (local && !parent.lost);
+    boolean lives = isThere(parent) && !parent.bound && !parent.said.isEmpty();
+    if (child == parent
+        || !lives
+        || !told
+        || parent.isCut(op.gateway())
+        || parent.rewound
+        || parent.length > LONG) {
+      return;
+    }
+    close(child, op.gateway(), "free");
+    if (!op.turn()) {
+      HttpResponse<String> forked =
+          client.request(
+              op.gateway(),
+              "POST",
+              "/v1/sessions/" + parent.name + "/fork",
+              Map.of("session_id", child.name));
+      assertThat(forked.statusCode()).as(forked.body()).isEqualTo(201);
+      child.said = parent.said;
+      child.open = true;
+      child.cut = parent.cut;
+      child.length = parent.length;
+      child.tip = parent.tip;
+      child.digest = parent.digest;
+      child.taken(op.gateway(), "fork");
+      child.lost = true; // where it is not on its parent's rank, it is empty till its first turn
+      touch(child);
+      return;
+    }
+    Map<String, ?> asked = GatewayClient.user(GatewayClient.text(op.salt()));
+    boolean delta = op.way() != Way.FULL;
+    Map<String, Object> body =
+        GatewayClient.body(delta ? List.of(asked) : parent.saidAnd(asked), 8, op.salt());
+    Map<String, Object> terms = new LinkedHashMap<>();
+    terms.put("parent", parent.name);
+    if (delta) {
+      terms.put("input", "delta");
+    }
+    GatewayClient.control(body, child, Action.OPEN, terms);
+    Reply reply = client.send(op.gateway(), body);
+    answered(child, op.gateway(), body, parent.saidAnd(asked), reply, Action.OPEN);
+    child.last = null;
+    child.opener = null;
+  }
+
+  private void hangUp(GatewayOp.HangUp op) throws Exception {
+    Agent agent = agents.get(op.name());
+    boolean there = isThere(agent);
+    boolean full =
+        op.way() == Way.FULL
+            || !there
+            || agent.bound
+            || agent.said.isEmpty()
+            || agent.isCut(op.gateway());
+    boolean again = full && op.regenerates() && !agent.said.isEmpty();
+    Map<String, ?> asked = GatewayClient.user(GatewayClient.text(op.salt()));
+    List<Map<String, ?>> messages =
+        !full
+            ? List.of(asked)
+            : again ? agent.said.subList(0, agent.said.size() - 1) : agent.saidAnd(asked);
+    if (agent.length > LONG) {
+      return;
+    }
+    Map<String, Object> body = GatewayClient.body(messages, 100, op.salt());
+    body.put("ignore_eos", true);
+    body.put("stream", op.salt() % 2 == 0);
+    GatewayClient.control(
+        body,
+        agent,
+        Action.CONTINUE,
+        full ? Map.of() : delta(agent, op.gateway(), op.way() == Way.EXPECTING));
+    Router router = fleet.routers.get(op.gateway());
+    fleet.runners.forEach(GatedRunner::hold);
+    long ended = ended(router);
+    try (RawClient raw = new RawClient(fleet.address(op.gateway()))) {
+      raw.post(GatewayClient.CHAT, JsonMapper.shared().writeValueAsString(body));
+      for (int step = 0; step <= op.steps() && ended(router) == ended; step++) {
+        await(() -> isStepping() || ended(router) > ended, "a step");
+        if (step < op.steps()) {
+          fleet.runners.forEach(GatedRunner::step);
+        }
+      }
+    }
+    fleet.runners.forEach(GatedRunner::release);
+    await(() -> ended(router) > ended && quiet(router), "the end of a turn given up");
+    see("hung up");
+    agent.last = null;
+    if (!there || agent.said.isEmpty() || agent.bound) {
+      close(agent, op.gateway(), "free"); // it may have been opened
+      return;
+    }
+    touch(agent);
+    agent.rewound |= again || !local;
+    if (!full && !agent.known.contains(op.gateway())) {
+      agent.rewound |= agent.lost;
+    }
+    agent.lost |= again || full;
+    if (tokensHeld(agent).filter(held -> held > agent.tip).isPresent()) {
+      close(agent, op.gateway(), "free"); // the turn was over before its client was gone
+      see("hung up too late");
+    }
+  }
+
+  private static long ended(Router router) {
+    RouterStats stats = router.stats();
+    return stats.completed() + stats.failed() + stats.aborted();
+  }
+
+  private static boolean quiet(Router router) {
+    RouterStats stats = router.stats();
+    return stats.leasesTaken() == stats.leasesReturned()
+        && stats.bookings() == stats.bookingsReleased()
+        && stats.waiting() == 0;
+  }
+
+  private boolean isStepping() {
+    boolean stepping = false;
+    for (GatedRunner runner : fleet.runners) {
+      stepping |= runner.isStepping();
+    }
+    return stepping;
+  }
+
+  private void overlap(GatewayOp.Overlap op) throws Exception {
+    Agent agent = agents.get(op.name());
+    if (!isThere(agent) || agent.said.isEmpty() || agent.bound || agent.length > LONG) {
+      return;
+    }
+    Map<String, ?> asked = GatewayClient.user(GatewayClient.text(op.salt()));
+    boolean delta = op.way() != Way.FULL && agent.known.contains(op.gateway());
+    Map<String, Object> first =
+        GatewayClient.body(delta ? List.of(asked) : agent.saidAnd(asked), 8, op.salt());
+    first.remove("stop"); // what it cuts off, another gateway would not know
+    GatewayClient.control(
+        first, agent, Action.CONTINUE, delta ? delta(agent, op.gateway(), false) : Map.of());
+    Map<String, ?> more = GatewayClient.user("And " + GatewayClient.text(op.salt() + 1));
+    Map<String, Object> second = GatewayClient.body(List.of(more), 8, op.salt() + 1);
+    GatewayClient.control(second, agent, Action.CONTINUE, Map.of("input", "delta"));
+    Router behind = fleet.routers.get(op.other());
+    fleet.runners.forEach(GatedRunner::hold);
+    CompletableFuture<HttpResponse<String>> one = client.sendAsync(op.gateway(), first);
+    await(() -> isStepping() || one.isDone(), "a step of the first");
+    long taken = behind.stats().leasesTaken();
+    CompletableFuture<HttpResponse<String>> two = client.sendAsync(op.other(), second);
+    await(
+        () -> behind.stats().waiting() > 0 || behind.stats().leasesTaken() > taken || two.isDone(),
+        "the second");
+    fleet.runners.forEach(GatedRunner::release);
+    answered(
+        agent, op.gateway(), first, agent.saidAnd(asked), Reply.of(one.get()), Action.CONTINUE);
+    Reply reply = Reply.of(two.get());
+    if (reply.isAnswer()) {
+      answered(agent, op.other(), second, agent.saidAnd(more), reply, Action.CONTINUE);
+      see("overlapped");
+    } else {
+      boolean known = local || agent.known.contains(op.other());
+      assertThat(op.other() == op.gateway() && known).as("%s", reply).isFalse();
+      assertThat(reply.code()).as("%s", reply).isIn("session_busy", "tip_mismatch", "context_lost");
+      see("overlap refused " + reply.code());
+    }
+  }
+
+  private void close(Agent agent, int gateway, String how) throws Exception {
+    HttpResponse<String> closed =
+        client.request(
+            gateway,
+            "DELETE",
+            "/v1/sessions/" + agent.name + "?wait=true&on_close=" + how,
+            Map.of());
+    if (isThere(agent)) {
+      assertThat(closed.statusCode()).as(closed.body()).isEqualTo(200);
+      see("closed");
+    } else {
+      assertThat(closed.statusCode()).as(closed.body()).isIn(200, 404);
+    }
+    agent.forget();
+  }
+
+  private void extend(GatewayOp.Extend op) {
+    Agent agent = agents.get(op.name());
+    Duration idle = Duration.ofSeconds(op.seconds());
+    boolean there = fleet.routers.get(op.gateway()).extend(id(agent), idle).isPresent();
+    assertThat(there).as("extended").isEqualTo(isThere(agent));
+    if (there) {
+      agent.deadline = clock.nanos() + idle.toNanos();
+      see("extended");
+    }
+  }
+
+  private void lose(Agent agent) throws InterruptedException, ExecutionException {
+    Optional<BindingView> binding = binding(agent);
+    for (Engine engine : fleet.engines) {
+      if (binding.isPresent()) {
+        engine.close(id(agent), binding.get().incarnation(), OnClose.FREE).get();
+        agent.lost = true;
+      }
+    }
+  }
+
+  private void pass(Duration by) {
+    clock.advance(by);
+    fleet.routers.forEach(Router::tick);
+    fleet.engines.forEach(engine -> engine.check().join()); // and does what is due
+  }
+
+  private void leaveOrJoin(int rank) {
+    int other = 1 - rank;
+    if (!live[rank]) {
+      live[rank] = true;
+      drained[rank] = false;
+      fleet.join(rank);
+    } else if (live[other] && !drained[other]) {
+      live[rank] = false;
+      fleet.routers.forEach(router -> router.removeRank(fleet.rank(rank)));
+      agents.forEach(agent -> agent.lost = true);
+    }
+  }
+
+  private void check() {
+    for (Engine engine : fleet.engines) {
+      engine.check().join();
+    }
+    for (Router router : fleet.routers) {
+      assertThat(quiet(router)).as("9: %s", router.stats()).isTrue();
+    }
+    ninth();
+    for (Agent agent : agents) {
+      if (!isThere(agent) || agent.bound || agent.lost || agent.rewound) {
+        continue;
+      }
+      SessionView view = view(agent).orElseThrow(() -> new AssertionError("gone: " + agent.name));
+      assertThat(view.committed()).as("3: %s", view).isEqualTo(agent.tip);
+      assertThat(String.format(Locale.ROOT, "%016x", view.digest()))
+          .as("3: %s", view)
+          .isEqualTo(agent.digest);
+    }
+  }
+
+  /** Both gateways open and close what is bound in one store. */
+  private void ninth() {
+    long opened = 0;
+    long ended = 0;
+    for (Router router : fleet.routers) {
+      LifecycleStats lifecycle = router.stats().lifecycle();
+      opened += lifecycle.opens() + lifecycle.learnt() + lifecycle.reaped();
+      ended += lifecycle.acknowledged() + lifecycle.abandoned() + lifecycle.lost();
+      ended += lifecycle.tombstones();
+    }
+    assertThat(opened - ended)
+        .as("9: engine sessions that were opened and did not end")
+        .isEqualTo(fleet.routers.getFirst().stats().engineBacked());
+  }
+
+  private Optional<Integer> tokensHeld(Agent agent) {
+    return view(agent).map(SessionView::committed);
+  }
+
+  private Optional<SessionView> view(Agent agent) {
+    Optional<Incarnation> life = binding(agent).map(BindingView::incarnation);
+    return fleet.engines.stream()
+        .flatMap(engine -> engine.sessions().stream())
+        .filter(view -> Optional.of(view.incarnation()).equals(life))
+        .findFirst();
+  }
+
+  private Optional<BindingView> binding(Agent agent) {
+    return fleet.routers.getFirst().binding(id(agent));
+  }
+
+  private static SessionId id(Agent agent) {
+    return new SessionId(Tenant.DEFAULT, agent.name);
+  }
+
+  private boolean isThere(Agent agent) {
+    return agent.open && clock.nanos() < agent.deadline;
+  }
+
+  /** A turn of it has ended. */
+  private void touch(Agent agent) {
+    agent.deadline = clock.nanos() + TIMEOUT.toNanos();
+  }
+
+  /** Waits for what other threads are about to do. */
+  private static void await(BooleanSupplier condition, String what) {
+    long giveUp = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+    while (!condition.getAsBoolean()) {
+      assertThat(System.nanoTime()).as("waited 30 s for " + what).isLessThan(giveUp);
+      Thread.onSpinWait();
+    }
+  }
+
+  private void see(String what) {
+    see(what, 1);
+  }
+
+  private void see(String what, int times) {
+    if (times > 0) {
+      seen.merge(requireNonNull(what), times, Integer::sum);
+    }
+  }
+}
