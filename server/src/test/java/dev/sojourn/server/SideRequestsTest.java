@@ -22,6 +22,9 @@ import tools.jackson.databind.json.JsonMapper;
 final class SideRequestsTest {
 
   private static final String CHAT = "/v1/chat/completions";
+  private static final String OPEN = "'action': 'open', ";
+  private static final String TOOLS =
+      "'tools': [{'type': 'function', 'function': {'name': 'map'}}], ";
 
   @TempDir static Path dir;
   private static TestGateway gateway;
@@ -98,10 +101,66 @@ final class SideRequestsTest {
 
   @Test
   void sessionThatWasOpenedExpressly_doesNotGiveWay() throws Exception {
-    new Conversation("Be brief.").say("Plan a walk.", "'action': 'open', ");
+    new Conversation("Be brief.").say("Plan a walk.", OPEN);
     Conversation other = new Conversation("Be thorough.");
     other.say("Look for paths.");
     assertThat(mode(other.say("Which is best?"))).isEqualTo("aside");
+  }
+
+  @Test
+  void systemMessageChanged_behindAnAnswer_rewinds() throws Exception {
+    Conversation main = new Conversation("It is noon.");
+    main.say("Plan a walk.");
+    main.say("By the sea.");
+    main.messages.set(0, "{'role': 'system', 'content': 'It is one.'}");
+    JsonNode third = main.say("And back?");
+    assertThat(mode(third)).isEqualTo("rewind");
+    int held = third.path("usage").path("total_tokens").asInt();
+    assertThat(session(third).path("held_tokens").asInt()).isEqualTo(held);
+    JsonNode fourth = main.say("How far?");
+    assertThat(mode(fourth)).isEqualTo("append");
+    assertThat(cached(fourth)).isEqualTo(held - 1);
+  }
+
+  @Test
+  void titleOfTheFirstMessage_underAnotherSystemMessage_isAside() throws Exception {
+    Conversation main = new Conversation("Be brief.");
+    main.say("Plan a walk.");
+    main.say("By the sea.");
+    assertThat(mode(new Conversation("Make a title.").say("Plan a walk."))).isEqualTo("aside");
+    assertThat(mode(main.say("And back?"))).isEqualTo("append");
+  }
+
+  @Test
+  void deltaWithOtherTools_isATurnOfTheSession() throws Exception {
+    new Conversation("Be brief.").say("Plan a walk.");
+    JsonNode second = delta("By the sea.", TOOLS, "");
+    assertThat(mode(second)).isEqualTo("rewind");
+    assertThat(session(second).path("divergence_cause").asString()).contains("tools");
+    int held = second.path("usage").path("total_tokens").asInt();
+    assertThat(session(second).path("held_tokens").asInt()).isEqualTo(held);
+    JsonNode third = delta("And back?", "", "'expected_tip': " + held + ", ");
+    assertThat(mode(third)).isEqualTo("append");
+    assertThat(cached(third)).isEqualTo(held - 1);
+  }
+
+  @Test
+  void sessionOpenedAgain_withAnotherConversation_beginsAnew() throws Exception {
+    Conversation before = new Conversation("Be brief.");
+    before.say("Plan a walk.", OPEN);
+    before.say("By the sea.");
+    JsonNode first = new Conversation("Be brief.").say("Write a poem.", OPEN);
+    assertThat(mode(first)).isEqualTo("rewind");
+    JsonNode second = delta("Longer.", "", "");
+    assertThat(mode(second)).isEqualTo("append");
+    assertThat(cached(second)).isEqualTo(first.path("usage").path("total_tokens").asInt() - 1);
+  }
+
+  private static JsonNode delta(String said, String fields, String control) throws Exception {
+    String body =
+        "{'model': '%s', 'max_tokens': 5, 'temperature': 0, %s'messages': [{'role': 'user', 'content': '%s'}], 'nvext': {'session_control': {%s'input': 'delta', 'session_id': 'agent'}}}"
+            .formatted(MODEL, fields, said, control);
+    return gateway.post(CHAT, body.replace('\'', '"'));
   }
 
   /** A client that sends the whole conversation each time, under one name. */

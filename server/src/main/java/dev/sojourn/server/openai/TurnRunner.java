@@ -122,7 +122,7 @@ public final class TurnRunner {
       Optional<Transcript> transcript =
           control.flatMap(asked ->
               guard.incarnation().flatMap(life -> transcripts.find(asked.session(), life)));
-      Prompt prompt = spec.source().build(spec.input(), transcript);
+      Prompt prompt = begun(spec, guard, spec.source().build(spec.input(), transcript));
       Selection selection = guard.select(query(spec, prompt), prompt.aside());
       var _ = guard.finish(TurnOutcome.COMPLETED);
       return new Placement(selection, prompt.context());
@@ -191,7 +191,13 @@ public final class TurnRunner {
     Prompt prompt = spec.source().build(spec.input(), transcript);
     metrics.prompt(prompt.rendering().characters(), prompt.tokenised());
     checkLength(prompt.length(), contextLength);
-    return new Draft(Recall.begins(guard) ? prompt.restarting() : prompt, transcript);
+    return new Draft(begun(spec, guard, prompt), transcript);
+  }
+
+  /** A session begins with the whole prompt that it is opened with, whatever it held before. */
+  private static Prompt begun(TurnSpec spec, TurnGuard guard, Prompt prompt) {
+    boolean opens = spec.ext().control().filter(asked -> asked.action() == Action.OPEN).isPresent();
+    return opens || Recall.begins(guard) ? prompt.restarting() : prompt;
   }
 
   /** Chooses the turn's rank, unless it would break what was promised or is expected. */

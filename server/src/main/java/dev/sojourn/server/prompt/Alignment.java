@@ -14,6 +14,7 @@ import dev.sojourn.text.Tokenizer.Segment;
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -107,7 +108,7 @@ final class Alignment {
     // Of a fragment, the engine knows better where turns ended.
     boolean aside = !held.isFragment() && !sharesAMessage(held, same, draft.said());
     // A template may write the very first message anew, before the end of any turn.
-    boolean restarts = aside ? held.givesWay() && isUnderWay(draft.said()) : !held.isFragment();
+    boolean restarts = aside ? held.givesWay() && isUnderWay(draft.said()) : knows(held, draft);
     return new Prompt(
         committed.slice(0, same),
         fresh,
@@ -119,21 +120,41 @@ final class Alignment {
   }
 
   /**
-   * Returns whether a prompt goes on from some message of the session after the system message; of
-   * completions, which have no messages, whether it goes on from the first prompt.
+   * Returns whether a prompt goes on from some message of the session after the system message, or,
+   * behind another system message, from an answer of the session; of completions, which have no
+   * messages, whether it goes on from the first prompt.
    */
   private static boolean sharesAMessage(Transcript held, int same, Said said) {
     if (!said.chat() || held.messages().isEmpty()) {
       return same >= held.firstPrompt();
     }
-    return held.messages().subList(0, said.kept()).stream()
-        .anyMatch(message -> !Conversation.isSystem(message));
+    List<Map<String, ?>> kept = held.messages().subList(0, said.kept());
+    return !Conversation.said(kept).isEmpty() || sharesAnAnswer(held, said);
+  }
+
+  /** Returns whether a prompt whose first message is another one goes on from a held answer. */
+  private static boolean sharesAnAnswer(Transcript held, Said said) {
+    List<Map<String, ?>> before =
+        Conversation.said(held.messages().subList(said.kept(), held.messages().size()));
+    List<Map<String, ?>> now = Conversation.said(said.added());
+    return before.subList(0, Conversation.equalMessages(before, now)).stream()
+        .anyMatch(Conversation::isAnswer);
+  }
+
+  /**
+   * Returns whether a prompt that is not served aside is known to be of the session; of a fragment,
+   * the first message, an answer, is known.
+   */
+  private static boolean knows(Transcript held, Draft draft) {
+    return !held.isFragment()
+        || draft.said().added().stream()
+            .anyMatch(
+                message -> Conversation.equalMessages(held.messages(), List.of(message)) == 1);
   }
 
   /** Returns whether a conversation has an answer in it already. */
   private static boolean isUnderWay(Said said) {
-    return said.chat()
-        && said.added().stream().anyMatch(message -> "assistant".equals(message.get("role")));
+    return said.chat() && said.added().stream().anyMatch(Conversation::isAnswer);
   }
 
   private static String cause(Transcript held, Said said) {
@@ -141,7 +162,9 @@ final class Alignment {
       return "the prompt is not what the session holds";
     }
     if (said.kept() == held.messages().size()) {
-      return "the template writes an earlier message in another way than it was written before";
+      return held.wasGiven(said.options())
+          ? "the template writes an earlier message in another way than it was written before"
+          : "the tools or the template's options are not those of the turn before";
     }
     if (said.added().isEmpty()) {
       return "the conversation ends before the session does, after %d messages"

@@ -80,8 +80,7 @@ final class Conversation {
     }
     Map<String, ?> canonical = canonical(sent);
     return held.equals(canonical)
-        || ("assistant".equals(held.get("role"))
-            && essence(held, canonical).equals(essence(canonical, canonical)));
+        || (isAnswer(held) && essence(held, canonical).equals(essence(canonical, canonical)));
   }
 
   /**
@@ -151,6 +150,18 @@ final class Conversation {
   /** Returns whether the message sets the stage rather than being part of what is said. */
   static boolean isSystem(Map<String, ?> message) {
     return "system".equals(message.get("role")) || "developer".equals(message.get("role"));
+  }
+
+  /** Returns whether the model said it. */
+  static boolean isAnswer(Map<String, ?> message) {
+    return "assistant".equals(message.get("role"));
+  }
+
+  /** Returns the messages that are part of what is said. */
+  static List<Map<String, ?>> said(List<Map<String, ?>> messages) {
+    List<Map<String, ?>> said = new ArrayList<>(messages);
+    said.removeIf(Conversation::isSystem);
+    return said;
   }
 
   /** As {@link Map#containsValue}, which immutable maps refuse to answer for null. */

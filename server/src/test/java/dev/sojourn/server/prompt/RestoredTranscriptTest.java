@@ -4,6 +4,7 @@ import static dev.sojourn.server.prompt.Fixture.CLOCK;
 import static dev.sojourn.server.prompt.Fixture.END;
 import static dev.sojourn.server.prompt.Fixture.TOKENIZER;
 import static dev.sojourn.server.prompt.Fixture.encode;
+import static dev.sojourn.server.prompt.Fixture.said;
 import static dev.sojourn.server.prompt.Fixture.spelled;
 import static dev.sojourn.server.prompt.Fixture.user;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -79,6 +80,19 @@ class RestoredTranscriptTest {
             List.of(Map.of("type", "function", "function", Map.of("name", "type"))),
             new ToolChoice.Auto());
     assertThatThrownBy(() -> delta(held, others)).hasMessageContaining("full conversation");
+  }
+
+  @Test
+  void conversationBehindAnotherSystemMessage_withTheLastAnswer_beginsTheSessionAnew() {
+    Transcript held = restored(ChatTerms.NONE, "low", true);
+    Prompt turn = full(held, List.of(said("system", "one"), user("the"), said("assistant", "low")));
+    assertThat(turn.restarts()).isTrue();
+    Prompt title = full(held, List.of(said("system", "one"), user("the")));
+    assertThat(title.restarts()).isFalse();
+  }
+
+  private Prompt full(Transcript held, List<? extends Map<String, ?>> messages) {
+    return builder.chat(messages, Input.FULL, ChatTerms.NONE, Optional.of(held));
   }
 
   /** Returns what is known of a session after a turn, from its engine alone or not. */
