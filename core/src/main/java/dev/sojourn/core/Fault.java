@@ -1,8 +1,10 @@
 package dev.sojourn.core;
 
 import java.time.Duration;
+import java.util.Collections;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /**
  * What can go wrong with a request, in the words of the domain. A room throws it in a {@link
@@ -46,12 +48,19 @@ public sealed interface Fault {
    *
    * @param code {@code session_busy}, {@code session_settings}, {@code tip_mismatch}, {@code
    *     diverged}, {@code context_lost} or {@code stale_incarnation}
-   * @param observed what was found instead, for the client to act on
+   * @param observed what was found instead, for the client to act on; told in the names' order
+   * @param param the field that assumes it, as a path, if it is one field
    */
-  record Conflict(String code, String message, Map<String, Object> observed) implements Fault {
+  record Conflict(String code, String message, Map<String, Object> observed, Optional<String> param)
+      implements Fault {
 
     public Conflict {
-      observed = Map.copyOf(observed);
+      observed = Collections.unmodifiableMap(new TreeMap<>(observed));
+    }
+
+    /** A conflict that no single field stands for. */
+    public Conflict(String code, String message, Map<String, Object> observed) {
+      this(code, message, observed, Optional.empty());
     }
   }
 

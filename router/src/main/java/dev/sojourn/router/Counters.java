@@ -12,6 +12,7 @@ final class Counters {
   final AtomicLong bookingsReleased = new AtomicLong();
   final AtomicLong expired = new AtomicLong();
   final AtomicLong completed = new AtomicLong();
+  final AtomicLong refused = new AtomicLong();
   final AtomicLong failed = new AtomicLong();
   final AtomicLong aborted = new AtomicLong();
   final AtomicLong hits = new AtomicLong();
@@ -22,6 +23,7 @@ final class Counters {
   void ended(TurnOutcome outcome) {
     switch (outcome) {
       case COMPLETED -> completed.incrementAndGet();
+      case REFUSED -> refused.incrementAndGet();
       case FAILED -> failed.incrementAndGet();
       case ABORTED -> aborted.incrementAndGet();
     }

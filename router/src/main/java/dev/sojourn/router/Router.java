@@ -311,6 +311,7 @@ public final class Router implements AutoCloseable {
         counters.bookingsReleased.get(),
         counters.expired.get(),
         counters.completed.get(),
+        counters.refused.get(),
         counters.failed.get(),
         counters.aborted.get(),
         counters.hits.get(),

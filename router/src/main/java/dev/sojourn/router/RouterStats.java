@@ -19,7 +19,8 @@ import java.util.List;
  * @param bookingsReleased of them, loads released
  * @param expired bindings that ended by idling
  * @param completed turns that ended with an answer
- * @param failed turns that ended with a fault
+ * @param refused turns that were refused for what they asked
+ * @param failed turns that failed for another reason
  * @param aborted turns whose client went away
  * @param hits turns that went to their session's rank
  * @param moved sessions that left an overloaded or draining rank
@@ -41,6 +42,7 @@ public record RouterStats(
     long bookingsReleased,
     long expired,
     long completed,
+    long refused,
     long failed,
     long aborted,
     long hits,

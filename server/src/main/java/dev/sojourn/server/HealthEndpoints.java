@@ -18,10 +18,10 @@ import tools.jackson.databind.json.JsonMapper;
 
 /**
  * {@code /live}: the process answers; {@code /ready}: it takes requests, with at least one rank
- * alive, and which are not and why (a server that drains refuses this one too); {@code /health}:
- * what it consists of; {@code /metrics}; and {@code /debug/check}, which checks the books of the
- * engines and of the router, and is an internal error if they are wrong. They need no key and tell
- * nothing of any tenant.
+ * alive, and which are not and why (a server that drains refuses this one, and answers the others
+ * to its end); {@code /health}: what it consists of; {@code /metrics}; and {@code /debug/check},
+ * which checks the books of the engines and of the router, and is an internal error if they are
+ * wrong. They need no key and tell nothing of any tenant.
  */
 final class HealthEndpoints {
 
@@ -41,10 +41,10 @@ final class HealthEndpoints {
 
   void addTo(Routes routes) {
     routes
-        .on("GET", "/live", x -> x.reply(Reply.text(200, "live\n")))
+        .onToTheEnd("GET", "/live", x -> x.reply(Reply.text(200, "live\n")))
         .on("GET", "/ready", this::ready)
-        .on("GET", "/health", this::health)
-        .on("GET", "/metrics", x -> x.reply(metrics.scrape()))
+        .onToTheEnd("GET", "/health", this::health)
+        .onToTheEnd("GET", "/metrics", x -> x.reply(metrics.scrape()))
         .on("GET", "/debug/check", this::check);
   }
 
@@ -85,12 +85,11 @@ final class HealthEndpoints {
         ranks.add(one);
       }
     }
-    exchange.reply(
-        Reply.json(
-            200,
-            JSON.writeValueAsBytes(
-                Map.of(
-                    "status", anyDead ? "degraded" : "ok", "model", model.id(), "ranks", ranks))));
+    Map<String, Object> health = new LinkedHashMap<>();
+    health.put("status", anyDead ? "degraded" : "ok");
+    health.put("model", model.id());
+    health.put("ranks", ranks);
+    exchange.reply(Reply.json(200, JSON.writeValueAsBytes(health)));
   }
 
   private void check(Exchange exchange) {

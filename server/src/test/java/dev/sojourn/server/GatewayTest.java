@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sojourn.server.http.RawClient;
+import dev.sojourn.server.sessions.SessionEndpoints;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -371,7 +373,60 @@ final class GatewayTest {
                     + "{'session_id': 'c', 'input': 'delta', 'expected_tip': 1}}"));
     assertThat(tip.statusCode()).isEqualTo(409);
     assertThat(code(tip)).isEqualTo("tip_mismatch");
-    assertThat(error(tip).path("observed").path("tip").asInt()).isPositive();
+    int held = error(tip).path("observed").path("tip").asInt();
+    assertThat(held).isPositive();
+    assertThat(error(tip).path("message").asString())
+        .isEqualTo(
+            "the session holds %d tokens, but nvext.session_control.expected_tip is 1"
+                .formatted(held));
+    assertThat(error(tip).path("param").asString()).endsWith("expected_tip");
+    HttpResponse<String> digest =
+        gateway.send(
+            "POST",
+            CHAT,
+            chat(
+                "'nvext': {'session_control': {'session_id': 'c', 'input': 'delta',"
+                    + " 'expected_tip': "
+                    + held
+                    + ", 'expected_digest': '00000000000000ff'}}"));
+    assertThat(error(digest).path("message").asString())
+        .contains(error(digest).path("observed").path("digest").asString(), "00000000000000ff");
+    assertThat(error(digest).path("param").asString()).endsWith("expected_digest");
+    HttpResponse<String> atFork =
+        gateway.send(
+            "POST",
+            CHAT,
+            chat(
+                "'nvext': {'session_control': {'session_id': 'c2', 'action': 'open', 'parent': 'c',"
+                    + " 'input': 'delta', 'expected_tip': 1}}"));
+    assertThat(error(atFork).path("message").asString())
+        .startsWith("parent session c holds " + held + " tokens");
+  }
+
+  @Test
+  void divergence_thatIsRejected_saysWhichMessageDiffers() throws Exception {
+    String open = "'max_tokens': 2, 'nvext': {'session_control': {'session_id': 'v', %s}}, ";
+    gateway.post(CHAT, chat(open.formatted("'action': 'open'") + talk("Hello.")));
+    HttpResponse<String> other =
+        gateway.send(
+            "POST",
+            CHAT,
+            chat(open.formatted("'on_divergence': 'reject'") + talk("Good bye, all of you.")));
+    assertThat(other.statusCode()).isEqualTo(409);
+    assertThat(code(other)).isEqualTo("diverged");
+    assertThat(error(other).path("param").asString())
+        .isEqualTo("nvext.session_control.on_divergence");
+    assertThat(error(other).path("message").asString())
+        .startsWith("the prompt does not go on from what session v holds: message 1 (user)")
+        .doesNotContain("default/");
+    assertThat(error(other).path("observed").path("tip").asInt()).isPositive();
+  }
+
+  private static String talk(String text) {
+    return "'messages': [{'role': 'system', 'content': 'Be brief.'},"
+        + " {'role': 'user', 'content': '"
+        + text
+        + "'}]";
   }
 
   @Test
@@ -423,10 +478,14 @@ final class GatewayTest {
       HttpResponse<String> wrong = gateway.send("POST", CHAT, body, header, "one");
       assertThat(wrong.statusCode()).isEqualTo(400);
       assertThat(error(wrong).path("param").asString()).isEqualTo(header);
+      assertThat(error(gateway.send("POST", CHAT, body, header, "7")).path("message").asString())
+          .isEqualTo(header + " must be 0 to 1, a rank of worker embedded, but is 7");
     }
     for (String header : List.of("x-dynamo-worker-instance-id", "x-worker-instance-id")) {
       assertThat(gateway.send("POST", CHAT, body, header, "embedded").statusCode()).isEqualTo(200);
-      assertThat(gateway.send("POST", CHAT, body, header, "w9").statusCode()).isEqualTo(400);
+      HttpResponse<String> unknown = gateway.send("POST", CHAT, body, header, "w9");
+      assertThat(unknown.statusCode()).isEqualTo(400);
+      assertThat(error(unknown).path("param").asString()).isEqualTo(header);
     }
   }
 
@@ -530,6 +589,13 @@ final class GatewayTest {
         "model                  | 404 | model_not_found | 'model': 'other'",
         "messages               | 400 | | 'messages': []",
         "messages[0].role       | 400 | | 'messages': [{'role': 'boss', 'content': 'x'}]",
+        "messages[0].role       | 400 | | 'messages': [{'role': 'function', 'name': 'f', 'content': 'x'}]",
+        "messages[0].tool_calls | 400 | | 'messages': [{'role': 'user', 'content': 'x', 'tool_calls': [{'id': 'c', 'function': {'name': 'f', 'arguments': '{}'}}]}]",
+        "messages[2].tool_call_id | 400 | | 'messages': [{'role': 'assistant', 'tool_calls': [{'id': 'c', 'function': {'name': 'f', 'arguments': '{}'}}]}, {'role': 'tool', 'tool_call_id': 'c', 'content': '1'}, {'role': 'tool', 'tool_call_id': 'c', 'content': '2'}]",
+        "reasoning_effort       | 400 | | 'reasoning_effort': 'enormous'",
+        "prediction             | 400 | | 'prediction': {'type': 'content', 'content': 'x'}",
+        "web_search_options     | 400 | | 'web_search_options': {}",
+        "store                  | 400 | | 'store': true",
         "messages[0].content    | 400 | | 'messages': [{'role': 'user'}]",
         "messages[0].content[0].type | 400 | | 'messages': [{'role': 'user', 'content': [{'type': 'image_url'}]}]",
         "tools[0].function      | 400 | | 'tools': [{'type': 'function'}]",
@@ -592,6 +658,8 @@ final class GatewayTest {
         "nvext.extra_fields[0]  | 400 | | 'nvext': {'extra_fields': ['zzz']}",
         "nvext.dp_rank          | 400 | | 'nvext': {'dp_rank': 2}",
         "nvext.backend_instance_id | 400 | | 'nvext': {'backend_instance_id': 'w9'}",
+        "nvext.backend_instance_id | 400 | | 'nvext': {'backend_instance_id': ''}",
+        "nvext.dp_rank          | 400 | | 'nvext': {'dp_rank': -1}",
       })
   void badInput_isRefusedByItsName(String param, int status, String code, String fields)
       throws Exception {
@@ -665,10 +733,43 @@ final class GatewayTest {
         "'top_p': 0             | top_p must be above 0 and at most 1, but is 0",
         "'max_tokens': 1.5      | max_tokens must be a whole number, but is a number",
         "'messages': [null]     | messages[0] must be an object, but is null",
+        "'messages': null       | messages is required",
+        "'stop': 7              | stop must be a string or a list of strings, but is a whole number",
+        "'tool_choice': 7       | tool_choice must be none, auto, required or an object that names a function, but is a whole number",
+        "'seed': 99999999999999999999 | seed must be -9223372036854775808 to 9223372036854775807, but is 99999999999999999999",
+        "'nvext': {'dp_rank': 7} | nvext.dp_rank must be 0 to 1, a rank of worker embedded, but is 7",
+        "'nvext': {'backend_instance_id': 'w9'} | nvext.backend_instance_id must be the name of a worker (embedded), but is \"w9\"",
       })
   void badInput_isToldAsWhatItMustBe(String fields, String message) throws Exception {
     HttpResponse<String> response = gateway.send("POST", CHAT, chat(fields));
     assertThat(error(response).path("message").asString()).isEqualTo(message);
+  }
+
+  @Test
+  void badInput_promptOfAnotherKind_isToldAllItMayBe() throws Exception {
+    HttpResponse<String> response = gateway.send("POST", TEXT, body("'prompt': 7"));
+    assertThat(error(response).path("message").asString())
+        .isEqualTo(
+            "prompt must be a string, a list of token ids, or a list of either, but is a whole number");
+  }
+
+  @Test
+  void fieldsThatChangeNothing_areTaken() throws Exception {
+    gateway.post(
+        CHAT,
+        chat(
+            "'max_tokens': 1, 'reasoning_effort': 'low', 'verbosity': 'low', 'store': false,"
+                + " 'service_tier': 'flex', 'user': 'u', 'metadata': {'a': 'b'}"));
+  }
+
+  @Test
+  void faultOfARequest_isNoFailedTurn() throws Exception {
+    double failed = gateway.metric("sojourn_router_failed_turns_total");
+    double refused = gateway.metric("sojourn_router_refused_turns_total");
+    String wrong = "'nvext': {'session_control': {'session_id': 'm', 'expected_tip': 7}}";
+    assertThat(gateway.send("POST", CHAT, chat(wrong)).statusCode()).isEqualTo(409);
+    assertThat(gateway.metric("sojourn_router_refused_turns_total")).isEqualTo(refused + 1);
+    assertThat(gateway.metric("sojourn_router_failed_turns_total")).isEqualTo(failed);
   }
 
   @Test
@@ -845,6 +946,8 @@ final class GatewayTest {
     assertThat(kept.path("incarnation")).isEqualTo(shown.path("incarnation"));
     assertThat(kept.path("remaining_seconds").asInt()).isBetween(7100, 7200);
     assertThat(shown.path("remaining_seconds").asInt()).isBetween(7100, 7200);
+    assertThat(SessionEndpoints.seconds(Duration.ofSeconds(2).minusNanos(1))).isEqualTo(2);
+    assertThat(SessionEndpoints.seconds(Duration.ofSeconds(2))).isEqualTo(2);
     assertThat(shown.path("timeout").asInt()).isEqualTo(60);
     gateway.send("DELETE", "/v1/sessions/kept?wait=true", "");
     HttpResponse<String> gone =

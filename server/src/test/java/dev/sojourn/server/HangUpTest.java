@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.NullUnmarked;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.MissingNode;
 
 /** Clients that go away at every moment, and turns that get in each other's way. */
 @Timeout(60)
@@ -86,6 +88,23 @@ final class HangUpTest {
     runner.release();
     assertThat(first.get().statusCode()).isEqualTo(200);
     assertThat(gateway.get("/v1/sessions/s").path("turns").asInt()).isEqualTo(1);
+  }
+
+  @Test
+  void session_thatClosesBehindItsTurn_saysSo() throws Exception {
+    runner.hold();
+    CompletableFuture<HttpResponse<String>> turn = send(session("'action': 'open',"));
+    runner.awaitStep();
+    assertThat(gateway.send("DELETE", "/v1/sessions/s", "").statusCode()).isEqualTo(202);
+    CompletableFuture<JsonNode> shown = async(() -> gateway.get("/v1/sessions/s"));
+    for (int i = 0; i < 4 && !shown.isDone(); i++) { // the engine answers between two steps
+      runner.step();
+      runner.awaitStep();
+      var _ = shown.copy().completeOnTimeout(MissingNode.getInstance(), 2, TimeUnit.SECONDS).get();
+    }
+    assertThat(shown.get().path("state").asString()).isEqualTo("closing");
+    runner.release();
+    assertThat(turn.get().statusCode()).isEqualTo(200);
   }
 
   @Test

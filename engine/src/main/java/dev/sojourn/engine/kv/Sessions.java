@@ -65,7 +65,7 @@ public final class Sessions {
         throw new Fault.Conflict(
                 "session_settings",
                 "session "
-                    + settings.id()
+                    + settings.id().name()
                     + (there.isClosing()
                         ? " is closing"
                         : " is open with other settings: " + describe(there.settings())),
@@ -122,7 +122,7 @@ public final class Sessions {
       throw Fault.invalid(
               "capacity",
               "a fork of "
-                  + parent.settings().id()
+                  + parent.settings().id().name()
                   + " begins with its "
                   + parent.branch().committed()
                   + " tokens; a capacity of "
@@ -136,14 +136,15 @@ public final class Sessions {
   public SessionRecord find(SessionId id, Incarnation incarnation) {
     SessionRecord session = current.get(id);
     if (session == null || session.isClosing()) {
-      throw new Fault.NotFound("session_not_found", "there is no session " + id).asException();
+      throw new Fault.NotFound("session_not_found", "there is no session " + id.name())
+          .asException();
     }
     if (!session.settings().incarnation().equals(incarnation)) {
       throw stale(session);
     }
     if (session.isBusy() && session.tree() == null) {
       throw new Fault.Conflict(
-              "session_busy", "session " + id + " has a turn that has not ended", Map.of())
+              "session_busy", "session " + id.name() + " has a turn that has not ended", Map.of())
           .asException();
     }
     return session;
@@ -267,7 +268,7 @@ public final class Sessions {
     SessionSettings settings = current.settings();
     return new Fault.Conflict(
             "stale_incarnation",
-            "session " + settings.id() + " has begun another life",
+            "session " + settings.id().name() + " has begun another life",
             Map.of("incarnation", settings.incarnation().toString()))
         .asException();
   }
@@ -281,7 +282,8 @@ public final class Sessions {
         + settings.onExpiry()
         + settings
             .parent()
-            .map(parent -> (parent.shares() ? ", a fork of " : ", a child of ") + parent.id())
+            .map(
+                parent -> (parent.shares() ? ", a fork of " : ", a child of ") + parent.id().name())
             .orElse("");
   }
 }

@@ -112,7 +112,7 @@ final class Intake {
     Branch branch = session.branch();
     if (!branch.accepts(request.namespace().seed())) {
       throw Fault.invalid(
-              "cache_salt", "session " + turn.id() + " was begun with another cache salt")
+              "cache_salt", "session " + turn.id().name() + " was begun with another cache salt")
           .asException();
     }
     int committed = branch.committed();
@@ -120,7 +120,7 @@ final class Intake {
         || (turn.expectedDigest().isPresent()
             && turn.expectedDigest().getAsLong() != branch.digest())) {
       throw conflict(
-          "tip_mismatch", "session " + turn.id() + " is not where the request says", branch);
+          "tip_mismatch", "session " + turn.id().name() + " is not where the request says", branch);
     }
     if (committed == 0) {
       // A prompt that knows how far back it may go belongs beside what was said before. If the
@@ -141,7 +141,7 @@ final class Intake {
     if (turn.onDivergence() == OnDivergence.REJECT) {
       throw conflict(
           "diverged",
-          "the prompt differs from session " + turn.id() + " from token " + common + " on",
+          "the prompt differs from session " + turn.id().name() + " from token " + common + " on",
           branch);
     }
     int boundary = branch.boundary(Math.max(1, turn.rewindFloor()), common);

@@ -117,7 +117,7 @@ public final class SyntheticModel {
       if (mixed && type != TensorType.Q4_K) {
         throw new IllegalArgumentException("a mix is of q4_k, not " + type);
       }
-      multiple("heads", heads, kvHeads);
+      multiple("heads", heads, "kv-heads, ", kvHeads);
       multiple("head-dimension", headDimension, 2);
       multiple("dimension", dimension, type.blockElements());
       multiple("hidden", hidden, type.blockElements());
@@ -170,8 +170,13 @@ public final class SyntheticModel {
     }
 
     private static void multiple(String what, int value, int of) {
+      multiple(what, value, "", of);
+    }
+
+    private static void multiple(String what, int value, String ofWhat, int of) {
       if (value % of != 0) {
-        throw new IllegalArgumentException(what + " must be a multiple of " + of + ", is " + value);
+        throw new IllegalArgumentException(
+            what + " must be a multiple of " + ofWhat + of + ", is " + value);
       }
     }
   }

@@ -64,7 +64,7 @@ class FamilyTest {
     rig.run(rig.delta(main, Rig.ids(0, 4), 4));
     assertThat(rig.scheduler.open(child)).isEqualTo(new Opened(48, 47, digest));
     assertThatThrownBy(() -> rig.scheduler.open(Rig.settings("child", 2)))
-        .hasMessageContaining("a fork of default/main");
+        .hasMessageContaining("a fork of main");
     assertThat(rig.scheduler.sessions()).hasSize(2);
   }
 

@@ -186,7 +186,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private void begin(HttpRequest request) {
     head = request;
     closeAfter(config().requestTimeout());
-    if (server.draining()) {
+    if (server.draining() && !server.routes().drains(request.method().name(), path(request))) {
       refuse(503, new Fault.Unavailable("the server is shutting down"));
     } else if (HttpUtil.getContentLength(request, 0L) > config().maxBody()) {
       refuseTooLarge();
@@ -226,7 +226,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     }
     receivedNanos = server.clock().nanos();
     String id = requestId(request);
-    String path = new QueryStringDecoder(originForm(request.uri()), UTF_8).rawPath();
+    String path = path(request);
     Optional<Routes.Match> match;
     Handler handler;
     try {
@@ -369,6 +369,10 @@ final class Connection extends ChannelInboundHandlerAdapter {
   private static boolean expectsOther(HttpRequest request) {
     String expectation = request.headers().get(HttpHeaderNames.EXPECT);
     return expectation != null && !expectation.equalsIgnoreCase("100-continue");
+  }
+
+  private static String path(HttpRequest request) {
+    return new QueryStringDecoder(originForm(request.uri()), UTF_8).rawPath();
   }
 
   /** Returns the target of a request without scheme and authority, which proxies' clients send. */

@@ -29,8 +29,8 @@ import java.util.concurrent.locks.ReentrantLock;
 /**
  * Listens, and has requests answered by its {@link Routes}. Thread-safe.
  *
- * <p>{@link #drain} refuses what is new with 503, waits for what runs, then interrupts it; {@link
- * #close} ends everything.
+ * <p>{@link #drain} refuses what is new with 503, apart from {@link Routes#onToTheEnd}, waits for
+ * what runs, then interrupts it; {@link #close} ends everything.
  */
 public final class HttpServer implements AutoCloseable {
 

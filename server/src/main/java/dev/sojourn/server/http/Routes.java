@@ -21,7 +21,8 @@ public final class Routes {
   record Match(Route route, Map<String, String> parameters) {}
 
   /** One line of the table. */
-  record Route(String method, String pattern, List<String> segments, Handler handler) {
+  record Route(
+      String method, String pattern, List<String> segments, Handler handler, boolean drains) {
 
     Optional<Map<String, String>> match(List<String> path) {
       Map<String, String> parameters = new LinkedHashMap<>();
@@ -52,8 +53,23 @@ public final class Routes {
 
   /** Adds a route; returns this. Call before the server starts. */
   public Routes on(String method, String pattern, Handler handler) {
-    routes.add(new Route(method, pattern, split(pattern), handler));
+    routes.add(new Route(method, pattern, split(pattern), handler, false));
     return this;
+  }
+
+  /** As {@link #on}, but the route is answered also while the server drains. */
+  public Routes onToTheEnd(String method, String pattern, Handler handler) {
+    routes.add(new Route(method, pattern, split(pattern), handler, true));
+    return this;
+  }
+
+  /** Returns whether a request is answered also while the server drains. */
+  boolean drains(String method, String path) {
+    try {
+      return find(method, path).filter(match -> match.route().drains()).isPresent();
+    } catch (IllegalArgumentException malformedEscape) {
+      return false;
+    }
   }
 
   /** Returns the route of a request. A HEAD request is answered by the route for GET. */

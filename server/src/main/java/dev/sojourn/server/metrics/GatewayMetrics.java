@@ -223,7 +223,11 @@ public final class GatewayMetrics implements RequestLog {
         stats -> stats.lifecycle().tombstones());
     routerCounter(
         "sojourn_router_completed_turns_total", "Turns answered.", RouterStats::completed);
-    routerCounter("sojourn_router_failed_turns_total", "Turns with a fault.", RouterStats::failed);
+    routerCounter(
+        "sojourn_router_refused_turns_total",
+        "Turns refused for what they asked.",
+        RouterStats::refused);
+    routerCounter("sojourn_router_failed_turns_total", "Turns that failed.", RouterStats::failed);
     routerCounter("sojourn_router_aborted_turns_total", "Turns given up.", RouterStats::aborted);
     routerCounter("sojourn_router_hits_total", "Turns at their session's rank.", RouterStats::hits);
     routerCounter("sojourn_router_moved_total", "Sessions that moved.", RouterStats::moved);

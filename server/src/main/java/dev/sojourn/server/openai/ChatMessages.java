@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 final class ChatMessages {
 
   private static final Set<String> ROLES =
-      Set.of("system", "developer", "user", "assistant", "tool", "function");
+      Set.of("system", "developer", "user", "assistant", "tool");
 
   private static final int MAX_CALLS = 128;
 
@@ -23,6 +23,9 @@ final class ChatMessages {
    */
   static List<Map<String, ?>> of(Fields body) {
     List<Fields> messages = body.objects("messages");
+    if (!body.has("messages")) {
+      throw body.wrong("messages", "is required");
+    }
     if (messages.isEmpty()) {
       throw body.wrong("messages", "must hold at least one message");
     }
@@ -38,10 +41,13 @@ final class ChatMessages {
     if (!ROLES.contains(role)) {
       throw message.wrong(
           "role",
-          "must be one of system, developer, user, assistant, tool, function, but is "
-              + Fields.shown(role));
+          "must be one of system, developer, user, assistant, tool, but is " + Fields.shown(role));
     }
     checkContent(message, role);
+    if (!role.equals("assistant") && !message.list("tool_calls").isEmpty()) {
+      throw message.wrong(
+          "tool_calls", "belongs to a message of the assistant, not of role " + role);
+    }
     switch (role) {
       case "assistant" -> checkAnswer(message);
       case "tool" -> checkResult(message);

@@ -7,6 +7,9 @@ import java.util.List;
 /** One prompt of a completion: text, or ids that are taken as they are. */
 sealed interface CompletionPrompt {
 
+  /** What a prompt may be, for messages. */
+  String FORMS = "a string, a list of token ids, or a list of either";
+
   /** Text, to be tokenised. */
   record Text(String text) implements CompletionPrompt {}
 
@@ -19,13 +22,14 @@ sealed interface CompletionPrompt {
    * @param vocabulary ids are below it
    */
   static List<CompletionPrompt> of(Fields body, int vocabulary) {
+    body.either("prompt", String.class, List.class, FORMS);
     Object prompt = body.raw("prompt");
     if (prompt instanceof String text) {
       return List.of(text(body, "prompt", text));
     }
     List<?> list = body.list("prompt");
     if (list.isEmpty()) {
-      throw body.wrong("prompt", "is required: a string, a list of token ids, or a list of either");
+      throw body.wrong("prompt", "is required: " + FORMS);
     }
     if (list.getFirst() instanceof Number) {
       return List.of(ids(body, "prompt", list, vocabulary));

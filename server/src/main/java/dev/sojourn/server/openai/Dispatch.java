@@ -198,8 +198,12 @@ final class Dispatch {
                 ? OptionalInt.of(spec.options().topLogprobs())
                 : OptionalInt.empty(),
             spec.ext().hints());
-    return new Sent(
-        workers.at(selection.target()).generate(selection.target().rank(), request), selection);
+    try {
+      return new Sent(
+          workers.at(selection.target()).generate(selection.target().rank(), request), selection);
+    } catch (FaultException e) {
+      throw Expectations.told(e, spec, prompt);
+    }
   }
 
   private static SessionTurn sessionTurn(TurnSpec spec, Incarnation life, Prompt prompt, Tip tip) {

@@ -168,7 +168,8 @@ final class Fields {
       }
       case Integer i -> value = i;
       case Long l -> value = l;
-      case BigInteger _ -> throw wrong(name, "must be " + least + " to " + most);
+      case BigInteger big ->
+          throw wrong(name, "must be " + least + " to " + most + ", but is " + big);
       case Double d when d == Math.rint(d) && Math.abs(d) < 1e15 -> value = d.longValue();
       case Object other -> throw wrong(name, "must be a whole number, but is " + kind(other));
     }
@@ -247,6 +248,18 @@ final class Fields {
       objects.add(new Fields(at(element) + ".", object));
     }
     return objects;
+  }
+
+  /**
+   * Refuses a value that is there and neither of two types.
+   *
+   * @param expected what it must be, for the message
+   */
+  void either(String name, Class<?> one, Class<?> other, String expected) {
+    Object value = raw(name);
+    if (value != null && !one.isInstance(value) && !other.isInstance(value)) {
+      throw wrong(name, "must be " + expected + ", but is " + kind(value));
+    }
   }
 
   /** Returns a list's elements as strings. */

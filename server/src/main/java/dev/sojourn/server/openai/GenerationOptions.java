@@ -74,6 +74,9 @@ record GenerationOptions(
     refuse(body, "response_format", Map.of("type", "text"));
     refuse(body, "modalities", List.of("text"));
     refuse(body, "audio", Map.of());
+    refuse(body, "prediction", List.of());
+    refuse(body, "web_search_options", List.of());
+    refuse(body, "store", false);
     boolean logprobs = body.flag("logprobs");
     OptionalInt top = body.integer("top_logprobs", 0, MAX_TOP_LOGPROBS);
     if (top.isPresent() && !logprobs) {
@@ -171,6 +174,7 @@ record GenerationOptions(
   }
 
   private static List<String> stops(Fields body) {
+    body.either("stop", String.class, List.class, "a string or a list of strings");
     List<String> stops = new ArrayList<>();
     if (body.raw("stop") instanceof String one) {
       stops.add(one);

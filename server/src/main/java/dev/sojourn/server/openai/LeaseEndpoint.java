@@ -44,7 +44,7 @@ public final class LeaseEndpoint {
     answer.put("object", "session");
     answer.put("incarnation", binding.incarnation().toString());
     answer.put("state", binding.running().isEmpty() ? "idle" : "running");
-    answer.put("remaining_seconds", binding.remaining().orElse(idle).toSeconds());
+    answer.put("remaining_seconds", SessionEndpoints.seconds(binding.remaining().orElse(idle)));
     exchange.reply(Reply.json(200, JsonMapper.shared().writeValueAsBytes(answer)));
   }
 

@@ -4,7 +4,6 @@ import dev.sojourn.core.AgentHints;
 import dev.sojourn.core.SessionControl;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 
 /**
  * What a request says beyond OpenAI's fields, from its body and its headers.
@@ -26,8 +25,8 @@ record Nvext(
     AgentHints hints,
     Map<String, String> hintOutcomes,
     String salt,
-    Optional<String> worker,
-    OptionalInt rank,
+    Optional<Asserted<String>> worker,
+    Optional<Asserted<Integer>> rank,
     boolean promptIds,
     boolean completionIds,
     boolean queryOnly) {

@@ -68,7 +68,9 @@ final class NvextReader {
         hints,
         outcomes,
         salt(body, nvext, header),
-        first(header, WORKERS).flatMap(header).or(() -> nvext.flatMap(NvextReader::worker)),
+        first(header, WORKERS)
+            .flatMap(name -> header.apply(name).map(said -> new Asserted<>(name, said)))
+            .or(() -> nvext.flatMap(NvextReader::worker)),
         rank(nvext, header),
         extra.contains("prompt_token_ids"),
         extra.contains("completion_token_ids"),
@@ -166,13 +168,21 @@ final class NvextReader {
     });
   }
 
-  private static OptionalInt rank(
+  private static Optional<Asserted<Integer>> rank(
       Optional<Fields> nvext, Function<String, Optional<String>> header) {
     Optional<String> named = first(header, RANKS);
     if (named.isPresent()) {
-      return number(header, named.get());
+      return asserted(named.get(), number(header, named.get()));
     }
-    return nvext.map(fields -> fields.integer("dp_rank", 0, 65_535)).orElse(OptionalInt.empty());
+    return nvext.flatMap(fields ->
+        asserted(
+            fields.at("dp_rank"), fields.integer("dp_rank", Integer.MIN_VALUE, Integer.MAX_VALUE)));
+  }
+
+  private static Optional<Asserted<Integer>> asserted(String field, OptionalInt value) {
+    return value.isEmpty()
+        ? Optional.empty()
+        : Optional.of(new Asserted<>(field, value.getAsInt()));
   }
 
   /** Returns the first of some headers that is there and says something. */
@@ -195,10 +205,12 @@ final class NvextReader {
     }
   }
 
-  private static Optional<String> worker(Fields nvext) {
-    return nvext.raw("backend_instance_id") instanceof Number number
-        ? Optional.of(number.toString())
-        : nvext.text("backend_instance_id");
+  private static Optional<Asserted<String>> worker(Fields nvext) {
+    Optional<String> name =
+        nvext.raw("backend_instance_id") instanceof Number number
+            ? Optional.of(number.toString())
+            : nvext.text("backend_instance_id");
+    return name.map(said -> new Asserted<>(nvext.at("backend_instance_id"), said));
   }
 
   private static boolean queryOnly(Fields nvext) {

@@ -20,12 +20,12 @@ import dev.sojourn.server.prompt.ChatTerms;
 import dev.sojourn.server.prompt.PromptBuilder;
 import dev.sojourn.server.prompt.ToolChoice;
 import dev.sojourn.server.sessions.RunningTurns;
+import dev.sojourn.server.sessions.SessionEndpoints;
 import dev.sojourn.text.TokenBytes;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.UUID;
 import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
@@ -37,10 +37,6 @@ public final class OpenAiEndpoints {
 
   private static final JsonMapper JSON = JsonMapper.shared();
   private static final byte[] DONE = "[DONE]".getBytes(UTF_8);
-
-  /** Variables of templates that other fields decide. */
-  private static final Set<String> NOT_OPTIONS =
-      Set.of("messages", "tools", "add_generation_prompt");
 
   private static final int SEED_BITS = 53; // what every JSON reader keeps
 
@@ -101,7 +97,7 @@ public final class OpenAiEndpoints {
     Nvext ext = nvext.read(body, exchange::header, tenant);
     ChatTerms terms =
         new ChatTerms(
-            templateOptions(body),
+            TemplateOptions.of(body),
             ToolFields.tools(body),
             ToolFields.choice(body),
             body.raw("parallel_tool_calls") == null || body.flag("parallel_tool_calls"),
@@ -118,22 +114,6 @@ public final class OpenAiEndpoints {
     Asked asked = new Asked(source, new Question(said, options, body.has("seed")));
     boolean named = terms.choice() instanceof ToolChoice.Named;
     answer(exchange, true, named, tenant, options, ext, List.of(asked));
-  }
-
-  private static Map<String, Object> templateOptions(Fields body) {
-    Map<String, Object> options = new LinkedHashMap<>();
-    body.object("chat_template_kwargs")
-        .ifPresent(given ->
-            given
-                .values()
-                .forEach((key, value) -> {
-                  String name = String.valueOf(key);
-                  if (NOT_OPTIONS.contains(name)) {
-                    throw given.wrong(name, "is not an option; the request says it elsewhere");
-                  }
-                  options.put(name, value);
-                }));
-    return options;
   }
 
   private void completion(Exchange exchange) throws Exception {
@@ -298,9 +278,7 @@ public final class OpenAiEndpoints {
 
   private void models(Exchange exchange) {
     var _ = keys.tenant(exchange);
-    exchange.reply(
-        Reply.json(
-            200, JSON.writeValueAsBytes(Map.of("object", "list", "data", List.of(listing())))));
+    exchange.reply(Reply.json(200, SessionEndpoints.listOf(List.of(listing()))));
   }
 
   private void model(Exchange exchange) {

@@ -60,6 +60,7 @@ public final class OpenAiErrors implements Dialect {
     return switch (fault) {
       case Fault.InvalidRequest invalid -> invalid.param().orElse(null);
       case Fault.PromptTooLong tooLong -> tooLong.param();
+      case Fault.Conflict conflict -> conflict.param().orElse(null);
       default -> null;
     };
   }

@@ -16,6 +16,8 @@ final class ToolFields {
   private static final int MAX_TOOLS = 128; // OpenAI's
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_-]{1,64}"); // OpenAI's
 
+  private static final String CHOICES = "none, auto, required or an object that names a function";
+
   private ToolFields() {}
 
   /** Returns the definitions, as JSON trees; none where there are no tools. */
@@ -49,6 +51,7 @@ final class ToolFields {
 
   /** Reads whether they are to be called: {@code none}, {@code auto}, {@code required}, or one. */
   static ToolChoice choice(Fields body) {
+    body.either("tool_choice", String.class, Map.class, CHOICES);
     if (!(body.raw("tool_choice") instanceof Map<?, ?>)) {
       String choice = body.text("tool_choice").orElse("auto");
       return switch (choice) {
@@ -57,9 +60,7 @@ final class ToolFields {
         case "required" -> new ToolChoice.Required();
         default ->
             throw body.wrong(
-                "tool_choice",
-                "must be none, auto, required or an object that names a function, but is "
-                    + Fields.shown(choice));
+                "tool_choice", "must be " + CHOICES + ", but is " + Fields.shown(choice));
       };
     }
     return new ToolChoice.Named(

@@ -29,7 +29,6 @@ import dev.sojourn.server.prompt.Transcript;
 import dev.sojourn.server.prompt.Transcripts;
 import dev.sojourn.server.sessions.Ledger;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -156,7 +155,11 @@ public final class TurnRunner {
   }
 
   private static TurnOutcome outcome(Fault fault) {
-    return fault instanceof Fault.Cancelled ? TurnOutcome.ABORTED : TurnOutcome.FAILED;
+    return switch (fault) {
+      case Fault.Cancelled _ -> TurnOutcome.ABORTED;
+      case Fault.Unavailable _, Fault.Internal _ -> TurnOutcome.FAILED;
+      default -> TurnOutcome.REFUSED;
+    };
   }
 
   private TurnResult run(
@@ -209,7 +212,7 @@ public final class TurnRunner {
     boolean workerChecks =
         spec.input() == Input.FULL && Dispatch.isForgotten(guard, draft.transcript());
     if (selection.incarnation().isEmpty() || !workerChecks) {
-      control.ifPresent(asked -> checkExpected(asked, draft.transcript()));
+      control.ifPresent(asked -> checkExpected(asked, guard, draft.transcript()));
     }
     return selection;
   }
@@ -217,7 +220,7 @@ public final class TurnRunner {
   /** Returns what the engine holds where the client expects more than is held here. */
   private Optional<Transcript> upToDate(
       Optional<SessionControl> control, TurnGuard guard, Optional<Transcript> found) {
-    if (control.isEmpty() || isExpected(control.get(), found)) {
+    if (control.isEmpty() || Expectations.hold(control.get(), found)) {
       return found;
     }
     return found.flatMap(held -> recall.ahead(control.get(), guard, held)).or(() -> found);
@@ -241,7 +244,7 @@ public final class TurnRunner {
             new Dispatched(draft, dispatch.replay(spec, draft.prompt(), selection));
         case Settled.ByEngine(Transcript restored) -> {
           Optional<Transcript> held = Optional.of(restored);
-          checkExpected(control, held);
+          checkExpected(control, guard, held);
           Draft again = draft(spec, guard, held);
           yield new Dispatched(again, dispatch.send(spec, guard, again.prompt(), held, selection));
         }
@@ -335,23 +338,10 @@ public final class TurnRunner {
     }
   }
 
-  private static boolean isExpected(SessionControl control, Optional<Transcript> transcript) {
-    int tip = transcript.map(Transcript::committed).orElse(0);
-    long digest = transcript.map(Transcript::digest).orElse(0L);
-    return control.expectedTip().orElse(tip) == tip
-        && control.expectedDigest().orElse(digest) == digest;
-  }
-
-  private static void checkExpected(SessionControl control, Optional<Transcript> transcript) {
-    if (!isExpected(control, transcript)) {
-      int tip = transcript.map(Transcript::committed).orElse(0);
-      long digest = transcript.map(Transcript::digest).orElse(0L);
-      throw new Fault.Conflict(
-              "tip_mismatch",
-              "the session holds " + tip + " tokens, which is not what the request expects",
-              Map.of("tip", tip, "digest", Metadata.digest(digest)))
-          .asException();
-    }
+  private static void checkExpected(
+      SessionControl control, TurnGuard guard, Optional<Transcript> transcript) {
+    Expectations.check(
+        control, transcript, Recall.begins(guard) ? control.parent() : Optional.empty());
   }
 
   /** Refuses a prompt that leaves no room for an answer. */

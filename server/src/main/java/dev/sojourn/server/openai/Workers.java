@@ -10,7 +10,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** The workers that turns run at, by their names. Immutable, thread-safe. */
@@ -30,29 +30,45 @@ final class Workers {
 
   /** Returns the rank that a request insists on. */
   Optional<WorkerRank> pin(Nvext ext) {
-    Optional<String> name = ext.worker();
-    OptionalInt rank = ext.rank();
-    if (name.isEmpty() && rank.isEmpty()) {
+    if (ext.worker().isEmpty() && ext.rank().isEmpty()) {
       return Optional.empty();
     }
-    Worker worker =
-        byId.values().stream()
-            .filter(w -> name.isEmpty() ? byId.size() == 1 : w.id().name().equals(name.get()))
-            .findFirst()
-            .orElseThrow(() ->
-                Fault.invalid(
-                        "nvext.backend_instance_id",
-                        "there is no worker "
-                            + name.orElse("for a rank alone")
-                            + "; there are "
-                            + byId.keySet())
-                    .asException());
-    if (rank.orElse(0) >= worker.ranks()) {
+    Worker worker = ext.worker().map(this::named).orElseGet(this::only);
+    int rank = ext.rank().map(Asserted::value).orElse(0);
+    if (rank < 0 || rank >= worker.ranks()) {
+      String field = ext.rank().orElseThrow().field();
       throw Fault.invalid(
-              "nvext.dp_rank",
-              "worker " + worker.id() + " has " + worker.ranks() + " ranks, counted from 0")
+              field,
+              "%s must be 0 to %d, a rank of worker %s, but is %d"
+                  .formatted(field, worker.ranks() - 1, worker.id().name(), rank))
           .asException();
     }
-    return Optional.of(new WorkerRank(worker.id(), rank.orElse(0)));
+    return Optional.of(new WorkerRank(worker.id(), rank));
+  }
+
+  private Worker named(Asserted<String> name) {
+    return byId.values().stream()
+        .filter(worker -> worker.id().name().equals(name.value()))
+        .findFirst()
+        .orElseThrow(() ->
+            Fault.invalid(
+                    name.field(),
+                    "%s must be the name of a worker (%s), but is %s"
+                        .formatted(name.field(), names(), Fields.shown(name.value())))
+                .asException());
+  }
+
+  /** Returns the worker that a rank without a name is of. */
+  private Worker only() {
+    if (byId.size() > 1) {
+      String field = "nvext.backend_instance_id";
+      throw Fault.invalid(field, field + " is required beside a rank: there are " + names())
+          .asException();
+    }
+    return byId.values().iterator().next();
+  }
+
+  private String names() {
+    return byId.keySet().stream().map(WorkerId::name).sorted().collect(Collectors.joining(", "));
   }
 }

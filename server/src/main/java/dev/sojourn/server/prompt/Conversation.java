@@ -111,7 +111,8 @@ final class Conversation {
   }
 
   /**
-   * Refuses a tool's result that answers no call.
+   * Refuses a tool's result that answers no call, or one that has its result. An id may be used
+   * again: it names the last call that has it.
    *
    * @param earlier what was said before
    * @param added what is said now
@@ -120,24 +121,38 @@ final class Conversation {
   static void checkResults(
       List<Map<String, ?>> earlier, List<Map<String, ?>> added, int sentBefore) {
     Set<Object> called = new HashSet<>();
+    Set<Object> answered = new HashSet<>();
     // Results follow soon: what was said last is looked at first, and only as far as is needed.
     Iterator<Map<String, ?>> back = earlier.reversed().iterator();
     for (int i = 0; i < added.size(); i++) {
       Object id = added.get(i).get("tool_call_id");
       while (id != null && !called.contains(id) && back.hasNext()) {
-        addCalls(back.next(), called);
+        Map<String, ?> message = back.next();
+        Object before = message.get("tool_call_id");
+        if (before != null && !called.contains(before)) {
+          answered.add(before);
+        }
+        called.addAll(calls(message));
       }
       if (id != null && !called.contains(id)) {
         String field = "messages[%d].tool_call_id".formatted(sentBefore + i);
         throw Fault.invalid(field, field + " is \"" + id + "\", which no earlier message calls")
             .asException();
       }
-      addCalls(added.get(i), called);
+      if (id != null && !answered.add(id)) {
+        String field = "messages[%d].tool_call_id".formatted(sentBefore + i);
+        throw Fault.invalid(field, field + " is \"" + id + "\", a call that has its result already")
+            .asException();
+      }
+      Set<Object> calls = calls(added.get(i));
+      called.addAll(calls);
+      answered.removeAll(calls);
     }
   }
 
-  /** Adds the ids of a message's calls. */
-  private static void addCalls(Map<String, ?> message, Set<Object> ids) {
+  /** Returns the ids of a message's calls. */
+  private static Set<Object> calls(Map<String, ?> message) {
+    Set<Object> ids = new HashSet<>();
     if (message.get(CALLS) instanceof List<?> calls) {
       for (Object call : calls) {
         if (call instanceof Map<?, ?> fields && fields.get("id") instanceof String id) {
@@ -145,6 +160,7 @@ final class Conversation {
         }
       }
     }
+    return ids;
   }
 
   /** Returns whether the message sets the stage rather than being part of what is said. */

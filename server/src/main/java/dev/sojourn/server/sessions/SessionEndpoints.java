@@ -29,6 +29,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -49,6 +51,9 @@ public final class SessionEndpoints {
   private final Map<WorkerId, Worker> workers = new HashMap<>();
   private final RunningTurns running;
   private final Ledger ledger;
+
+  /** Those that are closed when their turns are over. */
+  private final Set<SessionId> closing = ConcurrentHashMap.newKeySet();
 
   /** Creates the endpoints. */
   public SessionEndpoints(
@@ -85,7 +90,15 @@ public final class SessionEndpoints {
                       held.computeIfAbsent(target, this::sessionsOf).get(binding.id())));
       data.add(json(binding, view));
     }
-    exchange.reply(Reply.json(200, JSON.writeValueAsBytes(Map.of("object", "list", "data", data))));
+    exchange.reply(Reply.json(200, listOf(data)));
+  }
+
+  /** Returns OpenAI's form of a list. */
+  public static byte[] listOf(List<?> data) {
+    Map<String, Object> list = new LinkedHashMap<>();
+    list.put("object", "list");
+    list.put("data", data);
+    return JSON.writeValueAsBytes(list);
   }
 
   private void show(Exchange exchange) {
@@ -118,6 +131,9 @@ public final class SessionEndpoints {
     if (abort) {
       running.abort(id);
     }
+    if (wait || abort) {
+      closing.add(id);
+    }
     CloseReport report;
     try {
       report =
@@ -128,13 +144,18 @@ public final class SessionEndpoints {
       if (wait || abort || !(e.fault() instanceof Fault.Conflict)) {
         throw e;
       }
+      closing.add(id);
       Thread.ofVirtual().name("close-session").start(() -> closeLater(id, how));
-      exchange.reply(
-          Reply.json(
-              202,
-              JSON.writeValueAsBytes(
-                  Map.of("id", id.name(), "object", "session", "closing", true))));
+      Map<String, Object> answer = new LinkedHashMap<>();
+      answer.put("id", id.name());
+      answer.put("object", "session");
+      answer.put("closing", true);
+      exchange.reply(Reply.json(202, JSON.writeValueAsBytes(answer)));
       return;
+    } finally {
+      if (wait || abort) {
+        closing.remove(id);
+      }
     }
     exchange.reply(Reply.json(200, closed(id, report)));
   }
@@ -146,6 +167,8 @@ public final class SessionEndpoints {
       Thread.currentThread().interrupt();
     } catch (FaultException e) {
       LOG.log(Level.WARNING, "a session could not be closed: " + e.getMessage());
+    } finally {
+      closing.remove(id);
     }
   }
 
@@ -178,7 +201,11 @@ public final class SessionEndpoints {
     boolean engine = binding.terms().kind() == Terms.Kind.ENGINE_BACKED;
     session.put("kind", engine ? "open" : "bind");
     boolean busy = !binding.running().isEmpty();
-    session.put("state", binding.target().isEmpty() ? "opening" : busy ? "running" : "idle");
+    session.put(
+        "state",
+        closing.contains(binding.id())
+            ? "closing"
+            : binding.target().isEmpty() ? "opening" : busy ? "running" : "idle");
     binding
         .target()
         .ifPresent(target -> {
@@ -186,7 +213,7 @@ public final class SessionEndpoints {
           session.put("rank", target.rank());
         });
     session.put("timeout", binding.terms().timeout().toSeconds());
-    binding.remaining().ifPresent(left -> session.put("remaining_seconds", left.toSeconds()));
+    binding.remaining().ifPresent(left -> session.put("remaining_seconds", seconds(left)));
     binding.terms().capacity().ifPresent(capacity -> session.put("capacity", capacity));
     session.put("on_close", lower(binding.terms().onClose()));
     String relation = binding.terms().forks() ? "forked_from" : "parent";
@@ -230,6 +257,11 @@ public final class SessionEndpoints {
           last.put("priority", turn.priority());
           session.put("last_turn", last);
         });
+  }
+
+  /** Returns how many seconds are left, one that has begun included. */
+  public static long seconds(Duration left) {
+    return left.plusSeconds(1).minusNanos(1).toSeconds();
   }
 
   private static int pages(int tokens) {

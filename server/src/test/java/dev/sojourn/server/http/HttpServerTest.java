@@ -324,7 +324,7 @@ final class HttpServerTest {
   }
 
   @Test
-  void drain_refusesNewWaitsForRunningThenInterrupts() throws Exception {
+  void drain_refusesNewButProbesAndWaitsForRunning() throws Exception {
     start(LOOPBACK);
     try (RawClient running = new RawClient(server.address());
         RawClient late = new RawClient(server.address())) {
@@ -343,6 +343,16 @@ final class HttpServerTest {
         try (RawClient other = new RawClient(server.address())) {
           refusal = other.post("/echo", "x").answer();
         }
+      }
+      try (RawClient probe = new RawClient(server.address())) {
+        assertThat(probe.say("GET /alive HTTP/1.1\r\n\r\n").answer())
+            .startsWith("HTTP/1.1 200")
+            .contains("connection: close")
+            .endsWith("yes");
+      }
+      try (RawClient broken = new RawClient(server.address())) {
+        assertThat(broken.say("GET /items/%zz HTTP/1.1\r\n\r\n").answer())
+            .startsWith("HTTP/1.1 503");
       }
       goOn.complete(null);
       assertThat(drained.get()).isTrue();
@@ -401,6 +411,7 @@ final class HttpServerTest {
             .on("GET", "/items/{name}", x -> x.reply(Reply.text(200, x.parameter("name"))))
             .on("PUT", "/items/{name}", x -> x.reply(Reply.text(200, "put")))
             .on("GET", "/rest/{path+}", x -> x.reply(Reply.text(200, x.parameter("path"))))
+            .onToTheEnd("GET", "/alive", x -> x.reply(Reply.text(200, "yes")))
             .on("GET", "/query", x -> x.reply(Reply.text(200, x.query("wait").orElse("none"))))
             .on("POST", "/stream", HttpServerTest::count)
             .on("POST", "/wait", this::await)

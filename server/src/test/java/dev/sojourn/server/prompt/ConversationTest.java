@@ -7,9 +7,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.sojourn.core.FaultException;
 import java.util.AbstractMap;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,7 +24,9 @@ final class ConversationTest {
     List<Map<String, ?>> earlier = List.of(calling("a"), result("a"), calling("b"));
     assertThatCode(() ->
             Conversation.checkResults(
-                earlier, List.of(result("b"), result("a"), calling("c"), result("c")), 0))
+                earlier,
+                List.of(result("b"), calling("a"), result("a"), calling("c"), result("c")),
+                0))
         .doesNotThrowAnyException();
   }
 
@@ -35,12 +39,29 @@ final class ConversationTest {
   }
 
   @Test
+  void checkResults_ofACallThatHasItsResult_names() {
+    List<Map<String, ?>> earlier = List.of(calling("a"), result("a"), calling("b"));
+    assertThatThrownBy(
+            () -> Conversation.checkResults(earlier, List.of(result("b"), result("a")), 3))
+        .isInstanceOf(FaultException.class)
+        .hasMessageContaining("messages[4].tool_call_id is \"a\"");
+    assertThatThrownBy(
+            () -> Conversation.checkResults(earlier, List.of(result("b"), result("b")), 3))
+        .isInstanceOf(FaultException.class)
+        .hasMessageContaining("messages[4].tool_call_id is \"b\"");
+  }
+
+  @Test
   void checkResults_ofManyResults_readsEachMessageOnce() {
-    List<Read> earlier = List.of(new Read(calling("far")), new Read(calling("near")));
+    String[] ids = IntStream.range(0, 100).mapToObj(Integer::toString).toArray(String[]::new);
+    List<Read> earlier =
+        List.of(
+            new Read(callingAll(Arrays.copyOf(ids, 40))),
+            new Read(callingAll(Arrays.copyOfRange(ids, 40, 80))));
     List<Read> added = new ArrayList<>();
-    added.add(new Read(calling("a")));
-    for (int i = 0; i < 100; i++) {
-      added.add(new Read(result(i % 3 == 0 ? "a" : i % 3 == 1 ? "near" : "far")));
+    added.add(new Read(callingAll(Arrays.copyOfRange(ids, 80, 100))));
+    for (int i = 0; i < ids.length; i++) {
+      added.add(new Read(result(ids[i * 37 % ids.length])));
     }
     Conversation.checkResults(new ArrayList<>(earlier), new ArrayList<>(added), 0);
     assertThat(earlier).extracting(message -> message.calls).containsOnly(1);
@@ -83,7 +104,12 @@ final class ConversationTest {
   }
 
   private static Map<String, ?> calling(String id) {
-    return new Answer("", "", List.of(new ToolCall(id, "f", "{}"))).message();
+    return callingAll(id);
+  }
+
+  private static Map<String, ?> callingAll(String... ids) {
+    return new Answer("", "", Arrays.stream(ids).map(id -> new ToolCall(id, "f", "{}")).toList())
+        .message();
   }
 
   private static Map<String, ?> result(String id) {
