@@ -6,6 +6,10 @@ sojourn_jdk_is_25() {
 }
 
 sojourn_find_jdk() {
+  if [ -n "${SOJOURN_JAVA_HOME-}" ] && ! sojourn_jdk_is_25 "$SOJOURN_JAVA_HOME"; then
+    echo "sojourn: SOJOURN_JAVA_HOME is '$SOJOURN_JAVA_HOME', where no JDK 25 is; set it to one, or leave it out" >&2
+    return 2
+  fi
   sojourn_on_path=$(command -v javac 2>/dev/null || :)
   [ -z "$sojourn_on_path" ] || sojourn_on_path=$(dirname "$(dirname "$(readlink -f "$sojourn_on_path")")")
   # Unquoted on purpose: the patterns expand to the JDKs that are installed. `set -f` of the caller is undone here.

@@ -55,7 +55,7 @@ class CommandLineTest {
   }
 
   @Test
-  void sessions_areListedShownAndClosed() throws Exception {
+  void sessions_areListedShownKeptForkedAndClosed() throws Exception {
     try (House house = House.open(directory, 1, 512)) {
       assertThat(sojourn("sessions", "list", "--url", house.url()).out()).contains("no sessions");
       String name = "a/b ü"; // any name, also one that must be escaped in a path
@@ -68,6 +68,11 @@ class CommandLineTest {
           .containsPattern("(?m)^a/b ü +idle +embedded/0 +1 ");
       assertThat(sojourn("sessions", "show", name, "--url", house.url()).out())
           .containsPattern("(?m)^turns +1$");
+      assertThat(sojourn("sessions", "lease", name, "7200", "--url", house.url()).out())
+          .containsPattern("(?m)^remaining_seconds +7200$");
+      assertThat(sojourn("sessions", "fork", name, "sub", "--url", house.url()).out())
+          .containsPattern("(?m)^forked_from +a/b ü$");
+      assertThat(sojourn("sessions", "close", "sub", "--url", house.url()).exit()).isZero();
       Typed closed = sojourn("sessions", "close", name, "--url", house.url(), "--json");
       assertThat(closed.exit()).as(closed.err()).isZero();
       assertThat(JsonMapper.shared().readTree(closed.out()).path("tokens_freed").asInt(0))

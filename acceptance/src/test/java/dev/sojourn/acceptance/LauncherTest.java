@@ -75,6 +75,9 @@ class LauncherTest {
     builder.environment().put("HOME", elsewhere.toString());
     builder.environment().put("PATH", tools());
     assertThat(finish(1, builder)).contains("Sojourn needs a JDK 25 and found none");
+    builder.environment().put("SOJOURN_JAVA_HOME", elsewhere + "/none");
+    assertThat(finish(2, builder))
+        .contains("SOJOURN_JAVA_HOME is '" + elsewhere + "/none', where no JDK 25 is");
   }
 
   /**

@@ -11,6 +11,7 @@ import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.net.HttpURLConnection;
 import java.net.URI;
+import java.net.UnknownHostException;
 import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -93,8 +94,17 @@ public final class GatewayClient {
 
   /** Sends a request without a stream, and returns the answer. */
   public JsonNode post(String path, ObjectNode body) {
+    return send("POST", path, body);
+  }
+
+  /** Puts something at a path, and returns the answer. */
+  public JsonNode put(String path, ObjectNode body) {
+    return send("PUT", path, body);
+  }
+
+  private JsonNode send(String method, String path, ObjectNode body) {
     try {
-      HttpURLConnection connection = connect("POST", path);
+      HttpURLConnection connection = connect(method, path);
       send(connection, body);
       try (InputStream in = answer(connection)) {
         return json(path, new String(in.readAllBytes(), UTF_8));
@@ -231,7 +241,10 @@ public final class GatewayClient {
   }
 
   private GatewayException unreachable(IOException e) {
-    String why = e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
+    String why =
+        e instanceof UnknownHostException
+            ? "there is no such host"
+            : e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage();
     return new GatewayException(
         0, "no gateway answers at " + base + " (" + why + "); is 'sojourn serve' running there?");
   }

@@ -36,7 +36,10 @@ import picocli.CommandLine.Spec;
       "By default a gateway of its own serves the small model over HTTP, computing on one thread:"
           + " then CPU time outside the model is the process's CPU time less the time inside the"
           + " model and less that of the benchmark's own threads. --url measures a gateway that"
-          + " runs already."
+          + " runs already.",
+      "",
+      "\"growth\" is how many times the CPU time outside the model around turn 10 the last ten turns"
+          + " take: about 1 where a turn costs the same however long the conversation is."
     },
     footer = {
       "",

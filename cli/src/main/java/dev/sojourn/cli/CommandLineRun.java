@@ -23,6 +23,8 @@ import picocli.CommandLine.ParseResult;
  */
 final class CommandLineRun {
 
+  private static final int UNAUTHENTICATED = 401;
+
   private final Map<String, String> environment;
   private final PrintWriter out;
   private final PrintWriter err;
@@ -119,6 +121,11 @@ final class CommandLineRun {
 
   private int failure(Exception wrong) {
     return switch (wrong) {
+      case GatewayException e when e.status() == UNAUTHENTICATED ->
+          report(
+              UserError.failed(
+                  "the gateway takes no request without a key that it knows; give yours as"
+                      + " SOJOURN_API_KEY or --api-key"));
       case GatewayException e -> report(UserError.failed(String.valueOf(e.getMessage())));
       case ModelFileException e -> report(UserError.failed(String.valueOf(e.getMessage())));
       case UserError e -> report(e);

@@ -27,7 +27,12 @@ final class GatewayOption {
   private @Nullable String apiKey;
 
   GatewayClient client() {
-    return client(url, Optional.ofNullable(apiKey));
+    return client(url);
+  }
+
+  /** Returns a client of the gateway at another address. */
+  GatewayClient client(URI address) {
+    return client(address, Optional.ofNullable(apiKey));
   }
 
   static GatewayClient client(URI url, Optional<String> apiKey) {

@@ -26,7 +26,7 @@ import picocli.CommandLine.Parameters;
     footer = {
       "",
       "Examples:",
-      "  sojourn model synth tiny.gguf --arch qwen2 --dimension 64 --heads 2 --kv-heads 1 --type f32",
+      "  sojourn model synth tiny.gguf --dimension 64 --heads 2 --kv-heads 1",
       "  sojourn model synth m.gguf --shape 0.6b --type f16"
     })
 final class ModelSynth extends HelpOption implements Runnable {

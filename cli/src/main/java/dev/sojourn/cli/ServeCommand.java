@@ -65,7 +65,7 @@ final class ServeCommand extends HelpOption implements Callable<Integer> {
     try (Shutdown shutdown = Shutdown.onSignal();
         LocalModel local = LocalModel.load(model, SyntheticCache.directory(), progress);
         Gateway gateway = Gateway.start(gatewayConfig, local.served(), Clock.system())) {
-      announce(local, gateway);
+      announce(local, gateway, gatewayConfig.apiKeys().isPresent());
       shutdown.await();
       err.println("Stopping; running requests have " + gatewayConfig.drain().toSeconds() + " s.");
     } catch (ListenException e) {
@@ -111,7 +111,7 @@ final class ServeCommand extends HelpOption implements Callable<Integer> {
     }
   }
 
-  private void announce(LocalModel local, Gateway gateway) {
+  private void announce(LocalModel local, Gateway gateway, boolean keys) {
     String url = url(gateway.address());
     String id = local.served().id();
     int ranks = local.served().runners().size();
@@ -125,9 +125,9 @@ final class ServeCommand extends HelpOption implements Callable<Integer> {
             + url
             + " ("
             + ranks
-            + (ranks == 1 ? " rank, " : " ranks, ")
+            + (ranks == 1 ? " rank with " : " ranks with ")
             + local.kvTokens()
-            + " KV tokens each)");
+            + (ranks == 1 ? " KV tokens)" : " KV tokens each)"));
     output.line(
         "Chats: a turn renders "
             + (gateway.suffixLocal() ? "what is new" : "the whole conversation")
@@ -136,8 +136,12 @@ final class ServeCommand extends HelpOption implements Callable<Integer> {
             + ", reasoning as "
             + lower(gateway.answers().reasoning()));
     output.line("");
-    output.line("Try:");
-    output.line("  curl " + url + "/v1/chat/completions -H 'Content-Type: application/json' -d '{");
+    output.line(keys ? "Try, with a key of yours:" : "Try:");
+    output.line("  curl " + url + "/v1/chat/completions \\");
+    if (keys) {
+      output.line("    -H 'Authorization: Bearer KEY' \\");
+    }
+    output.line("    -H 'Content-Type: application/json' -d '{");
     output.line("    \"model\": \"" + id + "\", \"max_tokens\": 24,");
     output.line("    \"messages\": [{\"role\": \"user\", \"content\": \"Hello!\"}]}'");
     output.line("");

@@ -11,13 +11,21 @@ import picocli.CommandLine.Spec;
 /** Sessions of a running gateway. */
 @Command(
     name = "sessions",
-    description = "List, show and close the sessions of a running gateway.",
-    subcommands = {SessionsList.class, SessionsShow.class, SessionsClose.class},
+    description = "List, show, fork, keep and close the sessions of a running gateway.",
+    subcommands = {
+      SessionsList.class,
+      SessionsShow.class,
+      SessionsFork.class,
+      SessionsLease.class,
+      SessionsClose.class
+    },
     footer = {
       "",
       "Examples:",
       "  sojourn sessions list",
       "  sojourn sessions show main-agent --json",
+      "  sojourn sessions fork main-agent subagent",
+      "  sojourn sessions lease main-agent 7200",
       "  SOJOURN_API_KEY=… sojourn sessions close main-agent --url http://10.0.0.5:8000"
     })
 final class SessionsCommand extends HelpOption implements Runnable {
@@ -26,7 +34,8 @@ final class SessionsCommand extends HelpOption implements Runnable {
 
   @Override
   public void run() {
-    throw new ParameterException(spec.commandLine(), "Missing one of list, show, close");
+    throw new ParameterException(
+        spec.commandLine(), "Missing one of list, show, fork, lease, close");
   }
 
   /** Returns the path of one session; names may hold any character. */

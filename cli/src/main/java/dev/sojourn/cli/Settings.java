@@ -1,6 +1,7 @@
 package dev.sojourn.cli;
 
 import java.util.HashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -30,14 +31,12 @@ final class Settings implements IDefaultValueProvider {
 
   private static final String PREFIX = "SOJOURN_";
 
+  private static final String LOG_LEVEL = "SOJOURN_LOG_LEVEL";
+  private static final List<String> LEVELS = List.of("INFO", "DEBUG");
+
   /** Read by the launcher, the logging, the cache of our own model, and the tests. */
   private static final Set<String> NOT_OPTIONS =
-      Set.of(
-          "SOJOURN_JAVA_HOME",
-          "SOJOURN_JVM_ARGS",
-          "SOJOURN_LOG_LEVEL",
-          "SOJOURN_CACHE",
-          "SOJOURN_PYTHON");
+      Set.of("SOJOURN_JAVA_HOME", "SOJOURN_JVM_ARGS", LOG_LEVEL, "SOJOURN_CACHE", "SOJOURN_PYTHON");
 
   private final Map<String, String> environment;
   private final ConfigFile file;
@@ -102,10 +101,11 @@ final class Settings implements IDefaultValueProvider {
   }
 
   /**
-   * Checks that every variable of the environment that begins as ours do is one of ours.
+   * Checks that every variable of the environment that begins as ours do is one of ours, and those
+   * that are no options.
    *
    * @param root the command with all its subcommands
-   * @throws UserError at the first that is none
+   * @throws UserError at the first that is not
    */
   void checkEnvironment(CommandSpec root) {
     TreeSet<String> known = new TreeSet<>(NOT_OPTIONS);
@@ -115,6 +115,11 @@ final class Settings implements IDefaultValueProvider {
         throw UserError.usage(
             variable + ": there is no such setting; " + WrongWords.known(variable, known));
       }
+    }
+    String level = environment.getOrDefault(LOG_LEVEL, "");
+    if (!level.isEmpty() && !LEVELS.contains(level.toUpperCase(Locale.ROOT))) {
+      throw UserError.usage(
+          LOG_LEVEL + " is " + String.join(" or ", LEVELS) + ", not '" + level + "'");
     }
   }
 

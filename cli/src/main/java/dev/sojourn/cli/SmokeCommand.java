@@ -4,10 +4,10 @@ import dev.sojourn.bench.GatewayClient;
 import java.net.URI;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -27,25 +27,17 @@ final class SmokeCommand extends HelpOption implements Callable<Integer> {
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
-  @Parameters(
-      paramLabel = "URL",
-      arity = "0..1",
-      defaultValue = GatewayOption.DEFAULT_URL,
-      description = "The gateway's address (default: ${DEFAULT-VALUE}).")
-  private URI url = URI.create(GatewayOption.DEFAULT_URL);
+  @Mixin private GatewayOption gateway = new GatewayOption();
 
-  @Option(
-      names = "--api-key",
-      paramLabel = "KEY",
-      description = "The API key to send; better given as SOJOURN_API_KEY, where ps cannot see it.")
-  private @Nullable String apiKey;
+  @Parameters(paramLabel = "URL", arity = "0..1", description = "The same as --url.")
+  private @Nullable URI address;
 
   @Option(names = "--json", description = "Answer in JSON.")
   private boolean json;
 
   @Override
   public Integer call() {
-    GatewayClient client = GatewayOption.client(url, Optional.ofNullable(apiKey));
+    GatewayClient client = address == null ? gateway.client() : gateway.client(address);
     Output output = new Output(spec.commandLine().getOut());
     SmokeTest test = new SmokeTest(client);
     test.onCheck(check -> {

@@ -7,10 +7,11 @@ import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.ArgSpec;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.TypeConversionException;
@@ -36,41 +37,59 @@ final class WrongWords {
 
   private static String unmatched(UnmatchedArgumentException wrong) {
     String word = wrong.getUnmatched().getFirst();
-    List<String> similar = wrong.getSuggestions();
-    boolean hasCommands = !wrong.getCommandLine().getSubcommands().isEmpty();
-    String what =
-        wrong.isUnknownOption()
-            ? "there is no option '" + word + "'"
-            : hasCommands ? "there is no command '" + word + "'" : "'" + word + "' is one too many";
-    return similar.isEmpty() || (!hasCommands && !wrong.isUnknownOption())
-        ? what
-        : what + "; did you mean " + String.join(" or ", similar.stream().limit(2).toList()) + "?";
+    CommandSpec command = wrong.getCommandLine().getCommandSpec();
+    boolean hasCommands = !command.subcommands().isEmpty();
+    if (wrong.isUnknownOption()) {
+      List<String> options =
+          command.options().stream().flatMap(option -> Arrays.stream(option.names())).toList();
+      return "there is no option '" + word + "'" + meant(word, options);
+    }
+    return hasCommands
+        ? "there is no command '" + word + "'" + meant(word, command.subcommands().keySet())
+        : "'" + word + "' is one too many";
+  }
+
+  private static String meant(String word, Collection<String> words) {
+    return nearest(word, words).map(nearest -> "; did you mean " + nearest + "?").orElse("");
   }
 
   /** Returns the words that there are, and first the one that was probably meant, if any. */
   static String known(String word, Collection<String> words) {
     String all = "there are " + String.join(", ", words);
-    int most = Math.min(3, word.length() / 2);
-    return words.stream()
-        .filter(other -> distance(word, other) <= most)
-        .min(Comparator.comparingInt(other -> distance(word, other)))
-        .map(nearest -> "did you mean " + nearest + "? " + all)
-        .orElse(all);
+    return nearest(word, words).map(nearest -> "did you mean " + nearest + "? " + all).orElse(all);
   }
 
-  /** Counts the characters to insert, remove or replace (Levenshtein 1966). */
+  private static Optional<String> nearest(String word, Collection<String> words) {
+    int most = 2 * Math.min(3, word.length() / 2);
+    return words.stream()
+        .filter(other -> distance(word, other) <= most)
+        .min(Comparator.comparingInt(other -> distance(word, other)));
+  }
+
+  /**
+   * Returns how far apart two words are: 2 for each character to insert, remove or replace, and 1
+   * for two neighbours that change places, the likeliest slip (Damerau 1964).
+   */
   private static int distance(String from, String to) {
-    int[] row = IntStream.rangeClosed(0, to.length()).toArray();
-    for (int i = 1; i <= from.length(); i++) {
-      int diagonal = row[0];
-      row[0] = i;
-      for (int j = 1; j <= to.length(); j++) {
-        int replaced = diagonal + (from.charAt(i - 1) == to.charAt(j - 1) ? 0 : 1);
-        diagonal = row[j];
-        row[j] = Math.min(replaced, 1 + Math.min(row[j], row[j - 1]));
+    int[][] table = new int[from.length() + 1][to.length() + 1];
+    for (int i = 0; i <= from.length(); i++) {
+      for (int j = 0; j <= to.length(); j++) {
+        if (i == 0 || j == 0) {
+          table[i][j] = 2 * (i + j);
+          continue;
+        }
+        boolean same = from.charAt(i - 1) == to.charAt(j - 1);
+        int replaced = table[i - 1][j - 1] + (same ? 0 : 2);
+        table[i][j] = Math.min(replaced, 2 + Math.min(table[i - 1][j], table[i][j - 1]));
+        if (i > 1
+            && j > 1
+            && from.charAt(i - 1) == to.charAt(j - 2)
+            && from.charAt(i - 2) == to.charAt(j - 1)) {
+          table[i][j] = Math.min(table[i][j], table[i - 2][j - 2] + 1);
+        }
       }
     }
-    return row[to.length()];
+    return table[from.length()][to.length()];
   }
 
   private static boolean isConversion(ParameterException wrong) {
@@ -84,9 +103,7 @@ final class WrongWords {
   }
 
   private static String kind(@Nullable Class<?> type) {
-    if (type == int.class || type == Integer.class) {
-      return "a whole number up to " + Integer.MAX_VALUE;
-    } else if (type == long.class) {
+    if (type == int.class || type == Integer.class || type == long.class) {
       return "a whole number";
     } else if (type == double.class) {
       return "a number";
