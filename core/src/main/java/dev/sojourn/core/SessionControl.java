@@ -28,6 +28,7 @@ import java.util.OptionalLong;
  * @param history how the prompt has the answers that were sampled before
  * @param require which promise the client insists on
  * @param implicit whether identity came from a header alone: a missing session is then opened
+ * @param kind at open: what the session's turns are to each other
  */
 public record SessionControl(
     SessionId session,
@@ -44,7 +45,8 @@ public record SessionControl(
     OptionalInt capacity,
     History history,
     Require require,
-    boolean implicit) {
+    boolean implicit,
+    SessionKind kind) {
 
   /** The idle time of a session that does not choose one; Dynamo's. */
   public static final Duration DEFAULT_TIMEOUT = Duration.ofMinutes(5);
@@ -136,6 +138,7 @@ public record SessionControl(
     private OnClose onClose = OnClose.FREE;
     private WhileBusy whileBusy = WhileBusy.QUEUE;
     private boolean implicit;
+    private SessionKind kind = SessionKind.CONVERSATION;
 
     private Builder(SessionId session, Action action) {
       this.session = session;
@@ -184,6 +187,12 @@ public record SessionControl(
       return this;
     }
 
+    /** Chooses what its turns are to each other. */
+    public Builder kind(SessionKind chosen) {
+      kind = chosen;
+      return this;
+    }
+
     /** Returns what was chosen. */
     public SessionControl build() {
       return new SessionControl(
@@ -201,7 +210,8 @@ public record SessionControl(
           OptionalInt.empty(),
           History.AS_RENDERED,
           Require.ANY,
-          implicit);
+          implicit,
+          kind);
     }
   }
 }

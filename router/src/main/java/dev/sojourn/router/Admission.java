@@ -7,6 +7,7 @@ import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.affinity.AffinityStore;
 import dev.sojourn.router.affinity.AffinityStore.Initialised.Full;
@@ -147,6 +148,14 @@ final class Admission {
                   + " from")
           .asException();
     }
+    if (terms.forks() && parent.orElseThrow().terms().shape() == SessionKind.REGULAR) {
+      throw Fault.invalid(
+              "nvext.session_control.parent",
+              "session "
+                  + terms.parent().orElseThrow().name()
+                  + " is a tree of turns, which has no one context to start from")
+          .asException();
+    }
     return switch (store.initialise(id, incarnations.get(), terms, lease)) {
       case Won(Opening opening) -> {
         expiry.opened(id);
@@ -188,7 +197,8 @@ final class Admission {
             .parent()
             .or(control::near)
             .map(name -> new SessionId(control.session().tenant(), name)),
-        !binds && control.parent().isPresent());
+        !binds && control.parent().isPresent(),
+        control.kind());
   }
 
   private static void refuseOtherTerms(SessionControl control, Terms present) {
@@ -209,6 +219,9 @@ final class Admission {
     settings.put("timeout", terms.timeout().toSeconds());
     settings.put("on_close", terms.onClose().name().toLowerCase(Locale.ROOT));
     terms.capacity().ifPresent(most -> settings.put("capacity", most));
+    if (terms.shape() != SessionKind.CONVERSATION) {
+      settings.put("turns", terms.shape().name().toLowerCase(Locale.ROOT));
+    }
     terms.parent().filter(_ -> terms.forks()).ifPresent(p -> settings.put("parent", p.name()));
     return settings;
   }

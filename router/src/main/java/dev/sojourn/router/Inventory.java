@@ -157,7 +157,8 @@ final class Inventory {
             settings.capacity(),
             settings.onExpiry(),
             settings.parent().map(parent -> parent.id()),
-            settings.parent().filter(parent -> parent.shares()).isPresent());
+            settings.parent().filter(parent -> parent.shares()).isPresent(),
+            settings.kind());
     boolean learnt =
         store.adopt(
             session.id(),

@@ -8,6 +8,7 @@ import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionControl.WhileBusy;
 import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.core.WorkerId;
 import dev.sojourn.core.WorkerRank;
@@ -188,7 +189,11 @@ public final class Router implements AutoCloseable {
     if (order.turns(control.session()) <= 1) {
       admission.refuseContradiction(control);
     }
-    TurnOrder.Place place = order.enter(control.session(), control.whileBusy() == WhileBusy.QUEUE);
+    TurnOrder.Place place =
+        order.enter(
+            control.session(),
+            control.whileBusy() == WhileBusy.QUEUE,
+            control.action() == Action.CONTINUE && isTree(control.session()));
     boolean keepsPlace = false;
     try {
       Standing standing = admission.admit(control, intent);
@@ -200,6 +205,11 @@ public final class Router implements AutoCloseable {
         place.leave();
       }
     }
+  }
+
+  /** Returns whether a session's turns may run side by side: its engine keeps them apart. */
+  private boolean isTree(SessionId id) {
+    return store.peek(id) instanceof Bound bound && bound.terms().shape() == SessionKind.REGULAR;
   }
 
   /**

@@ -7,6 +7,7 @@ import dev.sojourn.core.Parent;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.Selection.Affinity;
 import dev.sojourn.router.affinity.Binding.Bound;
@@ -79,6 +80,13 @@ public final class TurnGuard implements AutoCloseable {
   /** Returns why there is no session, or why it had to be opened. */
   public NoSession reason() {
     return standing.reason();
+  }
+
+  /** Returns what the turns of its session are to each other. */
+  public SessionKind kind() {
+    return standing instanceof Standing.Without
+        ? SessionKind.CONVERSATION
+        : standing.terms().shape();
   }
 
   /**

@@ -11,8 +11,9 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * One line of turns per session: the first runs, the others wait in order. A session without turns
- * takes no room. Thread-safe.
+ * One line of turns per session: the first runs, the others wait in order. Turns that may run side
+ * by side, those of a tree, run with the first if all before them are such, too. A session without
+ * turns takes no room. Thread-safe.
  */
 final class TurnOrder implements AutoCloseable {
 
@@ -35,14 +36,17 @@ final class TurnOrder implements AutoCloseable {
   final class Place {
 
     private final SessionId id;
+    private final boolean shared;
     private final CountDownLatch turn = new CountDownLatch(1);
 
-    private Place(SessionId id) {
+    private Place(SessionId id, boolean shared) {
       this.id = id;
+      this.shared = shared;
     }
 
     /**
-     * Leaves the line; the next one's turn comes if this was the first. A second call is a no-op.
+     * Leaves the line; the turns come of those that nothing keeps any more. A second call is a
+     * no-op.
      */
     void leave() {
       lines.computeIfPresent(
@@ -53,6 +57,7 @@ final class TurnOrder implements AutoCloseable {
               return null;
             }
             line.getFirst().turn.countDown();
+            line.stream().takeWhile(next -> next.shared).forEach(next -> next.turn.countDown());
             return line;
           });
     }
@@ -62,17 +67,20 @@ final class TurnOrder implements AutoCloseable {
    * Waits for a session's turn.
    *
    * @param mayWait whether to wait, or to fail with {@code session_busy}
+   * @param shared whether it may run beside others that may
    */
-  Place enter(SessionId id, boolean mayWait) throws InterruptedException {
-    Place place = new Place(id);
-    int limit = mayWait ? maxWaiting : 0;
+  Place enter(SessionId id, boolean mayWait, boolean shared) throws InterruptedException {
+    Place place = new Place(id, shared);
     int[] before = new int[1];
+    boolean[] outcome = new boolean[2]; // whether it runs at once, whether it is in the line
     lines.compute(
         id,
         (_, line) -> {
           ArrayDeque<Place> joined = line == null ? new ArrayDeque<>() : line;
           before[0] = joined.size();
-          if (before[0] <= limit) {
+          outcome[0] = joined.isEmpty() || (shared && joined.stream().allMatch(p -> p.shared));
+          outcome[1] = before[0] <= maxWaiting && (outcome[0] || mayWait);
+          if (outcome[1]) {
             joined.addLast(place);
           }
           return joined;
@@ -81,10 +89,10 @@ final class TurnOrder implements AutoCloseable {
       place.leave();
       throw shuttingDown();
     }
-    if (before[0] > limit) {
+    if (!outcome[1]) {
       throw refusal(id, mayWait, before[0]).asException();
     }
-    if (before[0] > 0) {
+    if (!outcome[0]) {
       await(place);
     }
     return place;

@@ -5,6 +5,7 @@ import dev.sojourn.core.KvEvent;
 import dev.sojourn.core.ManualClock;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.core.WorkerId;
@@ -51,7 +52,8 @@ class LincheckTest {
           OptionalInt.empty(),
           OnClose.FREE,
           Optional.empty(),
-          false);
+          false,
+          SessionKind.CONVERSATION);
 
   /** A thread's work, which may be interrupted. */
   @FunctionalInterface
@@ -68,7 +70,7 @@ class LincheckTest {
           AtomicInteger first = new AtomicInteger();
           Work turn =
               () -> {
-                TurnOrder.Place place = order.enter(ID, true);
+                TurnOrder.Place place = order.enter(ID, true, false);
                 assertAlone(first.incrementAndGet());
                 first.decrementAndGet();
                 place.leave();
@@ -166,7 +168,7 @@ class LincheckTest {
 
   private static void tryToEnter(TurnOrder order) {
     try {
-      order.enter(ID, true).leave();
+      order.enter(ID, true, false).leave();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -174,7 +176,7 @@ class LincheckTest {
 
   private static TurnOrder.Place enter(TurnOrder order) {
     try {
-      return order.enter(ID, true);
+      return order.enter(ID, true, false);
     } catch (InterruptedException e) {
       throw new AssertionError(e);
     }

@@ -21,6 +21,7 @@ import dev.sojourn.server.openai.ForkEndpoint;
 import dev.sojourn.server.openai.LeaseEndpoint;
 import dev.sojourn.server.openai.OpenAiEndpoints;
 import dev.sojourn.server.openai.OpenAiErrors;
+import dev.sojourn.server.openai.SglangSessions;
 import dev.sojourn.server.openai.TurnRunner;
 import dev.sojourn.server.prompt.PromptBuilder;
 import dev.sojourn.server.prompt.Transcripts;
@@ -118,6 +119,7 @@ public final class Gateway implements AutoCloseable {
       sessions.addTo(routes);
       new ForkEndpoint(sessions, turns).addTo(routes);
       new LeaseEndpoint(sessions, router).addTo(routes);
+      new SglangSessions(keys, sessions, router, turns).addTo(routes);
       new HealthEndpoints(model, List.of(worker), router, metrics).addTo(routes);
       server = own(new HttpServer(config.http(), routes, new OpenAiErrors(), metrics, clock));
       whole = true;

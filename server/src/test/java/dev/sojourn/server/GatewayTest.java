@@ -646,11 +646,11 @@ final class GatewayTest {
             + " {'session_id': 'x', 'expected_digest': 'zz'}}",
         "nvext.session_control.history | 400 | | 'nvext': {'session_control': {'session_id': 'x',"
             + " 'history': 'raw'}}",
-        "session_params.offset | 400 | | 'session_params': {'id': 'x', 'offset': 3}",
-        "nvext.session_params.replace | 400 | | 'nvext': {'session_params': {'id': 'x', 'replace':"
-            + " true}}",
-        "session_params.drop_previous_output | 400 | | 'session_params': {'id': 'x',"
-            + " 'drop_previous_output': true}",
+        "session_params.id      | 400 | | 'session_params': {'id': 'x', 'offset': 3}",
+        "nvext.session_params.id | 400 | | 'nvext': {'session_params': {'id': 'x', 'replace': true}}",
+        "session_params.id      | 400 | | 'session_params': {'drop_previous_output': true}",
+        "session_params.id      | 400 | | 'session_params': {'rid': 'y'}, 'nvext': {'session_control':"
+            + " {'session_id': 'x'}}",
         "guided_json            | 400 | | 'guided_json': {'type': 'object'}",
         "min_tokens             | 400 | | 'min_tokens': 4",
         "nvext.cache_control.ttl | 400 | | 'nvext': {'cache_control': {'type': 'ephemeral', 'ttl':"

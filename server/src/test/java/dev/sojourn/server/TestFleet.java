@@ -29,6 +29,7 @@ import dev.sojourn.server.metrics.GatewayMetrics;
 import dev.sojourn.server.openai.ForkEndpoint;
 import dev.sojourn.server.openai.OpenAiEndpoints;
 import dev.sojourn.server.openai.OpenAiErrors;
+import dev.sojourn.server.openai.SglangSessions;
 import dev.sojourn.server.openai.TurnRunner;
 import dev.sojourn.server.prompt.PromptBuilder;
 import dev.sojourn.server.prompt.Transcripts;
@@ -168,6 +169,7 @@ public final class TestFleet implements AutoCloseable {
         new SessionEndpoints(ApiKeys.none(), router, workers, running, ledger);
     sessions.addTo(routes);
     new ForkEndpoint(sessions, turns).addTo(routes);
+    new SglangSessions(ApiKeys.none(), sessions, router, turns).addTo(routes);
     new OpenAiEndpoints(
             model.card(),
             ApiKeys.none(),

@@ -12,6 +12,7 @@ import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionControl.OnDivergence;
 import dev.sojourn.core.SessionControl.WhileBusy;
+import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.engine.EngineConfig;
 import dev.sojourn.engine.EvictionPolicy;
@@ -238,7 +239,8 @@ final class World implements AutoCloseable {
             name == 3 ? OptionalInt.of(120) : OptionalInt.empty(),
             History.AS_RENDERED,
             SessionControl.Require.ANY,
-            true));
+            true,
+            SessionKind.CONVERSATION));
   }
 
   private void begin(Asked asked, Optional<SessionControl> control, int pin)

@@ -2,6 +2,7 @@ package dev.sojourn.router.affinity;
 
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionKind;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -15,6 +16,7 @@ import java.util.OptionalInt;
  * @param onClose what becomes of its pages at its end
  * @param parent the session that it belongs to, whose rank it prefers
  * @param forks whether it starts with the parent's committed context
+ * @param shape what its turns are to each other
  */
 public record Terms(
     Kind kind,
@@ -22,7 +24,8 @@ public record Terms(
     OptionalInt capacity,
     OnClose onClose,
     Optional<SessionId> parent,
-    boolean forks) {
+    boolean forks,
+    SessionKind shape) {
 
   /** What is bound. */
   public enum Kind {
@@ -42,6 +45,7 @@ public record Terms(
         && capacity.equals(other.capacity)
         && onClose == other.onClose
         && forks == other.forks
+        && shape == other.shape
         && (!forks || parent.equals(other.parent));
   }
 }

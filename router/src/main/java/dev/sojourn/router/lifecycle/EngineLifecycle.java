@@ -12,7 +12,6 @@ import dev.sojourn.core.Opened;
 import dev.sojourn.core.Parent;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
-import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.SessionSettings;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.affinity.Terms;
@@ -155,7 +154,7 @@ public final class EngineLifecycle {
             terms.capacity(),
             terms.onClose(),
             parent,
-            SessionKind.CONVERSATION);
+            terms.shape());
     inHand.add(new Life(target, incarnation));
     try {
       Opened opened = engines.open(target, settings);

@@ -6,6 +6,7 @@ import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.ManualClock;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.core.WorkerId;
 import dev.sojourn.core.WorkerRank;
@@ -42,7 +43,8 @@ class MemoryAffinityStoreTest {
           OptionalInt.empty(),
           OnClose.FREE,
           Optional.empty(),
-          false);
+          false,
+          SessionKind.CONVERSATION);
 
   private final ManualClock clock = new ManualClock();
   private final MemoryAffinityStore store = new MemoryAffinityStore(clock, 4);

@@ -7,16 +7,20 @@ import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.Opened;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Input;
+import dev.sojourn.core.SessionId;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.engine.SessionTurn;
 import dev.sojourn.engine.StopRules;
+import dev.sojourn.engine.TreePlace;
 import dev.sojourn.engine.TurnRequest;
 import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Selection;
+import dev.sojourn.router.Selection.Affinity;
 import dev.sojourn.router.TurnGuard;
 import dev.sojourn.server.prompt.Prompt;
 import dev.sojourn.server.prompt.Transcript;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
@@ -106,7 +110,7 @@ final class Dispatch {
   record Begun(WorkerRank at, Opened with) {}
 
   /**
-   * Opens the engine session of a fork that has no turn yet.
+   * Opens the engine session of one that has no turn yet.
    *
    * @throws FaultException why no worker takes it
    */
@@ -119,6 +123,44 @@ final class Dispatch {
       }
       Selection elsewhere = elsewhere(guard, e);
       return new Begun(elsewhere.target(), guard.open().orElseThrow());
+    }
+  }
+
+  /**
+   * Sends a turn of a regular session. A worker that lost that opens it anew, for a turn that
+   * begins there; one that goes on from another cannot be served any more.
+   */
+  Sent sendInTree(
+      TurnSpec spec, TurnGuard guard, Prompt prompt, TreePlace place, Selection selection)
+      throws InterruptedException {
+    requireKept(place, guard);
+    guard.open();
+    try {
+      return send(
+          spec, selection, prompt.context(), prompt.length(), turnAt(spec, place, selection));
+    } catch (FaultException e) {
+      if (selection.affinity() != Affinity.HIT || !isLost(e.fault())) {
+        throw e;
+      }
+      Selection anew = guard.lost();
+      requireKept(place, guard);
+      guard.open();
+      return send(spec, anew, prompt.context(), prompt.length(), turnAt(spec, place, anew));
+    }
+  }
+
+  private static Optional<SessionTurn> turnAt(TurnSpec spec, TreePlace place, Selection selection) {
+    SessionId session = spec.ext().control().orElseThrow().session();
+    return Optional.of(SessionTurn.at(place, session, selection.incarnation().orElseThrow()));
+  }
+
+  private static void requireKept(TreePlace place, TurnGuard guard) {
+    if (place.base().isPresent() && guard.opens()) {
+      throw new Fault.Conflict(
+              "context_lost",
+              "the session's turns went with its worker; begin anew, without rid",
+              Map.of())
+          .asException();
     }
   }
 
@@ -183,7 +225,17 @@ final class Dispatch {
     Optional<SessionTurn> session =
         selection.incarnation().map(life -> sessionTurn(spec, life, prompt, tip));
     Tokens input = tip.input() == Input.DELTA ? prompt.fresh() : prompt.context();
-    int room = Math.max(1, contextLength - prompt.length());
+    try {
+      return send(spec, selection, input, prompt.length(), session);
+    } catch (FaultException e) {
+      throw Expectations.told(e, spec, prompt);
+    }
+  }
+
+  private Sent send(
+      TurnSpec spec, Selection selection, Tokens input, int length, Optional<SessionTurn> session)
+      throws InterruptedException {
+    int room = Math.max(1, contextLength - length);
     TurnRequest request =
         new TurnRequest(
             spec.turnId(),
@@ -198,12 +250,8 @@ final class Dispatch {
                 ? OptionalInt.of(spec.options().topLogprobs())
                 : OptionalInt.empty(),
             spec.ext().hints());
-    try {
-      return new Sent(
-          workers.at(selection.target()).generate(selection.target().rank(), request), selection);
-    } catch (FaultException e) {
-      throw Expectations.told(e, spec, prompt);
-    }
+    return new Sent(
+        workers.at(selection.target()).generate(selection.target().rank(), request), selection);
   }
 
   private static SessionTurn sessionTurn(TurnSpec spec, Incarnation life, Prompt prompt, Tip tip) {

@@ -32,7 +32,7 @@ public final class ForkEndpoint {
   private void fork(Exchange exchange) throws Exception {
     SessionId parent = sessions.session(exchange);
     SessionControl control = SessionFields.fork(Fields.parse(exchange.body()), parent);
-    boolean opened = runner.fork(control);
+    boolean opened = runner.open(control);
     Map<String, Object> child = sessions.describe(control.session());
     exchange.reply(Reply.json(opened ? 201 : 200, JsonMapper.shared().writeValueAsBytes(child)));
   }

@@ -1,7 +1,9 @@
 package dev.sojourn.server.openai;
 
 import dev.sojourn.core.AgentHints;
+import dev.sojourn.core.Fault;
 import dev.sojourn.core.SessionControl;
+import dev.sojourn.engine.TreePlace;
 import java.util.Map;
 import java.util.Optional;
 
@@ -9,6 +11,7 @@ import java.util.Optional;
  * What a request says beyond OpenAI's fields, from its body and its headers.
  *
  * @param control what it asks of a session
+ * @param params where the turn goes on, as SGLang says it, if the session is named no other way
  * @param present whether the body has an {@code nvext}
  * @param hints what the agent knows
  * @param hintOutcomes what became of each hint, by its name
@@ -21,6 +24,7 @@ import java.util.Optional;
  */
 record Nvext(
     Optional<SessionControl> control,
+    Optional<SessionParams> params,
     boolean present,
     AgentHints hints,
     Map<String, String> hintOutcomes,
@@ -33,5 +37,32 @@ record Nvext(
 
   Nvext {
     hintOutcomes = Map.copyOf(hintOutcomes);
+  }
+
+  /** Returns where the turn goes on in a regular session. */
+  TreePlace place() {
+    return params
+        .map(SessionParams::place)
+        .orElseThrow(() ->
+            Fault.invalid(
+                    "session_params",
+                    "the session is a tree of turns; session_params says where this one goes on")
+                .asException());
+  }
+
+  /** Returns this with something else asked of its session. */
+  Nvext with(SessionControl other) {
+    return new Nvext(
+        Optional.of(other),
+        params,
+        present,
+        hints,
+        hintOutcomes,
+        salt,
+        worker,
+        rank,
+        promptIds,
+        completionIds,
+        queryOnly);
   }
 }

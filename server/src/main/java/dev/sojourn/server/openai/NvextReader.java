@@ -51,8 +51,6 @@ final class NvextReader {
   /** Reads what a request says beyond OpenAI's fields. */
   Nvext read(Fields body, Function<String, Optional<String>> header, Tenant tenant) {
     Optional<Fields> nvext = body.object("nvext");
-    refuseBranches(nvext.flatMap(fields -> fields.object("session_params")));
-    refuseBranches(body.object("session_params"));
     Optional<Identity> identity = Identity.of(ladder, header);
     Optional<Fields> asked = nvext.flatMap(fields -> fields.object("session_control"));
     Optional<SessionControl> control =
@@ -64,6 +62,7 @@ final class NvextReader {
     List<String> extra = nvext.map(NvextReader::extraFields).orElse(List.of());
     return new Nvext(
         control,
+        SessionParams.of(body, nvext, control.isPresent() && asked.isEmpty()),
         nvext.isPresent(),
         hints,
         outcomes,
@@ -152,20 +151,6 @@ final class NvextReader {
         .or(() -> nvext.flatMap(fields -> fields.text("cache_salt")))
         .or(() -> body.text("cache_salt"))
         .orElse("");
-  }
-
-  /** A turn of SGLang that goes on from anywhere but the session's end, which is not done yet. */
-  private static void refuseBranches(Optional<Fields> params) {
-    params.ifPresent(fields -> {
-      for (String name : List.of("replace", "drop_previous_output")) {
-        if (fields.flag(name)) {
-          throw fields.wrong(name, "is not supported yet; leave it out");
-        }
-      }
-      if (fields.whole("offset", Integer.MIN_VALUE, Integer.MAX_VALUE).orElse(0) != 0) {
-        throw fields.wrong("offset", "is not supported yet; leave it out");
-      }
-    });
   }
 
   private static Optional<Asserted<Integer>> rank(

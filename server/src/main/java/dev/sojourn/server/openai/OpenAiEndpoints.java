@@ -124,16 +124,11 @@ public final class OpenAiEndpoints {
     Nvext ext = nvext.read(body, exchange::header, tenant);
     List<Asked> asked = new ArrayList<>();
     for (CompletionPrompt prompt : CompletionPrompt.of(body, model.vocabularySize())) {
-      PromptSource source =
-          switch (prompt) {
-            case CompletionPrompt.Text(String text) ->
-                (input, transcript) -> prompts.completion(text, input, transcript);
-            case CompletionPrompt.Ids(var ids) -> {
-              // Known now, so it need not wait for its turn to be told.
-              TurnRunner.checkLength(ids.length(), model.contextLength());
-              yield (input, transcript) -> prompts.completion(ids, input, transcript);
-            }
-          };
+      if (prompt instanceof CompletionPrompt.Ids(var ids)) {
+        // Known now, so it need not wait for its turn to be told.
+        TurnRunner.checkLength(ids.length(), model.contextLength());
+      }
+      PromptSource source = new CompletionSource(prompts, prompt);
       asked.add(new Asked(source, new Question(prompt, options, body.has("seed"))));
     }
     answer(exchange, false, false, tenant, options, ext, asked);

@@ -10,6 +10,7 @@ import dev.sojourn.core.SessionControl.OnDivergence;
 import dev.sojourn.core.SessionControl.Require;
 import dev.sojourn.core.SessionControl.WhileBusy;
 import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.Tenant;
 import java.time.Duration;
 import java.util.EnumSet;
@@ -67,7 +68,8 @@ final class SessionFields {
             .choice("history", History.class, EnumSet.allOf(History.class))
             .orElse(History.AS_RENDERED),
         asked.choice("require", Require.class, EnumSet.allOf(Require.class)).orElse(Require.ANY),
-        implicitSessions);
+        implicitSessions,
+        SessionKind.CONVERSATION);
   }
 
   /**
@@ -97,7 +99,8 @@ final class SessionFields {
         body.integer("capacity", 1, Integer.MAX_VALUE),
         plain.history(),
         plain.require(),
-        plain.implicit());
+        plain.implicit(),
+        plain.kind());
   }
 
   private static String name(Fields fields) {

@@ -12,7 +12,9 @@ import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionControl.Require;
 import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.Tokens;
+import dev.sojourn.engine.TreePlace;
 import dev.sojourn.router.BindingView;
 import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Router;
@@ -92,20 +94,34 @@ public final class TurnRunner {
    * @throws FaultException why there is no answer
    * @throws InterruptedException if its client went away
    */
-  TurnResult run(TurnSpec spec, TurnListener listener, Supplier<Admission.Place> place)
+  TurnResult run(TurnSpec asked, TurnListener listener, Supplier<Admission.Place> place)
       throws InterruptedException {
     long begun = clock.nanos();
+    TurnSpec spec = asOpened(asked);
     TurnIntent intent =
         new TurnIntent(
             spec.turnId(), spec.tenant(), spec.ext().control(), workers.pin(spec.ext()), false);
     try (TurnGuard guard = router.begin(intent)) {
       try (Admission.Place taken = place.get()) {
-        return run(spec, guard, listener, taken, begun);
+        return guard.kind() == SessionKind.REGULAR
+            ? runInTree(spec, guard, listener, taken, begun)
+            : run(spec, guard, listener, taken, begun);
       } catch (FaultException e) {
         var _ = guard.finish(outcome(e.fault()));
         throw e;
       }
     }
+  }
+
+  /** Returns a turn in SGLang's way as what it is in its session. */
+  private TurnSpec asOpened(TurnSpec spec) {
+    return spec.ext()
+        .params()
+        .map(params -> {
+          SessionControl control = spec.ext().control().orElseThrow();
+          return spec.with(params.control(control, router.binding(control.session())));
+        })
+        .orElse(spec);
   }
 
   /** Where a turn would go, and its prompt. */
@@ -129,28 +145,32 @@ public final class TurnRunner {
   }
 
   /**
-   * Opens a session that starts with what its parent has committed, without a turn.
+   * Opens a session without a turn; one that has a parent starts with what that has committed.
    *
    * @return whether it was opened, and not open already with the same settings
    * @throws FaultException {@code parent_not_found}, {@code session_settings}, {@code
    *     context_lost}, or why no worker takes it
    */
-  boolean fork(SessionControl control) throws InterruptedException {
-    SessionId child = control.session();
+  boolean open(SessionControl control) throws InterruptedException {
+    SessionId id = control.session();
     TurnIntent intent =
-        new TurnIntent("fork", child.tenant(), Optional.of(control), Optional.empty(), false);
+        new TurnIntent("open", id.tenant(), Optional.of(control), Optional.empty(), false);
     try (TurnGuard guard = router.begin(intent)) {
-      Optional<Parent> parent = Recall.parent(guard);
-      if (parent.isPresent()) {
+      boolean begins = guard.reason() != NoSession.NONE;
+      if (begins) {
         Incarnation life = guard.incarnation().orElseThrow();
-        Optional<Transcript> copy = recall.fork(parent.get(), child, life);
+        Optional<Parent> parent = Recall.parent(guard);
+        Optional<Transcript> copy =
+            parent.isPresent()
+                ? recall.fork(parent.get(), id, life)
+                : Optional.of(transcripts.open(id, life));
         Selection selection = guard.select(SelectionQuery.ofBlocks(new long[0], 0, 0));
         Dispatch.Begun begun = Dispatch.open(guard, selection);
-        recall.begin(child, life, begun, copy);
+        recall.begin(id, life, begun, copy);
         guard.accepted();
       }
       var _ = guard.finish(TurnOutcome.COMPLETED);
-      return parent.isPresent();
+      return begins;
     }
   }
 
@@ -181,6 +201,23 @@ public final class TurnRunner {
       result = read(spec, guard, dispatched, listener, begun);
     }
     place.free(); // before the session's next turn, which needs one, can begin
+    return result.closed(guard.finish(TurnOutcome.COMPLETED));
+  }
+
+  /** Runs a turn of a regular session, of which only the worker knows what it goes on from. */
+  private TurnResult runInTree(
+      TurnSpec spec, TurnGuard guard, TurnListener listener, Admission.Place place, long begun)
+      throws InterruptedException {
+    TreePlace at = spec.ext().place();
+    Prompt prompt = spec.source().inTree(at.base().isEmpty());
+    metrics.prompt(prompt.rendering().characters(), prompt.tokenised());
+    checkLength(prompt.length(), contextLength);
+    Selection selection = guard.select(query(spec, prompt));
+    Dispatch.Sent sent = dispatch.sendInTree(spec, guard, prompt, at, selection);
+    move(spec.ext().control(), guard.incarnation(), sent.selection().incarnation());
+    Dispatched dispatched = new Dispatched(new Draft(prompt, Optional.empty()), sent);
+    TurnResult result = read(spec, guard, dispatched, listener, begun);
+    place.free();
     return result.closed(guard.finish(TurnOutcome.COMPLETED));
   }
 

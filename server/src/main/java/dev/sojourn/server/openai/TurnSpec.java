@@ -1,5 +1,6 @@
 package dev.sojourn.server.openai;
 
+import dev.sojourn.core.Fault;
 import dev.sojourn.core.Namespace;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Input;
@@ -34,6 +35,23 @@ record TurnSpec(
 
     /** Builds the prompt; a transcript is there where the turn has a session. */
     Prompt build(Input input, Optional<Transcript> transcript);
+
+    /**
+     * Builds the prompt of a turn of a regular session: what it adds.
+     *
+     * @param begins whether nothing comes before it
+     */
+    default Prompt inTree(boolean begins) {
+      throw Fault.invalid(
+              "session_params.id",
+              "a regular session takes plain completions, /v1/completions, and no chats")
+          .asException();
+    }
+  }
+
+  /** Returns this with something else asked of its session. */
+  TurnSpec with(SessionControl control) {
+    return new TurnSpec(turnId, tenant, ext.with(control), options, choice, source, question);
   }
 
   /** Returns this with another seed. */

@@ -33,7 +33,16 @@ final class Alignment {
 
   /** Returns the prompt of a text that nothing is held of. */
   Prompt begin(String text, Said said) {
-    Tail tail = tokenise(text, Position.START, 0, 0);
+    return begin(text, Position.START, said);
+  }
+
+  /** Returns the prompt of a text behind something that is not held. */
+  Prompt behind(String text, Said said) {
+    return begin(text, Position.AFTER_SPECIAL, said);
+  }
+
+  private Prompt begin(String text, Position position, Said said) {
+    Tail tail = tokenise(text, position, 0, 0);
     return new Prompt(
         Tokens.EMPTY, tail.ids, 0, 0, false, Optional.empty(), new Draft(0, tail.pieces, said));
   }

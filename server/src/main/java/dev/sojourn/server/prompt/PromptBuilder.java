@@ -239,6 +239,14 @@ public final class PromptBuilder {
     return alignment.ids(held(input, transcript), ids, input);
   }
 
+  /**
+   * Builds the prompt of a plain completion whose text follows an earlier turn that is not known
+   * here: as it would begin a context, but for the token that the vocabulary puts before one.
+   */
+  public Prompt completionBehind(String text) {
+    return alignment.behind(text, Said.NOTHING);
+  }
+
   /** Returns the transcript if anything is in it. */
   private static Optional<Transcript> held(Input input, Optional<Transcript> transcript) {
     if (input == Input.DELTA && transcript.isEmpty()) {

@@ -7,6 +7,7 @@ import dev.sojourn.core.FaultException;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionControl.WhileBusy;
 import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.SessionView;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.core.WorkerId;
@@ -131,33 +132,50 @@ public final class SessionEndpoints {
     if (abort) {
       running.abort(id);
     }
+    Optional<CloseReport> report;
     if (wait || abort) {
       closing.add(id);
+      try {
+        report =
+            Optional.of(
+                wait
+                    ? router.close(id, how, WhileBusy.QUEUE, MOST_PATIENCE)
+                    : router.close(id, how, WhileBusy.QUEUE));
+      } finally {
+        closing.remove(id);
+      }
+    } else {
+      report = closeSoon(id, how);
     }
-    CloseReport report;
+    exchange.reply(
+        report.map(known -> Reply.json(200, closed(id, known))).orElseGet(() -> soon(id)));
+  }
+
+  /** Says that a session will be closed. */
+  private static Reply soon(SessionId id) {
+    Map<String, Object> answer = new LinkedHashMap<>();
+    answer.put("id", id.name());
+    answer.put("object", "session");
+    answer.put("closing", true);
+    return Reply.json(202, JSON.writeValueAsBytes(answer));
+  }
+
+  /**
+   * Closes a session behind the turns that came before, for which nobody waits.
+   *
+   * @return what became of it; empty if a turn runs
+   */
+  public Optional<CloseReport> closeSoon(SessionId id, OnClose how) throws InterruptedException {
     try {
-      report =
-          wait
-              ? router.close(id, how, WhileBusy.QUEUE, MOST_PATIENCE)
-              : router.close(id, how, abort ? WhileBusy.QUEUE : WhileBusy.REJECT);
+      return Optional.of(router.close(id, how, WhileBusy.REJECT));
     } catch (FaultException e) {
-      if (wait || abort || !(e.fault() instanceof Fault.Conflict)) {
+      if (!(e.fault() instanceof Fault.Conflict)) {
         throw e;
       }
       closing.add(id);
       Thread.ofVirtual().name("close-session").start(() -> closeLater(id, how));
-      Map<String, Object> answer = new LinkedHashMap<>();
-      answer.put("id", id.name());
-      answer.put("object", "session");
-      answer.put("closing", true);
-      exchange.reply(Reply.json(202, JSON.writeValueAsBytes(answer)));
-      return;
-    } finally {
-      if (wait || abort) {
-        closing.remove(id);
-      }
+      return Optional.empty();
     }
-    exchange.reply(Reply.json(200, closed(id, report)));
   }
 
   private void closeLater(SessionId id, OnClose how) {
@@ -200,6 +218,9 @@ public final class SessionEndpoints {
     session.put("incarnation", binding.incarnation().toString());
     boolean engine = binding.terms().kind() == Terms.Kind.ENGINE_BACKED;
     session.put("kind", engine ? "open" : "bind");
+    if (binding.terms().shape() != SessionKind.CONVERSATION) {
+      session.put("turns_are", lower(binding.terms().shape()));
+    }
     boolean busy = !binding.running().isEmpty();
     session.put(
         "state",

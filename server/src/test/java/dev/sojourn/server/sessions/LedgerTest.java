@@ -6,6 +6,7 @@ import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.LossCause;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.core.TurnMode;
 import dev.sojourn.core.WorkerId;
@@ -120,7 +121,8 @@ final class LedgerTest {
             OptionalInt.empty(),
             OnClose.FREE,
             Optional.empty(),
-            false);
+            false,
+            SessionKind.CONVERSATION);
     return Bound.idle(1, life, terms, new WorkerRank(new WorkerId(worker), 0), 0);
   }
 }

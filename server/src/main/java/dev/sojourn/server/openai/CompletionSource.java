@@ -1,0 +1,28 @@
+package dev.sojourn.server.openai;
+
+import dev.sojourn.core.SessionControl.Input;
+import dev.sojourn.server.openai.TurnSpec.PromptSource;
+import dev.sojourn.server.prompt.Prompt;
+import dev.sojourn.server.prompt.PromptBuilder;
+import dev.sojourn.server.prompt.Transcript;
+import java.util.Optional;
+
+/** Makes the prompts of plain completions. */
+record CompletionSource(PromptBuilder prompts, CompletionPrompt said) implements PromptSource {
+
+  @Override
+  public Prompt build(Input input, Optional<Transcript> transcript) {
+    return switch (said) {
+      case CompletionPrompt.Text(var text) -> prompts.completion(text, input, transcript);
+      case CompletionPrompt.Ids(var ids) -> prompts.completion(ids, input, transcript);
+    };
+  }
+
+  @Override
+  public Prompt inTree(boolean begins) {
+    return switch (said) {
+      case CompletionPrompt.Text(var text) when !begins -> prompts.completionBehind(text);
+      default -> build(Input.FULL, Optional.empty());
+    };
+  }
+}

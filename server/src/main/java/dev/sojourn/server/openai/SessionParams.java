@@ -1,0 +1,123 @@
+package dev.sojourn.server.openai;
+
+import dev.sojourn.core.Fault;
+import dev.sojourn.core.FaultException;
+import dev.sojourn.core.SessionControl;
+import dev.sojourn.core.SessionControl.Action;
+import dev.sojourn.core.SessionControl.Input;
+import dev.sojourn.core.SessionControl.WhileBusy;
+import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionKind;
+import dev.sojourn.engine.TreePlace;
+import dev.sojourn.router.BindingView;
+import java.util.Optional;
+
+/**
+ * A turn of a session in SGLang's way: {@code session_params}. What it means depends on how the
+ * session was opened; where that is not the way it is asked for, the refusal has SGLang's words.
+ *
+ * @param place where it goes on in a regular session
+ * @param path the field's path
+ */
+record SessionParams(TreePlace place, String path) {
+
+  private static final TreePlace ANEW = new TreePlace(Optional.empty(), false, false, 0);
+
+  /**
+   * Reads {@code session_params} from a request's body or its {@code nvext}, if it is there.
+   *
+   * @param count whether a session is named, and {@code session_control} does not say what is asked
+   *     of it
+   */
+  static Optional<SessionParams> of(Fields body, Optional<Fields> nvext, boolean count) {
+    Optional<SessionParams> params = read(body, nvext);
+    params
+        .filter(said -> !count && said.isPlace())
+        .ifPresent(said -> {
+          throw said.wrong(
+              "id", said.path + "id is required beside a place, and no nvext.session_control");
+        });
+    return params.filter(_ -> count);
+  }
+
+  private static Optional<SessionParams> read(Fields body, Optional<Fields> nvext) {
+    return nvext
+        .flatMap(fields -> fields.object("session_params"))
+        .or(() -> body.object("session_params"))
+        .map(params ->
+            new SessionParams(
+                new TreePlace(
+                    params.text("rid"),
+                    params.flag("replace"),
+                    params.flag("drop_previous_output"),
+                    params.integer("offset", Integer.MIN_VALUE, Integer.MAX_VALUE).orElse(0)),
+                params.at("")));
+  }
+
+  /**
+   * Returns what the turn asks of its session, as that was opened.
+   *
+   * @param asked as it would be if the session had been opened by a turn
+   * @param bound the session, if there is one
+   * @throws FaultException if the session takes no such turn
+   */
+  SessionControl control(SessionControl asked, Optional<BindingView> bound) {
+    Optional<SessionKind> kind = bound.map(session -> session.terms().shape());
+    if (kind.isEmpty()) {
+      if (isPlace()) {
+        throw wrong(
+            "id", "Invalid request: session id " + asked.session().name() + " does not exist");
+      }
+      return asked;
+    }
+    return switch (kind.get()) {
+      case CONVERSATION -> {
+        refuseToGoBack();
+        if (place.base().isPresent()) {
+          throw wrong(
+              "rid",
+              "session "
+                  + asked.session().name()
+                  + " is one conversation; rid names a turn of one that /open_session opened");
+        }
+        yield asked;
+      }
+      case STREAMING -> {
+        if (!bound.get().running().isEmpty()) {
+          throw wrong("id", "Streaming session already has an active request.");
+        }
+        refuseToGoBack();
+        yield delta(asked.session(), WhileBusy.REJECT);
+      }
+      case REGULAR -> delta(asked.session(), WhileBusy.QUEUE);
+    };
+  }
+
+  private static SessionControl delta(SessionId session, WhileBusy busy) {
+    return SessionControl.builder(session, Action.CONTINUE)
+        .input(Input.DELTA)
+        .whileBusy(busy)
+        .build();
+  }
+
+  private boolean isPlace() {
+    return !place.equals(ANEW);
+  }
+
+  private void refuseToGoBack() {
+    if (place.replace()) {
+      throw wrong("replace", "Streaming sessions do not support replace.");
+    }
+    if (place.dropPreviousOutput()) {
+      throw wrong(
+          "drop_previous_output", "Streaming sessions do not support drop_previous_output.");
+    }
+    if (place.offset() != 0) {
+      throw wrong("offset", "Streaming sessions do not support offset.");
+    }
+  }
+
+  private FaultException wrong(String field, String message) {
+    return Fault.invalid(path + field, message).asException();
+  }
+}
