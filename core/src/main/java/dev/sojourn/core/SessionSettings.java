@@ -30,6 +30,9 @@ public record SessionSettings(
     if (parent.isPresent() && !parent.get().id().tenant().equals(id.tenant())) {
       throw new IllegalArgumentException(id + " has a parent of another tenant");
     }
+    if (kind == SessionKind.REGULAR && parent.filter(Parent::shares).isPresent()) {
+      throw new IllegalArgumentException(id + " is a tree of turns, which begins without any");
+    }
   }
 
   /** Returns the settings of a session that chooses nothing. */

@@ -196,17 +196,25 @@ public final class SessionRecord {
     end(closing == null ? settings.onExpiry() : closing);
   }
 
+  private int committed() {
+    return tree == null ? branch.committed() : tree.committed();
+  }
+
+  private int resident() {
+    return tree == null ? branch.resident() : tree.resident();
+  }
+
   /** Returns what it holds. */
   Opened opened() {
-    return new Opened(branch.committed(), branch.resident(), branch.digest());
+    return new Opened(committed(), resident(), branch.digest());
   }
 
   /** Returns what it is now. */
   SessionView view(int children, long now) {
     return new SessionView(
         settings,
-        tree == null ? branch.committed() : tree.committed(),
-        tree == null ? branch.resident() : tree.resident(),
+        committed(),
+        resident(),
         tree == null ? branch.turns() : tree.turns(),
         isBusy(),
         isClosing(),
@@ -220,7 +228,7 @@ public final class SessionRecord {
   private void touchAncestors() {
     SessionRecord at = parent;
     for (int i = 0; at != null && i < GENERATIONS; i++) {
-      at.branch.touch();
+      at.branches().forEach(Branch::touch);
       at = at.parent;
     }
   }

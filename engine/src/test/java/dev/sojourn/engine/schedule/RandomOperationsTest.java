@@ -18,6 +18,7 @@ import dev.sojourn.core.Parent;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionControl.OnDivergence;
+import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.SessionSettings;
 import dev.sojourn.core.SessionView;
 import dev.sojourn.core.Tokens;
@@ -28,6 +29,7 @@ import dev.sojourn.engine.EvictionPolicy;
 import dev.sojourn.engine.RecordedAnswer;
 import dev.sojourn.engine.SessionTurn;
 import dev.sojourn.engine.StopRules;
+import dev.sojourn.engine.TreePlace;
 import dev.sojourn.engine.TurnEnd;
 import dev.sojourn.engine.TurnRequest;
 import dev.sojourn.engine.TurnStart;
@@ -112,6 +114,15 @@ class RandomOperationsTest {
             "fault parent stale",
             "fault capacity",
             "fault too long",
+            "fault no such turn",
+            "fault unfinished turn",
+            "fault no tree",
+            "tree OPENED",
+            "tree APPEND",
+            "tree REWIND",
+            "tree FORK",
+            "replaced a running turn",
+            "tree with turns side by side",
             "adopted");
   }
 
@@ -286,6 +297,9 @@ class RandomOperationsTest {
         settings =
             random.nextInt(4) == 0 ? settings.withCapacity(60 + random.nextInt(200)) : settings;
         settings = random.nextInt(3) == 0 ? settings.withParent(parent()) : settings;
+        if (random.nextInt(3) == 0 && settings.parent().filter(Parent::shares).isEmpty()) {
+          settings = settings.withKind(SessionKind.REGULAR);
+        }
       }
       boolean same = there != null && there.settings.incarnation().equals(settings.incarnation());
       boolean conflict =
@@ -361,7 +375,8 @@ class RandomOperationsTest {
 
     private void turn() {
       String name = name();
-      List<SessionModel> idle = lives.stream().filter(life -> !life.busy).toList();
+      List<SessionModel> idle =
+          lives.stream().filter(life -> !life.busy || life.tree != null).toList();
       List<SessionModel> some = idle.isEmpty() || random.nextInt(8) == 0 ? lives : idle;
       SessionModel model =
           some.isEmpty() || random.nextInt(15) == 0 ? null : some.get(random.nextInt(some.size()));
@@ -375,6 +390,10 @@ class RandomOperationsTest {
             there != null && there.settings.incarnation().equals(settings.incarnation())
                 ? there
                 : null;
+      }
+      if (model != null && random.nextInt(20) > 0 == (model.tree != null)) {
+        turnInTree(model);
+        return;
       }
       List<Integer> committed = model == null ? List.of() : model.committed;
       boolean isDelta = random.nextInt(2) > 0;
@@ -406,6 +425,57 @@ class RandomOperationsTest {
       submit(request(Optional.of(turn), input), plan.fault == null ? model : null, plan);
     }
 
+    /** Takes a turn of a regular session; seldom of one that is none. */
+    private void turnInTree(SessionModel model) {
+      TreeModel tree = model.tree;
+      List<String> there = new ArrayList<>();
+      if (tree != null) {
+        there.addAll(tree.turns.keySet());
+        there.addAll(tree.growing.keySet());
+      }
+      int which = random.nextInt(14);
+      Optional<String> base =
+          which < 3
+              ? Optional.empty()
+              : which == 3 || there.isEmpty()
+                  ? Optional.of("nobody")
+                  : Optional.of(
+                      which < 9 ? there.getLast() : there.get(random.nextInt(there.size())));
+      boolean replaces = random.nextInt(4) == 0 && (base.isPresent() || random.nextInt(4) == 0);
+      int offset = random.nextInt(3) > 0 ? 0 : random.nextInt(60) - 20;
+      TreePlace place = new TreePlace(base, replaces, random.nextInt(4) == 0, offset);
+      List<Integer> input = ids(random.nextInt(25));
+      SessionModel newest = current.get(model.settings.id().name());
+      Optional<TreeModel.Turn> turn = tree == null ? Optional.empty() : tree.plan(place, input);
+      Plan plan;
+      if (newest == null || newest.closing) {
+        plan = Plan.fault("session_not_found");
+      } else if (!newest.equals(model)) {
+        plan = Plan.fault("stale_incarnation");
+      } else if (tree == null) {
+        plan = Plan.fault(model.busy ? "session_busy" : "no tree");
+      } else if (turn.isEmpty()) {
+        boolean runs = tree.growing.containsKey(base.orElseThrow());
+        plan = Plan.fault(runs ? "unfinished turn" : "no such turn");
+      } else {
+        // What it does is the tree's affair, as long as the prompt is right.
+        plan = checked(new Plan(null, TurnMode.APPEND, turn.get().prompt(), 0), model);
+      }
+      SessionSettings of = model.settings;
+      TurnRequest request =
+          request(Optional.of(SessionTurn.at(place, of.id(), of.incarnation())), input);
+      boolean interrupts = tree != null && base.filter(tree.growing::containsKey).isPresent();
+      if (submit(request, plan.fault == null ? model : null, plan) && tree != null) {
+        if (interrupts) {
+          seen.see("replaced a running turn");
+        }
+        tree.accept(request.requestId(), place, turn.orElseThrow());
+        if (rig.scheduler.stats().running() > 1 && tree.growing.size() > 1) {
+          seen.see("tree with turns side by side");
+        }
+      }
+    }
+
     private record Plan(@Nullable String fault, TurnMode mode, List<Integer> prompt, int boundary) {
 
       static Plan fault(String code) {
@@ -427,6 +497,9 @@ class RandomOperationsTest {
       }
       if (!newest.equals(model)) {
         return Plan.fault("stale_incarnation");
+      }
+      if (newest.tree != null) {
+        return Plan.fault("no tree");
       }
       if (newest.busy) {
         return Plan.fault("session_busy");
@@ -481,7 +554,8 @@ class RandomOperationsTest {
           checked(new Plan(null, TurnMode.NONE, prompt, 0), null));
     }
 
-    private void submit(TurnRequest request, @Nullable SessionModel session, Plan plan) {
+    /** Submits a turn, and returns whether it was accepted. */
+    private boolean submit(TurnRequest request, @Nullable SessionModel session, Plan plan) {
       boolean fullQueue = rig.scheduler.stats().waiting() >= 8;
       Answer answer = new Answer(random.nextInt(25) == 0 ? 1 + random.nextInt(10) : -1);
       Expected expected = new Expected(request, session, plan.mode, plan.prompt, answer);
@@ -504,10 +578,16 @@ class RandomOperationsTest {
         seen.see("fault " + plan.fault);
         switch (plan.fault) {
           case "empty" -> assertThat(answer.fault()).isInstanceOf(Fault.InvalidRequest.class);
+          case "no tree" -> assertThat(answer.fault().message()).contains(" tree of turns");
+          case "no such turn" ->
+              assertThat(answer.fault().message()).isEqualTo("Invalid request session id");
+          case "unfinished turn" ->
+              assertThat(answer.fault().message()).contains("hasn't finished");
           case "too long" -> assertThat(answer.fault()).isInstanceOf(Fault.PromptTooLong.class);
           default -> assertThat(code(answer.fault())).isEqualTo(plan.fault);
         }
       }
+      return answer.accepted;
     }
 
     private void cancel() {
@@ -585,21 +665,31 @@ class RandomOperationsTest {
         if (answer.hasFailed()) {
           assertThat(answer.fault()).isInstanceOf(Fault.Internal.class);
           seen.see("model failure");
+          if (session != null && session.tree != null) {
+            session.tree.end(expected.request.requestId(), Optional.empty());
+          }
         } else {
           checkEnd(expected, answer.end());
         }
         if (session != null) {
-          session.busy = false;
-          session.giveBack(now());
-          if (session.closing) {
-            end(session);
+          session.busy = session.tree != null && !session.tree.growing.isEmpty();
+          if (!session.busy) {
+            session.giveBack(now());
+            if (session.closing) {
+              end(session);
+            }
           }
         }
       }
     }
 
     private void checkStart(Expected expected, TurnStart start) {
-      assertThat(start.mode()).isEqualTo(expected.mode);
+      boolean inTree = expected.session != null && expected.session.tree != null;
+      if (inTree) {
+        seen.see("tree " + start.mode());
+      } else {
+        assertThat(start.mode()).isEqualTo(expected.mode);
+      }
       assertThat(start.promptTokens()).isEqualTo(expected.prompt.size());
       assertThat(start.reusedTokens()).isLessThan(start.promptTokens());
       start
@@ -643,7 +733,16 @@ class RandomOperationsTest {
         assertThat(length)
             .isEqualTo(Math.min(most, expected.prompt.size() + expected.request.maxTokens()));
       }
-      if (session != null && expected.mode != TurnMode.ASIDE) {
+      if (session != null && session.tree != null) {
+        boolean committed = end.reason() != FinishReason.CANCELLED;
+        session.tree.end(
+            expected.request.requestId(),
+            committed ? Optional.of(list(end.completion())) : Optional.empty());
+        if (committed) {
+          int length = expected.prompt.size() + end.completion().length();
+          assertThat(end.committed()).isEqualTo(length);
+        }
+      } else if (session != null && expected.mode != TurnMode.ASIDE) {
         if (end.reason() != FinishReason.CANCELLED) {
           session.commit(expected.prompt, list(end.completion()));
         }
@@ -692,9 +791,9 @@ class RandomOperationsTest {
       assertThat(views).hasSize(lives.size());
       for (SessionModel model : lives) {
         SessionView view = requireNonNull(views.get(model.settings.incarnation()));
-        assertThat(view.committed()).isEqualTo(model.committed.size());
+        assertThat(view.committed()).isEqualTo(model.held());
         assertThat(view.digest()).isEqualTo(digest(model.committed));
-        assertThat(view.resident()).isBetween(0, model.committed.size());
+        assertThat(view.resident()).isBetween(0, model.held());
         assertThat(view.running()).isEqualTo(model.busy);
         assertThat(view.closing()).isEqualTo(model.closing);
         assertThat(view.children())

@@ -1,5 +1,6 @@
 package dev.sojourn.engine.schedule;
 
+import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.SessionSettings;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -17,11 +18,17 @@ final class SessionModel {
   boolean closing;
   long deadline;
   @Nullable SessionModel parent;
+  final @Nullable TreeModel tree; // of a regular session
   private @Nullable Duration allowance;
 
   SessionModel(SessionSettings settings, long now) {
     this.settings = settings;
     deadline = now + settings.timeout().toNanos();
+    tree = settings.kind() == SessionKind.REGULAR ? new TreeModel() : null;
+  }
+
+  int held() {
+    return tree == null ? committed.size() : tree.held();
   }
 
   void extend(Duration idle, long now) {
