@@ -108,18 +108,35 @@ final class SideRequestsTest {
   }
 
   @Test
-  void systemMessageChanged_behindAnAnswer_rewinds() throws Exception {
+  void systemMessageChanged_goesOnFromTheAnswerItGotAside() throws Exception {
     Conversation main = new Conversation("It is noon.");
     main.say("Plan a walk.");
     main.say("By the sea.");
     main.messages.set(0, "{'role': 'system', 'content': 'It is one.'}");
-    JsonNode third = main.say("And back?");
-    assertThat(mode(third)).isEqualTo("rewind");
-    int held = third.path("usage").path("total_tokens").asInt();
-    assertThat(session(third).path("held_tokens").asInt()).isEqualTo(held);
+    assertThat(mode(main.say("And back?"))).isEqualTo("aside");
     JsonNode fourth = main.say("How far?");
-    assertThat(mode(fourth)).isEqualTo("append");
-    assertThat(cached(fourth)).isEqualTo(held - 1);
+    assertThat(mode(fourth)).isEqualTo("rewind");
+    int held = fourth.path("usage").path("total_tokens").asInt();
+    assertThat(session(fourth).path("held_tokens").asInt()).isEqualTo(held);
+    JsonNode fifth = main.say("Is it steep?");
+    assertThat(mode(fifth)).isEqualTo("append");
+    assertThat(cached(fifth)).isEqualTo(held - 1);
+  }
+
+  @Test
+  void summaryOfAllThatWasSaid_underAnotherSystemMessage_isAside() throws Exception {
+    Conversation main = new Conversation("Be brief.");
+    main.say("Plan a walk.");
+    JsonNode second = main.say("By the sea.");
+    int held = second.path("usage").path("total_tokens").asInt();
+    List<String> said = List.copyOf(main.messages);
+    main.messages.set(0, "{'role': 'system', 'content': 'You summarise.'}");
+    assertThat(mode(main.say("Summarise."))).isEqualTo("aside");
+    JsonNode third = delta("And back?", "", "'expected_tip': " + held + ", ");
+    assertThat(mode(third)).isEqualTo("append");
+    main.messages.clear();
+    main.messages.addAll(said);
+    assertThat(mode(main.say("Summarise again, as yourself."))).isEqualTo("rewind");
   }
 
   @Test

@@ -360,6 +360,7 @@ public final class TurnRunner {
    */
   private static void commit(Transcript transcript, Prompt prompt, TurnResult result) {
     if (prompt.aside()) {
+      transcript.servedAside(prompt, result.answer().message());
       return;
     }
     int tip = transcript.committed();

@@ -129,16 +129,18 @@ final class Alignment {
   }
 
   /**
-   * Returns whether a prompt goes on from some message of the session after the system message, or,
-   * behind another system message, from an answer of the session; of completions, which have no
-   * messages, whether it goes on from the first prompt.
+   * Returns whether a prompt goes on from some message of the session after the system message; of
+   * completions, which have no messages, whether it goes on from the first prompt. Behind another
+   * system message, what has answers of the session may be a summary of it, until it goes on from
+   * the answer that it got aside.
    */
   private static boolean sharesAMessage(Transcript held, int same, Said said) {
     if (!said.chat() || held.messages().isEmpty()) {
       return same >= held.firstPrompt();
     }
     List<Map<String, ?>> kept = held.messages().subList(0, said.kept());
-    return !Conversation.said(kept).isEmpty() || sharesAnAnswer(held, said);
+    return !Conversation.said(kept).isEmpty()
+        || (held.goesOnAside(said.added()) && sharesAnAnswer(held, said));
   }
 
   /** Returns whether a prompt whose first message is another one goes on from a held answer. */
@@ -152,13 +154,12 @@ final class Alignment {
 
   /**
    * Returns whether a prompt that is not served aside is known to be of the session; of a fragment,
-   * the first message, an answer, is known.
+   * only the first message, an answer, is known.
    */
   private static boolean knows(Transcript held, Draft draft) {
+    List<Map<String, ?>> added = draft.said().added();
     return !held.isFragment()
-        || draft.said().added().stream()
-            .anyMatch(
-                message -> Conversation.equalMessages(held.messages(), List.of(message)) == 1);
+        || (held.goesOnAside(added) && Conversation.contains(added, held.messages().getFirst()));
   }
 
   /** Returns whether a conversation has an answer in it already. */

@@ -74,6 +74,11 @@ final class Conversation {
     return common;
   }
 
+  /** Returns whether one of the messages is the held one, which is in canonical form. */
+  static boolean contains(List<? extends Map<String, ?>> sent, Map<String, ?> held) {
+    return sent.stream().anyMatch(message -> same(held, message));
+  }
+
   private static boolean same(Map<String, ?> held, Map<String, ?> sent) {
     if (held.equals(sent)) {
       return true;

@@ -55,6 +55,7 @@ public final class Transcript {
   private boolean implicit;
   private int turns;
   private @Nullable LastTurn lastTurn;
+  private @Nullable Map<String, ?> asideAnswer; // the last one since the session's last turn
 
   /**
    * Creates an empty transcript.
@@ -118,6 +119,9 @@ public final class Transcript {
    * @throws IllegalStateException if the engine's session is not what this transcript makes of it
    */
   public void commit(Prompt prompt, TurnMode mode, TurnEnd end, Map<String, ?> answer) {
+    if (mode == TurnMode.ASIDE) {
+      servedAside(prompt, answer);
+    }
     if (mode == TurnMode.ASIDE || mode == TurnMode.NONE) {
       return;
     }
@@ -128,6 +132,23 @@ public final class Transcript {
               .formatted(end.committed(), end.prompt().length(), length, prompt.length()));
     }
     add(prompt, end, answer, end.digest());
+  }
+
+  /**
+   * Remembers the answer to a side request: a conversation in which it comes back was none.
+   *
+   * @param answer the message that the client was told; of a chat's turn
+   */
+  public void servedAside(Prompt prompt, Map<String, ?> answer) {
+    if (prompt.draft().said().chat()) {
+      asideAnswer = answer;
+      grown.accept(this);
+    }
+  }
+
+  /** Returns whether messages hold the answer to the last side request. */
+  boolean goesOnAside(List<Map<String, ?>> sent) {
+    return asideAnswer != null && Conversation.contains(sent, asideAnswer);
   }
 
   /** Takes over a turn of a session that no engine holds. */
@@ -209,6 +230,7 @@ public final class Transcript {
     asSampled = draft.said().rendering().asSampled();
     turns++;
     lastTurn = null;
+    asideAnswer = null;
     answerBegun = draft.said().opening().begun();
     grown.accept(this);
   }
@@ -356,7 +378,8 @@ public final class Transcript {
     long said = messageBytes.isEmpty() ? 0 : messageBytes.getLast();
     long kept = lastTurn == null ? 0 : lastTurn.bytes();
     long text = 64L * pieces.size() + 2L * textEnd(pieces.size());
-    return 1024 + 8L * ids.length() + text + said + optionBytes + kept;
+    long aside = asideAnswer == null ? 0 : JsonSize.of(asideAnswer);
+    return 1024 + 8L * ids.length() + text + said + optionBytes + kept + aside;
   }
 
   private String raw(Tokens tokens) {

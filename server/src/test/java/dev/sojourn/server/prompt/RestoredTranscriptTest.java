@@ -18,6 +18,7 @@ import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionTokens;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.core.Tokens;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -83,12 +84,16 @@ class RestoredTranscriptTest {
   }
 
   @Test
-  void conversationBehindAnotherSystemMessage_withTheLastAnswer_beginsTheSessionAnew() {
+  void conversationBehindAnotherSystemMessage_beginsAnewOnceItGoesOnFromAnAnswerGivenAside() {
     Transcript held = restored(ChatTerms.NONE, "low", true);
-    Prompt turn = full(held, List.of(said("system", "one"), user("the"), said("assistant", "low")));
-    assertThat(turn.restarts()).isTrue();
-    Prompt title = full(held, List.of(said("system", "one"), user("the")));
-    assertThat(title.restarts()).isFalse();
+    List<Map<String, ?>> said =
+        new ArrayList<>(List.of(said("system", "one"), user("the"), said("assistant", "low")));
+    Prompt first = full(held, said);
+    assertThat(first.restarts()).isFalse();
+    held.servedAside(first, said("assistant", "lower"));
+    assertThat(full(held, List.of(user("the"), said("assistant", "lower"))).restarts()).isFalse();
+    said.add(said("assistant", "lower"));
+    assertThat(full(held, said).restarts()).isTrue();
   }
 
   private Prompt full(Transcript held, List<? extends Map<String, ?>> messages) {
