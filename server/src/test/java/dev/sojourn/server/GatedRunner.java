@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +20,8 @@ public final class GatedRunner implements ModelRunner {
   private final Semaphore entered = new Semaphore(0);
   private final Semaphore allowed = new Semaphore(0);
   private volatile boolean held;
+  private volatile boolean heldUntilAsked;
+  private volatile @Nullable Thread stepping;
   private volatile boolean broken;
   private volatile boolean closed;
 
@@ -33,6 +36,17 @@ public final class GatedRunner implements ModelRunner {
     entered.drainPermits();
     allowed.drainPermits();
     held = true;
+  }
+
+  /**
+   * From now on each step waits until something is asked of its engine: a turn, a cancel, whatever.
+   * That wakes the engine's thread, which is here; when the step has ended, it does what was asked.
+   */
+  public void holdUntilAsked() {
+    entered.drainPermits();
+    heldUntilAsked = true;
+    held = false;
+    allowed.release();
   }
 
   /** Waits until a step has begun. */
@@ -57,7 +71,9 @@ public final class GatedRunner implements ModelRunner {
   /** Lets all steps go on. */
   public void release() {
     held = false;
+    heldUntilAsked = false;
     allowed.release(1000);
+    LockSupport.unpark(stepping);
   }
 
   /** Makes the next step end its engine. */
@@ -76,7 +92,11 @@ public final class GatedRunner implements ModelRunner {
     if (broken) {
       throw new LinkageError("told to fail");
     }
-    if (held) {
+    stepping = Thread.currentThread();
+    if (heldUntilAsked) {
+      entered.release();
+      LockSupport.park(this); // returns at once where something was asked before
+    } else if (held) {
       entered.release();
       allowed.acquireUninterruptibly();
     }

@@ -130,15 +130,20 @@ final class HangUpTest {
     try (TestGateway narrow = new TestGateway(dir, 1, HangUpTest::withOneAtATime)) {
       GatedRunner held = narrow.runners.getFirst();
       JsonNode opened = narrow.post(CHAT, chat("Hi", "'max_tokens': 6, " + session("")));
-      held.hold();
-      try (RawClient first = new RawClient(narrow.address());
-          RawClient second = new RawClient(narrow.address())) {
-        first.post(CHAT, chat("Other", "'max_tokens': 6"));
+      held.holdUntilAsked();
+      try (RawClient first = new RawClient(narrow.address())) {
+        first.post(CHAT, chat("Other", "'max_tokens': 400, 'ignore_eos': true"));
         held.awaitStep();
-        second.post(CHAT, chat("Never mind", "'max_tokens': 6, " + session("'input': 'delta',")));
-        awaitMetric(narrow, "sojourn_router_bookings", 2);
+        try (RawClient second = new RawClient(narrow.address())) {
+          second.post(CHAT, chat("Never mind", "'max_tokens': 6, " + session("'input': 'delta',")));
+          awaitMetric(narrow, "sojourn_router_bookings", 2);
+          do {
+            narrow.get("/debug/check"); // a step of the first, which tells what waits
+          } while (narrow.metric("sojourn_engine_waiting_turns") != 1);
+        }
+        awaitMetric(narrow, "sojourn_router_aborted_turns_total", 1); // while the first still runs
       }
-      awaitAborted(narrow, 2);
+      awaitMetric(narrow, "sojourn_router_aborted_turns_total", 2);
       held.release();
       JsonNode next =
           narrow.post(CHAT, chat("And now?", "'max_tokens': 4, " + session("'input': 'delta',")));
@@ -302,33 +307,27 @@ final class HangUpTest {
         RawClient client = new RawClient(other.address())) {
       GatedRunner held = other.runners.getFirst();
       held.hold(); // from the first step on: the model could end its answer at any other
-      client.post(CHAT, chat("Hi", "'max_tokens': 300, 'stream': true, 'seed': 1"));
+      client.post(
+          CHAT, chat("Hi", "'max_tokens': 300, 'stream': true, 'seed': 1, 'ignore_eos': true"));
       for (int i = 0; i < 3; i++) {
         held.awaitStep();
         held.step();
       }
       client.lineWith("data:");
       held.awaitStep();
-      CompletableFuture<Void> closed =
-          CompletableFuture.runAsync(() -> {
-            held.release();
-            other.stop();
-          });
+      held.holdUntilAsked(); // so the answer cannot end before the gateway cancels it
+      CompletableFuture<Void> closed = CompletableFuture.runAsync(other::stop);
       assertThat(client.lineWith("\"error\"")).contains("shutting down");
       closed.get();
     }
   }
 
   private void awaitAborted(int turns) throws Exception {
-    awaitAborted(gateway, turns);
-  }
-
-  private static void awaitAborted(TestGateway gateway, int turns) throws Exception {
     // A turn is counted as aborted when the worker has let go of it, which it does between steps.
     long giveUp = System.nanoTime() + Duration.ofSeconds(20).toNanos();
     while (gateway.metric("sojourn_router_aborted_turns_total") != turns) {
       assertThat(System.nanoTime()).as("waiting for the end of the turn").isLessThan(giveUp);
-      gateway.runners.getFirst().step();
+      runner.step();
     }
   }
 
