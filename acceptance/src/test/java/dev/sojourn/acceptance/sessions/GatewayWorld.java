@@ -419,6 +419,7 @@ final class GatewayWorld implements AutoCloseable {
     }
     Map<String, Object> body = GatewayClient.body(messages, 100, op.salt());
     body.put("ignore_eos", true);
+    body.remove("stop"); // so that it goes on until it is given up
     body.put("stream", op.salt() % 2 == 0);
     GatewayClient.control(
         body,
@@ -436,9 +437,10 @@ final class GatewayWorld implements AutoCloseable {
           fleet.runners.forEach(GatedRunner::step);
         }
       }
+      fleet.runners.forEach(GatedRunner::holdUntilAsked); // its cancel, before it is over
     }
-    fleet.runners.forEach(GatedRunner::release);
     await(() -> ended(router) > ended && quiet(router), "the end of a turn given up");
+    fleet.runners.forEach(GatedRunner::release);
     see("hung up");
     agent.last = null;
     if (!there || agent.said.isEmpty() || agent.bound) {
@@ -451,15 +453,16 @@ final class GatewayWorld implements AutoCloseable {
       agent.rewound |= agent.lost;
     }
     agent.lost |= again || full;
-    if (tokensHeld(agent).filter(held -> held > agent.tip).isPresent()) {
-      close(agent, op.gateway(), "free"); // the turn was over before its client was gone
-      see("hung up too late");
-    }
+    view(agent)
+        .ifPresent(view ->
+            assertThat(view.committed())
+                .as("3: of a turn given up")
+                .isLessThanOrEqualTo(agent.tip));
   }
 
   private static long ended(Router router) {
     RouterStats stats = router.stats();
-    return stats.completed() + stats.failed() + stats.aborted();
+    return stats.completed() + stats.refused() + stats.failed() + stats.aborted();
   }
 
   private static boolean quiet(Router router) {
@@ -479,6 +482,9 @@ final class GatewayWorld implements AutoCloseable {
 
   private void overlap(GatewayOp.Overlap op) throws Exception {
     Agent agent = agents.get(op.name());
+    if (agent.lost && op.other() != op.gateway()) {
+      return; // no engine puts in order what two gateways begin anew at once
+    }
     if (!isThere(agent) || agent.said.isEmpty() || agent.bound || agent.length > LONG) {
       return;
     }
@@ -607,10 +613,6 @@ final class GatewayWorld implements AutoCloseable {
         .isEqualTo(fleet.routers.getFirst().stats().engineBacked());
   }
 
-  private Optional<Integer> tokensHeld(Agent agent) {
-    return view(agent).map(SessionView::committed);
-  }
-
   private Optional<SessionView> view(Agent agent) {
     Optional<Incarnation> life = binding(agent).map(BindingView::incarnation);
     return fleet.engines.stream()
@@ -638,9 +640,9 @@ final class GatewayWorld implements AutoCloseable {
 
   /** Waits for what other threads are about to do. */
   private static void await(BooleanSupplier condition, String what) {
-    long giveUp = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+    long giveUp = System.nanoTime() + Duration.ofMinutes(5).toNanos(); // the machine may be busy
     while (!condition.getAsBoolean()) {
-      assertThat(System.nanoTime()).as("waited 30 s for " + what).isLessThan(giveUp);
+      assertThat(System.nanoTime()).as("waited for " + what).isLessThan(giveUp);
       Thread.onSpinWait();
     }
   }
