@@ -94,6 +94,20 @@ sealed interface Op {
   /** A worker's process ends and is started anew. */
   record Crash(int rank) implements Op {}
 
+  /** A rank's engine dies and the rank leaves; what comes back in its place is empty. */
+  record Die(int rank) implements Op {}
+
+  /**
+   * The gateway begins anew.
+   *
+   * @param forgets whether its process ended with all that it knew, and found no time to tell
+   *     anybody; else its turns end and the next one takes over its bindings
+   */
+  record Restart(boolean forgets) implements Op {}
+
+  /** The last delta of a session is sent again, and is answered as before, without a rank. */
+  record Repeat(int name) implements Op {}
+
   /** A rank leaves the fleet, or comes back with what it holds. */
   record Leave(int rank) implements Op {}
 
@@ -169,7 +183,7 @@ sealed interface Op {
   }
 
   private static Op rare(Random random) {
-    return switch (random.nextInt(15)) {
+    return switch (random.nextInt(18)) {
       case 0 -> new FillPool(5 + random.nextInt(6), random.nextInt(1000));
       case 1 -> new Overlong(random.nextInt(4));
       case 2, 3 -> new Query(random.nextInt(4));
@@ -180,6 +194,9 @@ sealed interface Op {
       case 8 -> new Leave(random.nextInt(3));
       case 9 -> new Drain(random.nextInt(3));
       case 10 -> new ModelFails(random.nextInt(3));
+      case 14 -> new Die(random.nextInt(3));
+      case 15 -> new Restart(random.nextBoolean());
+      case 16 -> new Repeat(random.nextInt(4));
       case 13 -> new Extend(random.nextInt(4), 1 + random.nextInt(60));
       case 11, 12 -> new Opens(Fate.values()[random.nextInt(4)]);
       default ->

@@ -29,12 +29,15 @@ import dev.sojourn.engine.TurnRequest;
 import dev.sojourn.engine.TurnStart;
 import dev.sojourn.engine.sample.SamplingParameters;
 import dev.sojourn.engine.schedule.SteppedRank;
+import dev.sojourn.router.BindingView;
 import dev.sojourn.router.NoSession;
 import dev.sojourn.router.RankCapacity;
 import dev.sojourn.router.Router;
 import dev.sojourn.router.RouterConfig;
+import dev.sojourn.router.RouterStats.RankStats;
 import dev.sojourn.router.Selection;
 import dev.sojourn.router.SelectionQuery;
+import dev.sojourn.router.TurnGuard;
 import dev.sojourn.router.TurnIntent;
 import dev.sojourn.router.TurnOutcome;
 import dev.sojourn.router.affinity.MemoryAffinityStore;
@@ -53,6 +56,9 @@ import java.util.function.Consumer;
  * A gateway without HTTP over {@link SteppedWorkers}, driven by one thread in virtual time: it
  * sends turns as the real one does, and keeps beside them as plain lists what each session must
  * have committed. Each answer is compared with a stateless run over the same ids.
+ *
+ * <p>Longer than other classes, as whatever befalls a turn, its rank or its router changes what its
+ * session must hold.
  */
 final class SteppedGateway implements AutoCloseable {
 
@@ -61,12 +67,16 @@ final class SteppedGateway implements AutoCloseable {
 
   final ManualClock clock = new ManualClock();
   final SteppedWorkers workers;
-  final Router router;
+
+  /** The router, until the next one takes its place. */
+  Router router;
 
   /** The turns that have begun and not ended, oldest first. */
   final List<Flight> flights = new ArrayList<>();
 
-  private final MemoryAffinityStore store;
+  private final Random seeds;
+  private final int entries;
+  private MemoryAffinityStore store;
   private final int pages;
   private final int compared;
 
@@ -94,11 +104,17 @@ final class SteppedGateway implements AutoCloseable {
     workers =
         new SteppedWorkers(
             () -> new SteppedRank(pages, contextLength, config, clock), this::opened);
+    this.entries = entries;
+    seeds = new Random(seed);
     store = new MemoryAffinityStore(clock, entries);
-    router =
-        new Router(RouterConfig.defaults(), clock, new Random(seed), store, workers, Runnable::run);
-    workers.listen(router::onKvEvent);
+    router = newRouter();
+    workers.listen((rank, event) -> router.onKvEvent(rank, event));
     SteppedWorkers.RANKS.forEach(this::join);
+  }
+
+  private Router newRouter() {
+    Random random = new Random(seeds.nextLong());
+    return new Router(RouterConfig.defaults(), clock, random, store, workers, Runnable::run);
   }
 
   /** Lets {@code listener} hear of each turn that ends. */
@@ -376,9 +392,13 @@ final class SteppedGateway implements AutoCloseable {
       return;
     }
     see("aborted");
+    cancel(flight);
+    follow(flight);
+  }
+
+  private void cancel(Flight flight) {
     Selection selection = requireNonNull(flight.selection);
     workers.rank(selection.target()).scheduler().cancel(requireNonNull(flight.request).requestId());
-    follow(flight);
   }
 
   private void finish(Flight flight, TurnOutcome outcome) {
@@ -400,6 +420,54 @@ final class SteppedGateway implements AutoCloseable {
       if (flight.isOn(rank)) {
         finish(flight, TurnOutcome.FAILED);
       }
+    }
+  }
+
+  /** A rank's engine dies, and the rank leaves before its turns hear of it. */
+  void die(WorkerRank rank) {
+    router.removeRank(rank);
+    crash(rank);
+  }
+
+  /**
+   * Another router takes this one's place, over the same ranks.
+   *
+   * @param forgets whether bindings and transcripts are gone, and turns that have begun with them
+   */
+  void restart(boolean forgets) {
+    List<WorkerRank> live = router.stats().ranks().stream().map(RankStats::rank).toList();
+    router.close();
+    if (forgets) {
+      for (Flight flight : flights) {
+        if (flight.answer != null) {
+          cancel(flight);
+        }
+      }
+      flights.clear();
+      transcripts.clear();
+      store.close();
+      store = new MemoryAffinityStore(clock, entries);
+    }
+    router = newRouter();
+    live.forEach(this::join);
+  }
+
+  /** Answers a turn that was answered before: it takes its place in the line, and no rank. */
+  void repeat(int name, TurnIntent intent) throws InterruptedException {
+    Optional<BindingView> before = router.binding(id(name));
+    try (TurnGuard guard = router.begin(intent)) {
+      Conversation transcript = transcripts.get(name);
+      Optional<Incarnation> life = guard.incarnation();
+      if (transcript != null
+          && guard.reason() == NoSession.NONE
+          && life.filter(transcript.life::equals).isPresent()) {
+        var _ = guard.finish(TurnOutcome.COMPLETED);
+        assertThat(router.binding(id(name)).map(BindingView::incarnation)).isEqualTo(life);
+        assertThat(before.map(BindingView::incarnation)).isEqualTo(life);
+        see("repeated");
+      }
+    } catch (FaultException e) {
+      see(e.fault());
     }
   }
 

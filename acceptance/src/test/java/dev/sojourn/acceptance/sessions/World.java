@@ -150,6 +150,13 @@ final class World implements AutoCloseable {
       case Op.Steps steps -> steps(RANKS.get(steps.rank()), steps.count());
       case Op.Time time -> pass(Duration.ofMillis(time.millis()));
       case Op.Crash crash -> gateway.crash(RANKS.get(crash.rank()));
+      case Op.Die die -> gateway.die(RANKS.get(die.rank()));
+      case Op.Restart restart -> restart(restart.forgets());
+      case Op.Repeat repeat ->
+          gateway.repeat(
+              repeat.name(),
+              gateway.intent(
+                  control(repeat.name(), Action.CONTINUE, true, false), Optional.empty(), false));
       case Op.Leave leave -> gateway.leaveOrJoin(RANKS.get(leave.rank()));
       case Op.Drain drain -> gateway.router.drainWorker(RANKS.get(drain.rank()).worker());
       case Op.Opens opens -> gateway.workers.openFates.add(opens.fate());
@@ -164,11 +171,7 @@ final class World implements AutoCloseable {
 
   /** Lets everything end, and checks that nobody holds anything. */
   void end() throws InterruptedException {
-    while (!gateway.flights.isEmpty()) {
-      gateway.abort(gateway.flights.getFirst());
-      settle();
-    }
-    assertThat(waiting).isEmpty();
+    endTurns();
     gateway.workers.openFates.clear();
     gateway.workers.closeFates.clear();
     gateway.check();
@@ -180,7 +183,35 @@ final class World implements AutoCloseable {
     sum();
   }
 
+  private void endTurns() {
+    while (!gateway.flights.isEmpty()) {
+      gateway.abort(gateway.flights.getFirst());
+      settle();
+    }
+    assertThat(waiting).isEmpty();
+  }
+
+  private void restart(boolean forgets) throws InterruptedException {
+    if (!forgets) {
+      endTurns();
+    }
+    sumRouter();
+    gateway.restart(forgets);
+    for (Waiting turn : waiting) {
+      turn.thread().join(); // it was sent away
+    }
+    gateway.see(forgets ? "began anew with nothing" : "began anew");
+  }
+
   private void sum() {
+    sumRouter();
+    for (WorkerRank rank : RANKS) {
+      gateway.see("evicted", gateway.workers.rank(rank).stats().evictedPages());
+      gateway.see("retracted", gateway.workers.rank(rank).stats().retractions());
+    }
+  }
+
+  private void sumRouter() {
     var stats = gateway.router.stats();
     gateway.see("expired", stats.expired());
     gateway.see("hit", stats.hits());
@@ -192,10 +223,6 @@ final class World implements AutoCloseable {
     gateway.see("life lost", stats.lifecycle().lost());
     gateway.see("life reaped", stats.lifecycle().reaped());
     gateway.see("life learnt", stats.lifecycle().learnt());
-    for (WorkerRank rank : RANKS) {
-      gateway.see("evicted", gateway.workers.rank(rank).stats().evictedPages());
-      gateway.see("retracted", gateway.workers.rank(rank).stats().retractions());
-    }
   }
 
   @Override
