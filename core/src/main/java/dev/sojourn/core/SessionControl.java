@@ -28,7 +28,7 @@ import java.util.OptionalLong;
  * @param history how the prompt has the answers that were sampled before
  * @param require which promise the client insists on
  * @param implicit whether identity came from a header alone: a missing session is then opened
- * @param kind at open: what the session's turns are to each other
+ * @param kind what the session's turns are to each other: at open as chosen, later as believed
  */
 public record SessionControl(
     SessionId session,
@@ -114,6 +114,30 @@ public record SessionControl(
     ENGINE,
     /** Served in any case; the promise that was made is named. */
     ANY
+  }
+
+  /**
+   * Returns this for a turn that says only what is new, in a session that was opened for such
+   * turns.
+   */
+  public SessionControl asDelta(WhileBusy busy, SessionKind opened) {
+    return new SessionControl(
+        session,
+        action,
+        timeout,
+        Input.DELTA,
+        expectedTip,
+        expectedDigest,
+        parent,
+        near,
+        onDivergence,
+        onClose,
+        busy,
+        capacity,
+        history,
+        require,
+        implicit,
+        opened);
   }
 
   /** Returns a turn of a session with every other choice at its default. */

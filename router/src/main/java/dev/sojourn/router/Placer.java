@@ -2,6 +2,7 @@ package dev.sojourn.router;
 
 import dev.sojourn.core.BlockHasher;
 import dev.sojourn.core.Fault;
+import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.Selection.Affinity;
 import dev.sojourn.router.affinity.Binding.Bound;
@@ -119,9 +120,16 @@ final class Placer {
             .binding()
             .filter(bound -> bound.terms().kind() == Terms.Kind.ENGINE_BACKED)
             .filter(bound -> mayBe(wish, bound.target()))
-            .flatMap(bound -> fleet.find(bound.target()))
-            .filter(rank -> !rank.draining())
+            .filter(bound ->
+                fleet.find(bound.target()).filter(rank -> !leaves(wish, bound, rank)).isPresent())
             .isPresent();
+  }
+
+  /** A tree of turns stays while its rank serves: nobody could replay it elsewhere. */
+  private static boolean leaves(Wish wish, Bound bound, Rank rank) {
+    return rank.draining()
+        && !wish.intent().closes()
+        && bound.terms().shape() != SessionKind.REGULAR;
   }
 
   /** One choice among the ranks that can be reached. */
@@ -170,7 +178,7 @@ final class Placer {
       }
       Rank rank = home.get();
       Optional<Choice> better = Optional.empty();
-      if (rank.draining() && !wish.intent().closes()) {
+      if (leaves(wish, bound, rank)) {
         better =
             selector
                 .cheapest(ranks, other -> !other.draining(), overlaps, demand)

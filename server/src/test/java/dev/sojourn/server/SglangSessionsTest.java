@@ -4,10 +4,12 @@ import static dev.sojourn.server.TestGateway.MODEL;
 import static dev.sojourn.server.TestGateway.json;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sojourn.core.ManualClock;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.server.http.RawClient;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -17,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 
 /** Sessions in SGLang's way; after its test_session_control.py and streaming kit. */
@@ -417,6 +420,62 @@ class SglangSessionsTest {
       JsonNode next = TestFleet.answered(fleet.post(0, COMPLETIONS, anew + rid(again) + "}"));
       assertThat(cached(next)).isEqualTo(whole(again).size() - 1);
       fleet.assertSameAsStateless(next);
+      fleet.post(0, "/close_session", "'session_id': 's'");
+      fleet.expectNothingHeld();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void turnOfASessionThatExpired_isRefused_andOpensNone(boolean streaming) throws Exception {
+    ManualClock clock = new ManualClock();
+    try (TestFleet fleet = new TestFleet(dir, 1, keeper -> keeper, clock)) {
+      fleet.post(0, "/open_session", "'session_id': 's', 'timeout': 60, 'streaming': " + streaming);
+      String turn = "'prompt': 'Go on.', 'session_params': {'id': 's'}";
+      TestFleet.answered(fleet.post(0, COMPLETIONS, turn));
+      clock.advance(Duration.ofSeconds(61));
+      fleet.routers.getFirst().tick();
+      HttpResponse<String> refused = fleet.post(0, COMPLETIONS, turn);
+      assertThat(refused.statusCode()).isEqualTo(400);
+      assertThat(json(refused.body()).path("error").path("message").asString())
+          .isEqualTo("Invalid request: session id s does not exist");
+      assertThat(fleet.routers.getFirst().binding(TestFleet.SESSION)).isEmpty();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void finalHeader_closesTheSessionWithItsTurn(boolean streaming) throws Exception {
+    String session = "'id': '" + open("'session_id': 's', 'streaming': " + streaming) + "'";
+    JsonNode first = turn("Hello", session);
+    String last = asked("'On.'", "'session_params': {" + session + rid(first) + "}");
+    JsonNode answer =
+        gateway.post(
+            COMPLETIONS,
+            ("{" + last + "}").replace('\'', '"'),
+            "x-dynamo-session-id",
+            "s",
+            "x-dynamo-session-final",
+            "true");
+    assertThat(cached(answer)).isEqualTo(whole(first).size() - 1);
+    assertThat(answer.path("nvext").path("session").path("closed").asBoolean()).isTrue();
+    assertThat(gateway.send("GET", "/v1/sessions/s", "").statusCode()).isEqualTo(404);
+  }
+
+  @Test
+  void treeWhoseRankDrains_staysThere() throws Exception {
+    try (TestFleet fleet = new TestFleet(dir, 1, keeper -> keeper)) {
+      fleet.post(0, "/open_session", "'session_id': 's'");
+      String ids = "'nvext': {'extra_fields': ['prompt_token_ids', 'completion_token_ids']}, ";
+      String anew = ids + "'prompt': 'Hello', 'session_params': {'id': 's'";
+      JsonNode root = TestFleet.answered(fleet.post(0, COMPLETIONS, anew + "}"));
+      fleet.routers.getFirst().drainWorker(fleet.binding().target().orElseThrow().worker());
+      for (String turn : List.of(anew + "}", anew + rid(root) + "}", anew + "}")) {
+        TestFleet.answered(fleet.post(0, COMPLETIONS, turn));
+      }
+      JsonNode next = TestFleet.answered(fleet.post(0, COMPLETIONS, anew + rid(root) + "}"));
+      assertThat(cached(next)).isGreaterThanOrEqualTo(whole(root).size() - 1);
+      assertThat(ids(next, "prompt")).startsWith(whole(root).toArray(Integer[]::new));
       fleet.post(0, "/close_session", "'session_id': 's'");
       fleet.expectNothingHeld();
     }

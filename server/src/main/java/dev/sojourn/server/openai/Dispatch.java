@@ -133,7 +133,7 @@ final class Dispatch {
   Sent sendInTree(
       TurnSpec spec, TurnGuard guard, Prompt prompt, TreePlace place, Selection selection)
       throws InterruptedException {
-    requireKept(place, guard);
+    requireKept(place, guard, selection);
     guard.open();
     try {
       return send(
@@ -143,7 +143,7 @@ final class Dispatch {
         throw e;
       }
       Selection anew = guard.lost();
-      requireKept(place, guard);
+      requireKept(place, guard, anew);
       guard.open();
       return send(spec, anew, prompt.context(), prompt.length(), turnAt(spec, place, anew));
     }
@@ -151,11 +151,13 @@ final class Dispatch {
 
   private static Optional<SessionTurn> turnAt(TurnSpec spec, TreePlace place, Selection selection) {
     SessionId session = spec.ext().control().orElseThrow().session();
-    return Optional.of(SessionTurn.at(place, session, selection.incarnation().orElseThrow()));
+    return selection.incarnation().map(life -> SessionTurn.at(place, session, life));
   }
 
-  private static void requireKept(TreePlace place, TurnGuard guard) {
-    if (place.base().isPresent() && guard.opens()) {
+  private static void requireKept(TreePlace place, TurnGuard guard, Selection selection) {
+    // A last turn opens nothing: it runs without a session where that is lost.
+    boolean kept = selection.incarnation().isPresent() && !guard.opens();
+    if (place.base().isPresent() && !kept) {
       throw new Fault.Conflict(
               "context_lost",
               "the session's turns went with its worker; begin anew, without rid",

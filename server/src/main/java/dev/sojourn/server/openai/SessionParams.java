@@ -3,10 +3,7 @@ package dev.sojourn.server.openai;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.SessionControl;
-import dev.sojourn.core.SessionControl.Action;
-import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionControl.WhileBusy;
-import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionKind;
 import dev.sojourn.engine.TreePlace;
 import dev.sojourn.router.BindingView;
@@ -59,16 +56,14 @@ record SessionParams(TreePlace place, String path) {
    *
    * @param asked as it would be if the session had been opened by a turn
    * @param bound the session, if there is one
-   * @throws FaultException if the session takes no such turn
+   * @throws FaultException if the session takes no such turn, or is not open: what follows it would
+   *     be answered as if nothing came before
    */
   SessionControl control(SessionControl asked, Optional<BindingView> bound) {
     Optional<SessionKind> kind = bound.map(session -> session.terms().shape());
     if (kind.isEmpty()) {
-      if (isPlace()) {
-        throw wrong(
-            "id", "Invalid request: session id " + asked.session().name() + " does not exist");
-      }
-      return asked;
+      throw wrong(
+          "id", "Invalid request: session id " + asked.session().name() + " does not exist");
     }
     return switch (kind.get()) {
       case CONVERSATION -> {
@@ -87,17 +82,10 @@ record SessionParams(TreePlace place, String path) {
           throw wrong("id", "Streaming session already has an active request.");
         }
         refuseToGoBack();
-        yield delta(asked.session(), WhileBusy.REJECT);
+        yield asked.asDelta(WhileBusy.REJECT, SessionKind.STREAMING);
       }
-      case REGULAR -> delta(asked.session(), WhileBusy.QUEUE);
+      case REGULAR -> asked.asDelta(WhileBusy.QUEUE, SessionKind.REGULAR);
     };
-  }
-
-  private static SessionControl delta(SessionId session, WhileBusy busy) {
-    return SessionControl.builder(session, Action.CONTINUE)
-        .input(Input.DELTA)
-        .whileBusy(busy)
-        .build();
   }
 
   private boolean isPlace() {
