@@ -156,7 +156,8 @@ public final class Engine implements AutoCloseable {
 
   /**
    * Returns what the engine holds and has done, as of its last step, or as of the last end of a
-   * turn or a session that it told of, if that is later. Costs nothing.
+   * turn or a session that it told of, if that is later; published pages as of now. Costs next to
+   * nothing.
    */
   public EngineStats stats() {
     return scheduler.published();

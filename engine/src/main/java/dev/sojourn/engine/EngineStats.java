@@ -46,4 +46,30 @@ public record EngineStats(
     long recomputedTokens,
     long modelNanos,
     long modelCpuNanos,
-    long engineCpuNanos) {}
+    long engineCpuNanos) {
+
+  /** Returns the same with another number of published pages. */
+  public EngineStats withPublishedPages(int pages) {
+    return new EngineStats(
+        capacity,
+        free,
+        cached,
+        leased,
+        inUse,
+        pages,
+        sessions,
+        running,
+        waiting,
+        steps,
+        promptTokens,
+        reusedTokens,
+        computedTokens,
+        sampledTokens,
+        evictedPages,
+        retractions,
+        recomputedTokens,
+        modelNanos,
+        modelCpuNanos,
+        engineCpuNanos);
+  }
+}

@@ -129,8 +129,8 @@ final class Books {
   }
 
   /**
-   * A rank in the middle of a step has told of more than it counts. Who misses an event is never
-   * right again, but off by the same number at every look, whatever else happens.
+   * Of a rank that stores or frees a page meanwhile, one may be seen and not the other. Who misses
+   * an event is never right again, but off by the same number at every look.
    */
   private void checkBlocks(List<String> wrong, RouterStats.RankStats rank) {
     OptionalInt blocks;

@@ -95,9 +95,8 @@ class BooksTest {
         .containsExactly("the index has -2 blocks of rank " + A + " beside those it holds");
   }
 
-  /** What a rank counts after a step is what the events told until then, not more. */
   @Test
-  void check_rankInTheMiddleOfAStep_isNoFault() {
+  void check_rankThatTellsOfAPageMeanwhile_isNoFault() {
     Meanwhile clock = new Meanwhile();
     try (Router router =
         new Router(

@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -66,7 +67,7 @@ public final class PagePool {
   private int cachedCount;
   private int leasedCount;
   private int inUseCount;
-  private int publishedCount;
+  private final AtomicInteger publishedCount = new AtomicInteger();
   private int held;
   private long evicted;
   private long stamp;
@@ -118,9 +119,9 @@ public final class PagePool {
     };
   }
 
-  /** Returns how many pages are published. */
+  /** Returns how many pages are published: as many as events told of. Any thread may ask. */
   public int published() {
-    return publishedCount;
+    return publishedCount.get();
   }
 
   /** Returns how many pages were evicted since the start. */
@@ -257,7 +258,7 @@ public final class PagePool {
     hash[page] = chained;
     namespace[page] = seed;
     published[page] = true;
-    publishedCount++;
+    publishedCount.incrementAndGet();
     table.put(chained, page);
     link(page, parentPage);
     publishedBy.add(page, by);
@@ -413,7 +414,7 @@ public final class PagePool {
     if (published[page]) {
       table.remove(hash[page]);
       published[page] = false;
-      publishedCount--;
+      publishedCount.decrementAndGet();
       if (!feed.isSilent()) {
         feed.emit(new KvEvent.Removed(hash[page]));
       }

@@ -219,10 +219,11 @@ public final class Scheduler {
   /**
    * Returns what the engine held and had done when it last published that: after each step, and
    * before it tells that a turn ended or a session opened or closed. So nobody who was told of an
-   * end still finds it held. Any thread may ask.
+   * end still finds it held. Published pages are those of now, in the middle of a step, too: who
+   * hears of them can compare. Any thread may ask.
    */
   public EngineStats published() {
-    return published;
+    return published.withPublishedPages(pool.published());
   }
 
   /** Publishes the statistics as they are now. */

@@ -130,6 +130,22 @@ class SchedulerTest {
     assertThat(rig.close(session, OnClose.FREE).join()).isEqualTo(CloseResult.UNKNOWN);
   }
 
+  /** A router compares the two, and a step may take longer than it looks. */
+  @Test
+  void published_whileTheModelComputes_countsThePagesThatTheEventsLeft() {
+    Rig rig = new Rig(4);
+    rig.run(rig.stateless(Rig.ids(0, 60), 2));
+    long before = rig.scheduler.stats().publishedPages();
+    List<Integer> counted = new ArrayList<>();
+    rig.runner.setReadOnly(page -> {
+      counted.add(rig.scheduler.published().publishedPages());
+      assertThat(counted.getLast()).isEqualTo(rig.scheduler.pool().published());
+      return rig.scheduler.pool().isPublished(page);
+    });
+    rig.run(rig.stateless(Rig.ids(3, 40), 2));
+    assertThat(counted).isNotEmpty().anyMatch(pages -> pages < before);
+  }
+
   @Test
   void close_retain_leavesFullPagesAsCache() {
     Rig rig = new Rig(64);
