@@ -52,6 +52,12 @@ public final class Invariants {
           branch.context().isOpen() || branch.committed() == branch.context().length(),
           "an idle session has tokens that are not committed");
     }
+    for (SessionRecord session : sessions) {
+      TurnTree tree = session.tree();
+      if (tree != null) {
+        tree.check(found.wrong);
+      }
+    }
     all.forEach(found::context);
     found.pages();
     found.tree();

@@ -31,29 +31,30 @@ import org.jspecify.annotations.Nullable;
  * SGLang's clients do, is one branch, and no context is copied for it. Each branch has one turn at
  * a time; those of several run side by side.
  *
+ * <p>Longer than other classes because turns, what they grow from and what is left of them change
+ * together; what bounds them is told apart.
+ *
  * <p>Owned by the engine thread.
  */
 public final class TurnTree {
 
-  /** The most turns of a session. */
-  static final int MAX_TURNS = 4096;
-
-  /** The most branches: each takes the memory of its ids. */
-  static final int MAX_BRANCHES = 256;
-
-  private static final String BASE = "session_params.rid";
+  static final String BASE = "session_params.rid";
 
   private final PagePool pool;
   private final Publisher publisher;
   private final Map<String, Node> nodes = new HashMap<>();
   private final Map<String, Growth> growing = new HashMap<>();
   private final Set<Branch> branches = new LinkedHashSet<>();
+  private final TreeLimits limits;
   private int turns;
+  private int committed; // tokens of the turns, those that they share counted once
+  private long cutOff; // ids of the turns' tails
 
   /** Creates an empty tree. */
   TurnTree(PagePool pool, Publisher publisher) {
     this.pool = pool;
     this.publisher = publisher;
+    limits = TreeLimits.of(pool);
   }
 
   /** A committed turn: the first {@code shared} ids of its branch, and {@code tail}. */
@@ -78,7 +79,7 @@ public final class TurnTree {
 
     /** What is left of a turn that is interrupted: its prompt. */
     Node(Growth interrupted) {
-      this(interrupted, interrupted.common + interrupted.scratch.length(), interrupted.common);
+      this(interrupted, interrupted.start(), interrupted.common);
       tail = interrupted.scratch;
     }
 
@@ -151,6 +152,11 @@ public final class TurnTree {
       return scratch;
     }
 
+    /** Returns how many tokens it has when it begins. */
+    private int start() {
+      return common + scratch.length();
+    }
+
     private Branch branch() {
       if (branch == null) {
         throw new IllegalStateException("turn " + id + " has not been taken in");
@@ -162,11 +168,16 @@ public final class TurnTree {
   /**
    * Finds out where a turn goes on. Nothing changes yet.
    *
-   * @param id the turn's
+   * @param id the turn's, which no other of the tree has
    * @param input the ids that follow those it goes on from
-   * @throws dev.sojourn.core.FaultException with SGLang's words, if there is no such place
+   * @throws dev.sojourn.core.FaultException with SGLang's words, if there is no such place; or if
+   *     there is no room for the turn
    */
   public Growth plan(String id, TreePlace place, Tokens input, long namespace) {
+    if (nodes.containsKey(id)) {
+      throw Fault.invalid("request_id", "request " + id + " is a turn of the session already")
+          .asException();
+    }
     Node base = place.base().map(rid -> find(rid, place.replace())).orElse(null);
     if (base != null && !base.branch.accepts(namespace)) {
       throw Fault.invalid("cache_salt", "the turn was begun with another cache salt").asException();
@@ -179,7 +190,6 @@ public final class TurnTree {
             && base.branch.owner() == null
             && common >= base.floor()
             && (place.replace() || base.isLast());
-    requireRoom(dropped, stays);
     boolean cuts = base != null && stays && common < base.branch.committed();
     boolean rewinds = cuts || !dropped.isEmpty();
     TurnMode mode =
@@ -187,7 +197,9 @@ public final class TurnTree {
             ? TurnMode.REWIND
             : base == null ? TurnMode.OPENED : stays ? TurnMode.APPEND : TurnMode.FORK;
     Tokens scratch = base == null ? input : base.tail.slice(0, length - common).concat(input);
-    return new Growth(id, base, place.replace(), !stays, length, common, scratch, mode);
+    Growth growth = new Growth(id, base, place.replace(), !stays, length, common, scratch, mode);
+    requireRoom(growth, dropped);
+    return growth;
   }
 
   private Node find(String id, boolean interrupts) {
@@ -220,30 +232,30 @@ public final class TurnTree {
     return found;
   }
 
-  private void requireRoom(Set<Node> dropped, boolean stays) {
-    if (nodes.size() - dropped.size() + growing.size() >= MAX_TURNS) {
-      throw Fault.invalid(
-              BASE, "the session has " + MAX_TURNS + " turns, the most there may be; replace some")
-          .asException();
+  private void requireRoom(Growth more, Set<Node> dropped) {
+    limits.requireTurn(nodes.size() - dropped.size() + growing.size());
+    Collection<Branch> kept = dropped.isEmpty() ? branches : used(dropped);
+    if (more.forks) {
+      limits.requireBranch(kept.size());
     }
-    if (stays || branches.size() < MAX_BRANCHES) {
-      return;
+    long held = cutOff - dropped.stream().mapToLong(node -> node.tail.length()).sum();
+    held += kept.stream().mapToLong(branch -> branch.context().length()).sum();
+    for (Growth growth : growing.values()) { // those that have not begun will have more
+      held += Math.max(0, growth.start() - growth.branch().context().length());
     }
-    long left =
-        nodes.values().stream()
-            .filter(node -> !dropped.contains(node))
-            .map(node -> node.branch)
-            .distinct()
-            .count();
-    if (left + growing.size() >= MAX_BRANCHES) {
-      throw Fault.invalid(
-              BASE,
-              "the session has "
-                  + MAX_BRANCHES
-                  + " branches, the most there may be; go on from the last turn of one, or replace"
-                  + " some")
-          .asException();
+    limits.requireIds(held, (more.forks ? more.common : 0) + more.scratch.length());
+  }
+
+  /** Returns the branches that turns have, but for some, or grow. */
+  private Set<Branch> used(Set<Node> without) {
+    Set<Branch> used = new HashSet<>();
+    for (Node node : nodes.values()) {
+      if (!without.contains(node)) {
+        used.add(node.branch);
+      }
     }
+    growing.values().forEach(growth -> used.add(growth.branch()));
+    return used;
   }
 
   /** Takes a turn in: it alone writes to its branch until it gives that back. */
@@ -279,11 +291,11 @@ public final class TurnTree {
                     || (turn.base != null && (turn.base == base || dropped.contains(turn.base))))
             .map(turn -> turn.id)
             .toList();
-    dropped.forEach(node -> nodes.remove(node.id));
+    dropped.forEach(this::drop);
     if (base != null) {
       base.children.clear();
-      if (nodes.putIfAbsent(base.id, base) == null && base.base != null) {
-        base.base.children.add(base);
+      if (!nodes.containsKey(base.id)) {
+        add(base);
       }
     }
     releaseUnused();
@@ -294,7 +306,9 @@ public final class TurnTree {
   void rewind(String id) {
     Growth growth = growing(id);
     if (growth.base != null && !growth.forks) {
+      cutOff -= growth.base.tail.length();
       growth.base.cut(growth.common);
+      cutOff += growth.base.tail.length();
     }
     growth.branch().rewind(growth.common);
   }
@@ -303,12 +317,23 @@ public final class TurnTree {
   void commit(String id, int promptEnd, int end) {
     Growth growth = growing(id);
     growth.branch().commit(promptEnd, end);
-    Node node = new Node(growth, promptEnd, end);
-    nodes.put(id, node);
+    add(new Node(growth, promptEnd, end));
+    turns++;
+  }
+
+  private void add(Node node) {
+    nodes.put(node.id, node);
     if (node.base != null) {
       node.base.children.add(node);
     }
-    turns++;
+    committed += node.length() - node.from;
+    cutOff += node.tail.length();
+  }
+
+  private void drop(Node node) {
+    nodes.remove(node.id);
+    committed -= node.length() - node.from;
+    cutOff -= node.tail.length();
   }
 
   /** Takes the branch of a turn back. */
@@ -329,9 +354,7 @@ public final class TurnTree {
   }
 
   private void releaseUnused() {
-    Set<Branch> used = new HashSet<>();
-    nodes.values().forEach(node -> used.add(node.branch));
-    growing.values().forEach(growth -> used.add(growth.branch()));
+    Set<Branch> used = used(Set.of());
     branches.removeIf(branch -> {
       boolean unused = !used.contains(branch);
       if (unused) {
@@ -350,6 +373,8 @@ public final class TurnTree {
     int freed = branches.stream().mapToInt(Branch::release).sum();
     branches.clear();
     nodes.clear();
+    committed = 0;
+    cutOff = 0;
     return freed;
   }
 
@@ -370,7 +395,40 @@ public final class TurnTree {
 
   /** Returns how many tokens its turns have together, those that they share counted once. */
   int committed() {
-    return nodes.values().stream().mapToInt(node -> node.length() - node.from).sum();
+    return committed;
+  }
+
+  /** Names what is wrong between two steps; see {@link Invariants}. */
+  void check(List<String> wrong) {
+    int tokens = 0;
+    long tails = 0;
+    for (Node node : nodes.values()) {
+      tokens += node.length() - node.from;
+      tails += node.tail.length();
+      if (node.shared > node.branch.committed()) {
+        wrong.add("turn " + node.id + " has tokens of its branch that are not committed");
+      }
+      Node base = node.base;
+      if (base != null
+          && (nodes.get(base.id) != base
+              || !base.children.contains(node)
+              || base.length() < node.from)) {
+        wrong.add("turn " + node.id + " goes on from one that there is not");
+      }
+    }
+    if (tokens != committed || tails != cutOff) {
+      wrong.add(
+          "%d tokens and %d of tails are counted, of %d and %d"
+              .formatted(committed, cutOff, tokens, tails));
+    }
+    growing.forEach((id, growth) -> {
+      if (!id.equals(growth.branch().owner())) {
+        wrong.add("turn " + id + " has lost its branch");
+      }
+    });
+    if (!used(Set.of()).equals(branches)) {
+      wrong.add("the branches of " + publisher.session() + " are not those of its turns");
+    }
   }
 
   /** Returns how many of them have their KV. */

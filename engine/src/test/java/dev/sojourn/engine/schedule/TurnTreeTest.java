@@ -396,6 +396,46 @@ class TurnTreeTest {
     assertThat(rig.view(tree).turns()).isEqualTo(4096);
   }
 
+  /** Each leaves what it cuts off its base behind, which needs no page. */
+  @Test
+  void tails_areBounded_andReplacingMakesRoom() {
+    TurnRequest last = request(root(), Rig.ids(0, 900), 1);
+    runUnchecked(last);
+    int room = 16 * 16 * PAGES;
+    for (int held = 901; held + 900 <= room; held += 900) {
+      TreePlace place = new TreePlace(Optional.of(last.requestId()), false, false, 1);
+      last = request(place, Rig.ids(1, 899), 1);
+      runUnchecked(last);
+    }
+    assertThat(rig.view(tree).turns()).isEqualTo(18);
+    TreePlace place = new TreePlace(Optional.of(last.requestId()), false, false, 1);
+    Fault fault = rig.submit(request(place, Rig.ids(1, 899), 1)).fault();
+    assertThat(fault).isInstanceOf(Fault.InvalidRequest.class);
+    assertThat(fault.message()).contains("899 more are beyond the 16384 there may be");
+    rig.verify();
+    run(new TreePlace(Optional.empty(), true, false, 0), Tokens.EMPTY, Rig.ids(5, 20), 4);
+    assertThat(rig.view(tree).committed()).isEqualTo(24);
+    begin();
+  }
+
+  @Test
+  void turnsThatWait_countWithWhatTheyWillHold() {
+    for (int i = 0; i < 18; i++) {
+      assertThat(submit(root(), Rig.ids(i, 900), 1).answer.accepted).isTrue();
+    }
+    assertThat(submit(root(), Rig.ids(18, 900), 1).answer.fault().message())
+        .contains("has 16200 tokens, and 900 more");
+  }
+
+  @Test
+  void idOfACommittedTurn_isRefused() {
+    Asked first = begin();
+    RecordedAnswer again = rig.submit(first.request);
+    assertThat(again.fault()).isInstanceOf(Fault.InvalidRequest.class);
+    assertThat(again.fault().message()).contains("is a turn of the session already");
+    run(after(first), first.whole(), Rig.ids(1, 3), 2);
+  }
+
   private void runUnchecked(TurnRequest request) {
     RecordedAnswer answer = new RecordedAnswer();
     rig.scheduler.submit(request, answer);
