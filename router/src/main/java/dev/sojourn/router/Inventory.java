@@ -187,8 +187,7 @@ final class Inventory {
       if (!there.contains(session.incarnation())
           && store.peek(session.id()) instanceof Bound bound
           && bound.incarnation().equals(session.incarnation())
-          && bound.leases().isEmpty()
-          && store.remove(session.id(), bound.revision())) {
+          && store.removeIdle(session.id(), bound.revision())) {
         lifecycle.lost();
       }
     }

@@ -95,6 +95,9 @@ public interface AffinityStore extends AutoCloseable {
   /** Makes an opening or binding with this revision vacant, whoever holds leases on it. */
   boolean remove(SessionId id, long revision);
 
+  /** Makes a binding with this revision vacant unless somebody holds a lease on it. */
+  boolean removeIdle(SessionId id, long revision);
+
   /**
    * Makes a binding with this revision vacant if it has expired. Of all gateways that try exactly
    * one gets it, and has to end what it stood for.

@@ -187,6 +187,11 @@ public final class MemoryAffinityStore implements AffinityStore {
   }
 
   @Override
+  public boolean removeIdle(SessionId id, long revision) {
+    return changeBound(id, revision, bound -> bound.leases().isEmpty() ? VACANT : bound).happened();
+  }
+
+  @Override
   public Optional<Bound> claimExpired(SessionId id, long revision) {
     Step step = changeBound(id, revision, bound -> bound.expiredAt(clock.nanos()) ? VACANT : bound);
     return step.happened() && step.before() instanceof Bound bound

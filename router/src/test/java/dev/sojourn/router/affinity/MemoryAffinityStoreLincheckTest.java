@@ -83,6 +83,7 @@ public class MemoryAffinityStoreLincheckTest {
     return List.of(
         race(idle, acquire, call("acquire", 2, 1)),
         race(idle, acquire, remove),
+        race(idle, acquire, call("removeIdle", 2)),
         race(idle, acquire, repin),
         race(idle, repin, call("repin", 2, 1)),
         race(idle, remove, repin),
@@ -154,6 +155,11 @@ public class MemoryAffinityStoreLincheckTest {
   @Operation
   public boolean remove(@Param(name = "revision") int revision) {
     return store.remove(ID, revision);
+  }
+
+  @Operation
+  public boolean removeIdle(@Param(name = "revision") int revision) {
+    return store.removeIdle(ID, revision);
   }
 
   @Operation

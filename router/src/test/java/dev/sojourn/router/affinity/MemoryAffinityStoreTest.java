@@ -122,6 +122,18 @@ class MemoryAffinityStoreTest {
   }
 
   @Test
+  void removeIdle_thatSomebodyTookALeaseOnSince_changesNothing() {
+    Bound seen = idle(ID);
+    assertThat(store.acquire(ID, seen.revision(), lease(US, 5))).isPresent();
+    assertThat(store.removeIdle(ID, seen.revision())).isFalse();
+    assertThat(store.peek(ID)).isInstanceOf(Bound.class);
+    assertThat(store.release(ID, lease(US, 5))).isTrue();
+    assertThat(store.removeIdle(ID, seen.revision() + 1)).isFalse();
+    assertThat(store.removeIdle(ID, seen.revision())).isTrue();
+    assertThat(store.nextDeadlineNanos()).isEmpty();
+  }
+
+  @Test
   void staleRevision_afterARemoveAndANewOpening_isANoOp() {
     Bound old = idle(ID);
     assertThat(store.remove(ID, old.revision())).isTrue();
