@@ -17,6 +17,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -292,12 +293,13 @@ public final class Transcript {
 
   /**
    * Returns whether this is what the template was given beside messages. Of a fragment that nobody
-   * knows that of, it may be, if the tools are named in what was said.
+   * knows that of, it may be, if that is tools alone, and they are named in what was said.
    */
   boolean wasGiven(Map<String, ?> variables) {
     return variables.equals(options)
         || (fragment
             && options.isEmpty()
+            && variables.keySet().equals(Set.of(ChatTerms.TOOLS))
             && ChatTerms.names(ChatTerms.tools(variables)).stream().allMatch(this::mentions));
   }
 

@@ -55,6 +55,24 @@ class RestoredTranscriptTest {
     assertThat(calls(held, delta(held, ChatTerms.NONE), "low")).isNull();
   }
 
+  /** Nothing tells whether the template was given them before. */
+  @Test
+  void delta_withOtherOptionsThanTools_isContextLost() {
+    Transcript held = restored(TOOLS, CALL, true);
+    for (List<Map<String, ?>> tools : List.of(List.<Map<String, ?>>of(), TOOLS.tools())) {
+      ChatTerms thinking =
+          new ChatTerms(
+              Map.of("enable_thinking", false),
+              tools,
+              new ToolChoice.Auto(),
+              true,
+              History.AS_RENDERED);
+      assertThatThrownBy(() -> delta(held, thinking))
+          .isInstanceOf(FaultException.class)
+          .hasMessageContaining("send the full conversation");
+    }
+  }
+
   @Test
   void delta_withoutTools_isAnsweredWithCalls() {
     Transcript held = restored(TOOLS, CALL, true);
