@@ -26,7 +26,10 @@ final class TurnOrder implements AutoCloseable {
   private final AtomicInteger waiting = new AtomicInteger();
   private volatile boolean closed;
 
-  /** Creates empty lines, in each of which and in all of which so many turns may wait. */
+  /**
+   * Creates empty lines, in each of which and in all of which so many turns may wait. Beside one
+   * turn as many may run as may wait; they take no place of those that wait.
+   */
   TurnOrder(int maxWaiting, int maxWaitingInAll) {
     this.maxWaiting = maxWaiting;
     this.maxWaitingInAll = maxWaitingInAll;
@@ -71,15 +74,17 @@ final class TurnOrder implements AutoCloseable {
    */
   Place enter(SessionId id, boolean mayWait, boolean shared) throws InterruptedException {
     Place place = new Place(id, shared);
-    int[] before = new int[1];
+    int[] before = new int[2]; // how many are in the line, how many of them run
     boolean[] outcome = new boolean[2]; // whether it runs at once, whether it is in the line
     lines.compute(
         id,
         (_, line) -> {
           ArrayDeque<Place> joined = line == null ? new ArrayDeque<>() : line;
           before[0] = joined.size();
+          before[1] = running(joined);
           outcome[0] = joined.isEmpty() || (shared && joined.stream().allMatch(p -> p.shared));
-          outcome[1] = before[0] <= maxWaiting && (outcome[0] || mayWait);
+          outcome[1] =
+              outcome[0] ? before[0] <= maxWaiting : mayWait && before[0] - before[1] < maxWaiting;
           if (outcome[1]) {
             joined.addLast(place);
           }
@@ -90,12 +95,19 @@ final class TurnOrder implements AutoCloseable {
       throw shuttingDown();
     }
     if (!outcome[1]) {
-      throw refusal(id, mayWait, before[0]).asException();
+      throw (outcome[0] ? tooMany(id, "running") : refusal(id, mayWait, before[0])).asException();
     }
     if (!outcome[0]) {
       await(place);
     }
     return place;
+  }
+
+  /** Returns how many of a line have their turn. */
+  private static int running(ArrayDeque<Place> line) {
+    return line.isEmpty()
+        ? 0
+        : (int) Math.max(1, line.stream().takeWhile(place -> place.shared).count());
   }
 
   private void await(Place place) throws InterruptedException {
@@ -127,13 +139,23 @@ final class TurnOrder implements AutoCloseable {
 
   private Fault refusal(SessionId id, boolean mayWait, int turns) {
     return mayWait
-        ? new Fault.Overloaded(
-            "session " + id.name() + " has " + maxWaiting + " turns waiting, the most there may be",
-            Duration.ofSeconds(1))
+        ? tooMany(id, "waiting")
         : new Fault.Conflict(
             "session_busy",
             "session " + id.name() + " runs another turn; wait for its end, or ask to be queued",
             Map.of("turns", turns));
+  }
+
+  private Fault tooMany(SessionId id, String doing) {
+    return new Fault.Overloaded(
+        "session "
+            + id.name()
+            + " has "
+            + maxWaiting
+            + " turns "
+            + doing
+            + ", the most there may be",
+        Duration.ofSeconds(1));
   }
 
   /** Returns how many turns a session has, the running one included. */

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.Tenant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
 import org.junit.jupiter.api.AfterEach;
@@ -94,6 +96,24 @@ class TurnOrderTest {
     for (int i = 0; i < 5; i++) {
       var _ = order.enter(ID, true, true);
     }
-    assertThatThrownBy(() -> order.enter(ID, true, true)).hasMessageContaining("the most");
+    assertThatThrownBy(() -> order.enter(ID, true, true)).hasMessageContaining("running, the most");
+  }
+
+  /** A close of a tree with many turns has to come to its turn. */
+  @Test
+  void turnsThatRun_takeNoPlaceOfThoseThatWait() throws Exception {
+    List<TurnOrder.Place> running = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      running.add(order.enter(ID, true, true));
+    }
+    CompletableFuture<TurnOrder.Place> close = enter(false);
+    for (int i = 1; i < 4; i++) {
+      var _ = enter(true);
+    }
+    assertThat(close).isNotDone();
+    assertThatThrownBy(() -> order.enter(ID, true, false))
+        .hasMessageContaining("4 turns waiting, the most");
+    running.forEach(TurnOrder.Place::leave);
+    close.join().leave();
   }
 }
