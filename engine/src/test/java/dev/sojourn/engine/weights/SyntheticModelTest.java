@@ -183,7 +183,7 @@ class SyntheticModelTest {
         .hasMessage("dimension must be a multiple of 32, is 33");
     assertThatThrownBy(
             () -> new Spec(Architecture.LLAMA, 1, 32, 32, 3, 2, 32, 300, TensorType.F32, 16))
-        .hasMessage("heads must be a multiple of 2, is 3");
+        .hasMessage("heads must be a multiple of kv-heads, 2, is 3");
     assertThatThrownBy(
             () -> new Spec(Architecture.LLAMA, 1, 32, 32, 1, 1, 32, 100, TensorType.F32, 16))
         .hasMessage("vocabulary must be 259 to 1048576, is 100");
