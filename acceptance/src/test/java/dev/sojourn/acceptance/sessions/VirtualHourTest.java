@@ -82,6 +82,7 @@ class VirtualHourTest {
           "RouterStats.bookingsReleased",
           "RouterStats.expired",
           "RouterStats.completed",
+          "RouterStats.refused",
           "RouterStats.failed",
           "RouterStats.aborted",
           "RouterStats.hits",
