@@ -16,6 +16,7 @@ import com.openai.models.chat.completions.ChatCompletionChunk;
 import com.openai.models.chat.completions.ChatCompletionCreateParams;
 import com.openai.models.chat.completions.ChatCompletionStreamOptions;
 import com.openai.models.completions.CompletionUsage;
+import dev.sojourn.server.GatedRunner;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -140,7 +141,7 @@ class OpenAiJavaTest {
   /** A stream that merely stopped would look complete to the SDK. */
   @Test
   void modelThatFailsInTheMiddleOfAStream_isAnErrorToTheCaller() throws Exception {
-    try (House house = House.open(directory, 64, runner -> new FailingRunner(runner, 4))) {
+    try (House house = House.open(directory, 64, runner -> new GatedRunner(runner).failBehind(4))) {
       OpenAIClient client = client(house);
       ChatCompletionCreateParams params =
           chat(Map.of("ignore_eos", true)).maxCompletionTokens(50).build();

@@ -16,6 +16,10 @@ import com.openai.models.chat.completions.ChatCompletionCreateParams;
 import com.openai.models.chat.completions.ChatCompletionMessage;
 import com.openai.models.chat.completions.ChatCompletionMessageFunctionToolCall;
 import com.openai.models.chat.completions.ChatCompletionToolMessageParam;
+import dev.sojourn.core.Tokens;
+import dev.sojourn.engine.weights.ModelFile;
+import dev.sojourn.server.GatedRunner;
+import dev.sojourn.text.Tokenizer;
 import java.io.BufferedReader;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -34,14 +38,13 @@ class ToolsSdkTest {
           + "{\"name\": \"weather\", \"arguments\": {\"city\": \"Bern\"}}\n</tool_call>";
 
   @TempDir Path directory;
-  private final List<ScriptedRunner> scripted = new ArrayList<>();
+  private final List<GatedRunner> runners = new ArrayList<>();
 
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void openAiJava_toolLoop_reusesAllButTheLastToken(boolean streamed) throws Exception {
     try (House house = open()) {
-      say(CALL);
-      say("Sunny.");
+      say(CALL, "Sunny.");
       OpenAIClient client =
           OpenAIOkHttpClient.builder().baseUrl(house.url() + "/v1").apiKey("none").build();
       ChatCompletionCreateParams.Builder conversation =
@@ -95,10 +98,7 @@ class ToolsSdkTest {
   void openAiPython_toolLoop_wholeAndStreamed() throws Exception {
     String python = PythonSdkTest.python();
     try (House house = open()) {
-      for (int i = 0; i < 2; i++) {
-        say(CALL);
-        say("Sunny.");
-      }
+      say(CALL, "Sunny.", CALL, "Sunny.");
       Process process =
           new ProcessBuilder(python, "src/test/python/tools.py", house.url())
               .redirectErrorStream(true)
@@ -139,13 +139,22 @@ class ToolsSdkTest {
         directory,
         256,
         real -> {
-          ScriptedRunner runner = new ScriptedRunner(real);
-          scripted.add(runner);
+          GatedRunner runner = new GatedRunner(real);
+          runners.add(runner);
           return runner;
         });
   }
 
-  private void say(String answer) throws Exception {
-    scripted.getFirst().say(directory.resolve(House.MODEL + ".gguf"), answer);
+  /** Makes the next answers these, each of which ends behind its text. */
+  private void say(String... answers) throws Exception {
+    try (ModelFile file = ModelFile.open(directory.resolve(House.MODEL + ".gguf"));
+        Tokenizer tokenizer = Tokenizer.of(file.vocabulary())) {
+      Tokens end = Tokens.of(file.vocabulary().tokens().indexOf("<|im_end|>"));
+      Tokens all = Tokens.EMPTY;
+      for (String answer : answers) {
+        all = all.concat(tokenizer.encode(answer)).concat(end);
+      }
+      runners.getFirst().say(all);
+    }
   }
 }

@@ -7,12 +7,13 @@ import java.util.Arrays;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A real runner whose steps can be held up, so that a test can act while one runs, and that can be
- * told what to say.
+ * told what to say, and to fail.
  */
 public final class GatedRunner implements ModelRunner {
 
@@ -25,9 +26,12 @@ public final class GatedRunner implements ModelRunner {
   private volatile boolean broken;
   private volatile boolean closed;
 
+  /** Steps until one fails; below 0, none does. */
+  private final AtomicInteger good = new AtomicInteger(-1);
+
   private final Queue<Integer> script = new ConcurrentLinkedQueue<>();
 
-  GatedRunner(ModelRunner real) {
+  public GatedRunner(ModelRunner real) {
     this.real = real;
   }
 
@@ -81,8 +85,14 @@ public final class GatedRunner implements ModelRunner {
     broken = true;
   }
 
+  /** Makes one step fail, behind so many good ones; returns this runner. */
+  public GatedRunner failBehind(int steps) {
+    good.set(steps);
+    return this;
+  }
+
   /** Makes the next tokens that are sampled, by one turn at a time, these. */
-  void say(Tokens ids) {
+  public void say(Tokens ids) {
     script.clear();
     ids.stream().forEach(script::add);
   }
@@ -91,6 +101,9 @@ public final class GatedRunner implements ModelRunner {
   public void run(StepBatch batch) {
     if (broken) {
       throw new LinkageError("told to fail");
+    }
+    if (good.getAndDecrement() == 0) {
+      throw new IllegalStateException("told to fail once");
     }
     stepping = Thread.currentThread();
     if (heldUntilAsked) {

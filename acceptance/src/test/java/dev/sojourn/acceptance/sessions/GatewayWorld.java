@@ -50,7 +50,7 @@ import tools.jackson.databind.json.JsonMapper;
  * <p>One turn runs at a time, but for operations that are about what happens beside one. All
  * operations are here, as each needs, and changes, what the clients believe.
  */
-final class GatewayWorld implements AutoCloseable {
+final class GatewayWorld implements Play.Stage<GatewayOp> {
 
   /** Writes something behind what was said last, so each turn renders earlier ones anew. */
   private static final String REMINDING =
@@ -91,13 +91,13 @@ final class GatewayWorld implements AutoCloseable {
     client = new GatewayClient(fleet);
   }
 
-  /** Returns how often what was seen: a test that never gets there would prove nothing. */
-  Map<String, Integer> seen() {
+  @Override
+  public Map<String, Integer> seen() {
     return seen;
   }
 
-  /** Does one operation, and checks everything after it. */
-  void apply(GatewayOp op) throws Exception {
+  @Override
+  public void apply(GatewayOp op) throws Exception {
     see("op " + op.getClass().getSimpleName());
     switch (op) {
       case GatewayOp.Turn turn -> turn(turn);
@@ -155,8 +155,8 @@ final class GatewayWorld implements AutoCloseable {
     check();
   }
 
-  /** Ends all sessions, and checks that nobody holds anything. */
-  void end() throws Exception {
+  @Override
+  public void end() throws Exception {
     for (int rank = 0; rank < 2; rank++) {
       if (!live[rank] || drained[rank]) {
         leaveOrJoin(rank);

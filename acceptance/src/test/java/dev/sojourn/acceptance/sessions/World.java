@@ -42,7 +42,7 @@ import java.util.stream.IntStream;
  * <p>One thread drives everything. Turns that wait for another of their session do so on threads of
  * their own; the driver goes on when each of them waits or has begun.
  */
-final class World implements AutoCloseable {
+final class World implements Play.Stage<Op> {
 
   private static final List<WorkerRank> RANKS = SteppedWorkers.RANKS;
 
@@ -71,13 +71,13 @@ final class World implements AutoCloseable {
     gateway = new SteppedGateway(pages, contextLength, config, 2 + random.nextInt(4), 1, seed);
   }
 
-  /** Returns how often what was seen: a test that never gets there would prove nothing. */
-  Map<String, Integer> seen() {
+  @Override
+  public Map<String, Integer> seen() {
     return gateway.seen;
   }
 
-  /** Does one operation, and checks everything after it. */
-  void apply(Op op) throws InterruptedException {
+  @Override
+  public void apply(Op op) throws InterruptedException {
     gateway.see("op " + op.getClass().getSimpleName());
     switch (op) {
       case Op.Turn turn -> turn(turn);
@@ -169,8 +169,8 @@ final class World implements AutoCloseable {
     gateway.check();
   }
 
-  /** Lets everything end, and checks that nobody holds anything. */
-  void end() throws InterruptedException {
+  @Override
+  public void end() throws InterruptedException {
     endTurns();
     gateway.workers.openFates.clear();
     gateway.workers.closeFates.clear();
