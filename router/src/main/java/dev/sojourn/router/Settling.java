@@ -36,6 +36,8 @@ final class Settling implements AutoCloseable {
       if (binding instanceof Opening) {
         change.await();
         binding = store.peek(id);
+      } else {
+        changed(id); // told before the latch was there, perhaps for the last time
       }
     }
     return binding;

@@ -75,6 +75,8 @@ public class MemoryAffinityStoreLincheckTest {
     Actor release = call("release", 1);
     Actor claim = call("claimExpired", 2);
     Actor commit = call("commit", 3);
+    Actor adopt = call("adopt", 1);
+    Actor extend = call("extend", 2);
     List<Actor> idle = List.of();
     List<Actor> held = List.of(call("acquire", 2, 1));
     List<Actor> expired = List.of(call("timePasses"));
@@ -95,6 +97,12 @@ public class MemoryAffinityStoreLincheckTest {
         race(expired, claim, claim),
         race(expired, claim, acquire),
         race(expired, claim, call("expired")),
+        race(idle, extend, acquire),
+        race(idle, extend, claim),
+        race(held, release, extend),
+        race(expired, claim, adopt),
+        race(vacant, adopt, call("adopt", 2)),
+        race(vacant, adopt, call("initialise", 2)),
         race(vacant, call("initialise", 1), call("initialise", 2)),
         race(opening, commit, call("dropOwner", 1)),
         race(opening, commit, call("initialise", 2)));
@@ -130,6 +138,16 @@ public class MemoryAffinityStoreLincheckTest {
   @Operation
   public String commit(@Param(name = "revision") int revision) {
     return told(store.commit(ID, revision, rank(0)));
+  }
+
+  @Operation
+  public boolean adopt(@Param(name = "who") int who) {
+    return store.adopt(ID, new Incarnation(20 + who), TERMS, rank(who), TIMEOUT.multipliedBy(2));
+  }
+
+  @Operation
+  public String extend(@Param(name = "revision") int revision) {
+    return told(store.extend(ID, revision, TIMEOUT.multipliedBy(3)));
   }
 
   @Operation
