@@ -13,6 +13,7 @@ import dev.sojourn.router.affinity.AffinityStore;
 import dev.sojourn.router.affinity.AffinityStore.Initialised.Full;
 import dev.sojourn.router.affinity.AffinityStore.Initialised.Present;
 import dev.sojourn.router.affinity.AffinityStore.Initialised.Won;
+import dev.sojourn.router.affinity.Binding;
 import dev.sojourn.router.affinity.Binding.Bound;
 import dev.sojourn.router.affinity.Binding.Opening;
 import dev.sojourn.router.affinity.Lease;
@@ -29,7 +30,8 @@ import java.util.function.Supplier;
 
 /**
  * Decides how a turn stands to its session when its time has come: it opens it, holds a lease on
- * it, or runs without. Thread-safe; turns of one session of this gateway come one after the other.
+ * it, or runs without. Thread-safe; turns of one session of this gateway come one after the other,
+ * but for those of a tree.
  */
 final class Admission {
 
@@ -76,18 +78,30 @@ final class Admission {
     }
   }
 
-  /** Takes the lease, waiting only for other gateways. */
-  Standing admit(SessionControl control, TurnIntent intent) throws InterruptedException {
+  /** Returns whether a session's turns may run side by side: its engine keeps them apart. */
+  static boolean isTree(Binding binding) {
+    return binding instanceof Bound bound && bound.terms().shape() == SessionKind.REGULAR;
+  }
+
+  /**
+   * Takes the lease, waiting only for other gateways.
+   *
+   * @param inTree whether it may be taken on a tree of turns only; empty if there is none
+   */
+  Optional<Standing> admit(SessionControl control, TurnIntent intent, boolean inTree)
+      throws InterruptedException {
     SessionId id = control.session();
     Lease lease = new Lease(owner, leaseNumbers.incrementAndGet(), intent.requestId());
     // Each round that decides nothing has seen another gateway or the expiry change the binding.
     while (true) {
+      Binding now = settling.settled(id);
+      if (inTree && !isTree(now)) {
+        return Optional.empty();
+      }
       Optional<Standing> standing =
-          settling.settled(id) instanceof Bound bound
-              ? hold(control, intent, bound, lease)
-              : begin(control, lease);
+          now instanceof Bound bound ? hold(control, intent, bound, lease) : begin(control, lease);
       if (standing.isPresent()) {
-        return standing.get();
+        return standing;
       }
     }
   }

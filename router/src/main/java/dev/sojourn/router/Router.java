@@ -8,7 +8,6 @@ import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionControl.WhileBusy;
 import dev.sojourn.core.SessionId;
-import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.core.WorkerId;
 import dev.sojourn.core.WorkerRank;
@@ -189,27 +188,36 @@ public final class Router implements AutoCloseable {
     if (order.turns(control.session()) <= 1) {
       admission.refuseContradiction(control);
     }
-    TurnOrder.Place place =
-        order.enter(
-            control.session(),
-            control.whileBusy() == WhileBusy.QUEUE,
-            control.action() == Action.CONTINUE && isTree(control.session()));
+    boolean beside =
+        control.action() == Action.CONTINUE && Admission.isTree(store.peek(control.session()));
+    Optional<TurnGuard> guard = beside ? enter(intent, control, true) : Optional.empty();
+    return guard.isPresent() ? guard.get() : beginAlone(intent);
+  }
+
+  /**
+   * Begins a turn of a session as {@link #begin} does, but beside no other one, whatever the
+   * session is.
+   */
+  public TurnGuard beginAlone(TurnIntent intent) throws InterruptedException {
+    return enter(intent, intent.control().orElseThrow(), false).orElseThrow();
+  }
+
+  /** Returns empty if the turn joined the line as one of a tree, and there is none by its time. */
+  private Optional<TurnGuard> enter(TurnIntent intent, SessionControl control, boolean beside)
+      throws InterruptedException {
+    boolean waits = control.whileBusy() == WhileBusy.QUEUE;
+    TurnOrder.Place place = order.enter(control.session(), waits, beside);
     boolean keepsPlace = false;
     try {
-      Standing standing = admission.admit(control, intent);
-      keepsPlace = !(standing instanceof Standing.Without);
-      return new TurnGuard(
-          this, intent, standing, keepsPlace ? Optional.of(place) : Optional.empty());
+      Optional<Standing> standing = admission.admit(control, intent, beside);
+      keepsPlace = standing.filter(how -> !(how instanceof Standing.Without)).isPresent();
+      Optional<TurnOrder.Place> kept = keepsPlace ? Optional.of(place) : Optional.empty();
+      return standing.map(how -> new TurnGuard(this, intent, how, kept));
     } finally {
       if (!keepsPlace) {
         place.leave();
       }
     }
-  }
-
-  /** Returns whether a session's turns may run side by side: its engine keeps them apart. */
-  private boolean isTree(SessionId id) {
-    return store.peek(id) instanceof Bound bound && bound.terms().shape() == SessionKind.REGULAR;
   }
 
   /**
@@ -309,37 +317,7 @@ public final class Router implements AutoCloseable {
 
   /** Returns what the router holds and has done. */
   public RouterStats stats() {
-    return new RouterStats(
-        placements.of(Terms.Kind.ENGINE_BACKED),
-        placements.of(Terms.Kind.ROUTER_ONLY),
-        placements.opening(),
-        counters.unbound.get(),
-        order.waiting(),
-        counters.leasesTaken.get(),
-        counters.leasesReturned.get(),
-        counters.bookings.get(),
-        counters.bookingsReleased.get(),
-        counters.expired.get(),
-        counters.completed.get(),
-        counters.refused.get(),
-        counters.failed.get(),
-        counters.aborted.get(),
-        counters.hits.get(),
-        counters.moved.get(),
-        counters.broken.get(),
-        counters.homeOverloaded.get(),
-        lifecycle.stats(),
-        fleet.ranks().stream()
-            .map(rank ->
-                new RouterStats.RankStats(
-                    rank.id(),
-                    rank.draining(),
-                    placements.on(rank.id()),
-                    rank.requests(),
-                    rank.prefillTokens(),
-                    rank.decodeBlocks(),
-                    rank.feed().resident()))
-            .toList());
+    return RouterStats.of(placements, counters, order, lifecycle, fleet);
   }
 
   /**

@@ -1,7 +1,10 @@
 package dev.sojourn.router;
 
 import dev.sojourn.core.WorkerRank;
+import dev.sojourn.router.affinity.Terms;
+import dev.sojourn.router.lifecycle.EngineLifecycle;
 import dev.sojourn.router.lifecycle.LifecycleStats;
+import dev.sojourn.router.load.Fleet;
 import java.util.List;
 
 /**
@@ -54,6 +57,45 @@ public record RouterStats(
 
   public RouterStats {
     ranks = List.copyOf(ranks);
+  }
+
+  static RouterStats of(
+      Placements placements,
+      Counters counters,
+      TurnOrder order,
+      EngineLifecycle lifecycle,
+      Fleet fleet) {
+    return new RouterStats(
+        placements.of(Terms.Kind.ENGINE_BACKED),
+        placements.of(Terms.Kind.ROUTER_ONLY),
+        placements.opening(),
+        counters.unbound.get(),
+        order.waiting(),
+        counters.leasesTaken.get(),
+        counters.leasesReturned.get(),
+        counters.bookings.get(),
+        counters.bookingsReleased.get(),
+        counters.expired.get(),
+        counters.completed.get(),
+        counters.refused.get(),
+        counters.failed.get(),
+        counters.aborted.get(),
+        counters.hits.get(),
+        counters.moved.get(),
+        counters.broken.get(),
+        counters.homeOverloaded.get(),
+        lifecycle.stats(),
+        fleet.ranks().stream()
+            .map(rank ->
+                new RankStats(
+                    rank.id(),
+                    rank.draining(),
+                    placements.on(rank.id()),
+                    rank.requests(),
+                    rank.prefillTokens(),
+                    rank.decodeBlocks(),
+                    rank.feed().resident()))
+            .toList());
   }
 
   /**

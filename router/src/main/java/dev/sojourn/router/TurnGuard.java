@@ -19,9 +19,6 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -100,6 +97,26 @@ public final class TurnGuard implements AutoCloseable {
   /** Returns whether {@link #open} has an engine session to open; known after {@link #select}. */
   public boolean opens() {
     return life.opens();
+  }
+
+  /**
+   * Gives everything back where the turn would open a new life of a session beside other turns,
+   * each of which would open another, and end this one.
+   *
+   * @return whether that is so: the turn is to begin again, {@linkplain Router#beginAlone alone}
+   */
+  public boolean hasToBeginAlone() {
+    if (!life.opens() || !place.map(TurnOrder.Place::isShared).orElse(false)) {
+      return false;
+    }
+    step = Step.FINISHED;
+    try {
+      releaseLoad();
+      var _ = releaseLease();
+    } finally {
+      place.ifPresent(TurnOrder.Place::leave);
+    }
+    return true;
   }
 
   /**
@@ -343,25 +360,12 @@ public final class TurnGuard implements AutoCloseable {
     if (answer.isEmpty()) {
       return new CloseReport(true, true, OptionalInt.of(0), false);
     }
-    CloseAnswer known = await(answer.get(), patience);
+    CloseAnswer known = CloseAnswer.of(answer.get(), patience);
     return known
         .result()
         .map(result ->
             new CloseReport(true, result.existed(), OptionalInt.of(result.tokensFreed()), false))
         .orElseGet(() -> new CloseReport(true, true, OptionalInt.empty(), known.pending()));
-  }
-
-  private static CloseAnswer await(CompletableFuture<CloseAnswer> answer, Duration patience) {
-    try {
-      return answer.get(patience.toNanos(), TimeUnit.NANOSECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return CloseAnswer.PENDING;
-    } catch (TimeoutException e) {
-      return CloseAnswer.PENDING;
-    } catch (ExecutionException e) {
-      throw new IllegalStateException("a close is never completed exceptionally", e);
-    }
   }
 
   private SessionControl control() {

@@ -47,6 +47,11 @@ final class TurnOrder implements AutoCloseable {
       this.shared = shared;
     }
 
+    /** Returns whether others may run beside it. */
+    boolean isShared() {
+      return shared;
+    }
+
     /**
      * Leaves the line; the turns come of those that nothing keeps any more. A second call is a
      * no-op.

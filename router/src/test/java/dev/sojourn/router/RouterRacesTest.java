@@ -18,6 +18,7 @@ import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionControl.WhileBusy;
+import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.WorkerId;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.ScriptedEngines.Fate;
@@ -26,6 +27,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -508,5 +510,69 @@ class RouterRacesTest {
 
   private int booked() {
     return router.stats().ranks().stream().mapToInt(RouterStats.RankStats::requests).sum();
+  }
+
+  private WorkerRank openTree() throws InterruptedException {
+    SessionControl open =
+        SessionControl.builder(id("s"), Action.OPEN)
+            .timeout(TIMEOUT)
+            .kind(SessionKind.REGULAR)
+            .build();
+    try (TurnGuard guard = router.begin(house.intent(open))) {
+      Selection selection = dispatch(guard);
+      guard.finish(TurnOutcome.COMPLETED);
+      return selection.target();
+    }
+  }
+
+  @Test
+  void turnsOfATree_whoseNameIsAConversationByThen_runOneAfterTheOther() throws Exception {
+    openTree();
+    TurnGuard running = house.begin("s", Action.CONTINUE);
+    House.Later closing = house.beginLater(house.intent(control("s", Action.CLOSE)));
+    House.Later opening = house.beginLater(house.intent(control("s", Action.OPEN)));
+    House.Later second = house.beginLater(house.intent(control("s", Action.CONTINUE)));
+    House.Later third = house.beginLater(house.intent(control("s", Action.CONTINUE)));
+    running.finish(TurnOutcome.COMPLETED);
+    closing.guard().join().finish(TurnOutcome.COMPLETED);
+    try (TurnGuard guard = opening.guard().join()) {
+      dispatch(guard);
+      guard.finish(TurnOutcome.COMPLETED);
+    }
+    TurnGuard one = (TurnGuard) CompletableFuture.anyOf(second.guard(), third.guard()).join();
+    House.await(() -> router.stats().waiting() == 1);
+    assertThat(router.binding(id("s")).orElseThrow().running()).hasSize(1);
+    one.close();
+    second.guard().join().close();
+    third.guard().join().close();
+  }
+
+  @Test
+  void turnsOfATree_whoseRankIsGone_openItsNewLifeAlone() throws Exception {
+    router.removeRank(openTree());
+    TurnIntent intent = house.intent(control("s", Action.CONTINUE));
+    try (TurnGuard one = router.begin(intent);
+        TurnGuard two = house.begin("s", Action.CONTINUE)) {
+      for (TurnGuard guard : List.of(one, two)) {
+        assertThat(guard.select(prompt(100)).affinity()).isEqualTo(Affinity.BROKEN);
+        assertThat(guard.hasToBeginAlone()).isTrue();
+      }
+    }
+    House.Later later;
+    Optional<Incarnation> life;
+    try (TurnGuard alone = router.beginAlone(intent)) {
+      alone.select(prompt(100));
+      assertThat(alone.hasToBeginAlone()).isFalse();
+      later = house.beginLater(house.intent(control("s", Action.CONTINUE)));
+      alone.open();
+      alone.accepted();
+      alone.finish(TurnOutcome.COMPLETED);
+      life = router.binding(id("s")).map(BindingView::incarnation);
+    }
+    try (TurnGuard next = later.guard().join()) {
+      Selection selection = next.select(prompt(100));
+      assertThat(selection.affinity()).isEqualTo(Affinity.HIT);
+      assertThat(selection.incarnation()).isEqualTo(life);
+    }
   }
 }

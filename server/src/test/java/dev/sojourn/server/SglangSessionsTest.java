@@ -480,4 +480,76 @@ class SglangSessionsTest {
       fleet.expectNothingHeld();
     }
   }
+
+  private static CompletableFuture<HttpResponse<String>> posted(TestFleet fleet, String fields) {
+    CompletableFuture<HttpResponse<String>> answer = new CompletableFuture<>();
+    Thread.startVirtualThread(() -> {
+      try {
+        answer.complete(fleet.post(0, COMPLETIONS, fields));
+      } catch (Exception e) {
+        answer.completeExceptionally(e);
+      }
+    });
+    return answer;
+  }
+
+  @Test
+  void turnsSideBySide_whoseWorkerLostTheTree_liveOnInOne() throws Exception {
+    try (TestFleet fleet = new TestFleet(dir, 1, keeper -> keeper)) {
+      fleet.post(0, "/open_session", "'session_id': 's'");
+      String ids = "'nvext': {'extra_fields': ['prompt_token_ids', 'completion_token_ids']}, ";
+      String anew = ids + "'prompt': 'Hello', 'session_params': {'id': 's'";
+      TestFleet.answered(fleet.post(0, COMPLETIONS, anew + "}"));
+      GatedRunner runner = fleet.homeRunner();
+      String home = fleet.binding().target().orElseThrow().worker().name();
+      fleet.home().close(TestFleet.SESSION, fleet.binding().incarnation(), OnClose.FREE).join();
+      runner.hold();
+      var other = posted(fleet, "'prompt': 'x', 'nvext': {'backend_instance_id': '" + home + "'}");
+      runner.awaitStep();
+      var one = posted(fleet, anew + "}");
+      var two = posted(fleet, anew + "}");
+      while (fleet.binding().running().size() < 2) {
+        Thread.onSpinWait();
+      }
+      runner.release();
+      TestFleet.answered(other.get());
+      for (var turn : List.of(one, two)) {
+        JsonNode root = TestFleet.answered(turn.get());
+        JsonNode next = TestFleet.answered(fleet.post(0, COMPLETIONS, anew + rid(root) + "}"));
+        assertThat(ids(next, "prompt")).startsWith(whole(root).toArray(Integer[]::new));
+      }
+      fleet.post(0, "/close_session", "'session_id': 's'");
+      fleet.expectNothingHeld();
+    }
+  }
+
+  @Test
+  void turnBehindAClose_isToldOfIt() throws Exception {
+    String session = "'id': '" + open("'session_id': 'tree'") + "'";
+    JsonNode root = turn("Hello", session);
+    GatedRunner runner = gateway.runners.getFirst();
+    runner.hold();
+    try (RawClient running = new RawClient(gateway.address());
+        RawClient behind = new RawClient(gateway.address())) {
+      String params = "'session_params': {" + session + rid(root) + "}";
+      String body = ("{" + asked("'On.'", "'stream': true, " + params) + "}").replace('\'', '"');
+      running.post(COMPLETIONS, body);
+      runner.awaitStep();
+      send("/close_session", "'session_id': 'tree'");
+      awaitWaiting(1);
+      behind.post(COMPLETIONS, body);
+      awaitWaiting(2);
+      runner.release();
+      running.lineWith("[DONE]");
+      assertThat(behind.answer())
+          .startsWith("HTTP/1.1 400")
+          .contains("Invalid request: close was requested for session tree");
+    }
+  }
+
+  private void awaitWaiting(int turns) throws Exception {
+    while (gateway.metric("sojourn_router_waiting_turns") < turns) {
+      Thread.onSpinWait();
+    }
+  }
 }

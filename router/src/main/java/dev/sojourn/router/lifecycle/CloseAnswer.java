@@ -1,7 +1,12 @@
 package dev.sojourn.router.lifecycle;
 
 import dev.sojourn.core.CloseResult;
+import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 
 /**
  * What is known of a close after it was first sent.
@@ -16,4 +21,18 @@ public record CloseAnswer(Optional<CloseResult> result, boolean pending) {
 
   /** The worker is gone, and its sessions with it. */
   public static final CloseAnswer LOST = new CloseAnswer(Optional.empty(), false);
+
+  /** Waits for an answer, which is pending where it takes longer or the waiting is interrupted. */
+  public static CloseAnswer of(CompletableFuture<CloseAnswer> answer, Duration patience) {
+    try {
+      return answer.get(patience.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return PENDING;
+    } catch (TimeoutException e) {
+      return PENDING;
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("a close is never completed exceptionally", e);
+    }
+  }
 }

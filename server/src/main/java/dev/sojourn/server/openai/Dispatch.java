@@ -129,24 +129,33 @@ final class Dispatch {
   /**
    * Sends a turn of a regular session. A worker that lost that opens it anew, for a turn that
    * begins there; one that goes on from another cannot be served any more.
+   *
+   * @return empty if it has to begin again alone, as it would open that beside others
    */
-  Sent sendInTree(
+  Optional<Sent> sendInTree(
       TurnSpec spec, TurnGuard guard, Prompt prompt, TreePlace place, Selection selection)
       throws InterruptedException {
-    requireKept(place, guard, selection);
-    guard.open();
     try {
-      return send(
-          spec, selection, prompt.context(), prompt.length(), turnAt(spec, place, selection));
+      return openInTree(spec, guard, prompt, place, selection);
     } catch (FaultException e) {
       if (selection.affinity() != Affinity.HIT || !isLost(e.fault())) {
         throw e;
       }
       Selection anew = guard.lost();
-      requireKept(place, guard, anew);
-      guard.open();
-      return send(spec, anew, prompt.context(), prompt.length(), turnAt(spec, place, anew));
+      return openInTree(spec, guard, prompt, place, anew);
     }
+  }
+
+  private Optional<Sent> openInTree(
+      TurnSpec spec, TurnGuard guard, Prompt prompt, TreePlace place, Selection selection)
+      throws InterruptedException {
+    requireKept(place, guard, selection);
+    if (guard.hasToBeginAlone()) {
+      return Optional.empty();
+    }
+    guard.open();
+    Optional<SessionTurn> at = turnAt(spec, place, selection);
+    return Optional.of(send(spec, selection, prompt.context(), prompt.length(), at));
   }
 
   private static Optional<SessionTurn> turnAt(TurnSpec spec, TreePlace place, Selection selection) {

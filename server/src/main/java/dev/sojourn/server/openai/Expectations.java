@@ -3,6 +3,11 @@ package dev.sojourn.server.openai;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.SessionControl;
+import dev.sojourn.core.SessionControl.Action;
+import dev.sojourn.core.SessionControl.Input;
+import dev.sojourn.core.SessionControl.Require;
+import dev.sojourn.router.Selection;
+import dev.sojourn.router.Selection.Affinity;
 import dev.sojourn.server.prompt.Divergence;
 import dev.sojourn.server.prompt.Prompt;
 import dev.sojourn.server.prompt.Transcript;
@@ -91,5 +96,28 @@ final class Expectations {
 
   private static String digest(Optional<Transcript> transcript) {
     return Metadata.digest(transcript.map(Transcript::digest).orElse(0L));
+  }
+
+  /** Refuses a turn that its session cannot serve as it was promised where it was placed. */
+  static void checkPromise(SessionControl control, Selection selection) {
+    if (selection.incarnation().isPresent()) {
+      return;
+    }
+    if (control.require() == Require.ENGINE) {
+      throw Fault.invalid(
+              "nvext.session_control.require",
+              "the turn would run without an engine session; open one with action open")
+          .asException();
+    }
+    // A last turn opens nothing where its session's rank is gone: what was said before is sent
+    // along.
+    boolean last = control.action() == Action.CLOSE && selection.affinity() == Affinity.BROKEN;
+    if (control.input() == Input.DELTA && !last) {
+      throw Fault.invalid(
+              "nvext.session_control.input",
+              "a delta needs an engine session, and this turn has none: send the whole"
+                  + " conversation")
+          .asException();
+    }
   }
 }

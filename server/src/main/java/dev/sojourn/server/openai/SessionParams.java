@@ -4,9 +4,11 @@ import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.WhileBusy;
+import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionKind;
 import dev.sojourn.engine.TreePlace;
 import dev.sojourn.router.BindingView;
+import dev.sojourn.router.Router;
 import java.util.Optional;
 
 /**
@@ -51,6 +53,49 @@ record SessionParams(TreePlace place, String path) {
                 params.at("")));
   }
 
+  /** Returns a turn as what it is in its session, as that was opened. */
+  static TurnSpec asOpened(TurnSpec spec, Router router) {
+    return spec.ext()
+        .params()
+        .map(params -> {
+          SessionControl control = spec.ext().control().orElseThrow();
+          return spec.with(params.control(control, router.binding(control.session())));
+        })
+        .orElse(spec);
+  }
+
+  /**
+   * Refuses a turn whose name stands for another kind of session by the time it runs: its words
+   * were meant for the one before.
+   */
+  static void requireAsOpened(TurnSpec spec, SessionKind now) {
+    SessionParams params = spec.ext().params().orElse(null);
+    if (params != null) {
+      SessionControl control = spec.ext().control().orElseThrow();
+      if (control.kind() != now) {
+        throw params.closing(control.session());
+      }
+    }
+  }
+
+  /** Returns, in SGLang's words, why a turn that {@link #asOpened} let pass was not begun. */
+  FaultException told(FaultException refusal, SessionId session) {
+    return switch (refusal.fault()) {
+      case Fault.NotFound missing when missing.code().equals("session_not_found") ->
+          closing(session);
+      case Fault.Conflict busy when busy.code().equals("session_busy") -> active();
+      default -> refusal;
+    };
+  }
+
+  private FaultException closing(SessionId session) {
+    return wrong("id", "Invalid request: close was requested for session " + session.name());
+  }
+
+  private FaultException active() {
+    return wrong("id", "Streaming session already has an active request.");
+  }
+
   /**
    * Returns what the turn asks of its session, as that was opened.
    *
@@ -79,7 +124,7 @@ record SessionParams(TreePlace place, String path) {
       }
       case STREAMING -> {
         if (!bound.get().running().isEmpty()) {
-          throw wrong("id", "Streaming session already has an active request.");
+          throw active();
         }
         refuseToGoBack();
         yield asked.asDelta(WhileBusy.REJECT, SessionKind.STREAMING);

@@ -10,7 +10,6 @@ import dev.sojourn.core.Promise;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.Input;
-import dev.sojourn.core.SessionControl.Require;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.Tokens;
@@ -19,7 +18,6 @@ import dev.sojourn.router.BindingView;
 import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Router;
 import dev.sojourn.router.Selection;
-import dev.sojourn.router.Selection.Affinity;
 import dev.sojourn.router.SelectionQuery;
 import dev.sojourn.router.TurnGuard;
 import dev.sojourn.router.TurnIntent;
@@ -48,8 +46,6 @@ import java.util.function.Supplier;
  * meets this one. Thread-safe; each turn blocks its own thread.
  */
 public final class TurnRunner {
-
-  private static final int EXPECTED_OUTPUT = 256; // where nobody says; only weighs ranks
 
   private final Router router;
   private final Workers workers;
@@ -97,15 +93,31 @@ public final class TurnRunner {
   TurnResult run(TurnSpec asked, TurnListener listener, Supplier<Admission.Place> place)
       throws InterruptedException {
     long begun = clock.nanos();
-    TurnSpec spec = asOpened(asked);
+    TurnSpec spec = SessionParams.asOpened(asked, router);
     TurnIntent intent =
         new TurnIntent(
             spec.turnId(), spec.tenant(), spec.ext().control(), workers.pin(spec.ext()), false);
-    try (TurnGuard guard = router.begin(intent)) {
+    Optional<TurnResult> result = walk(spec, intent, false, listener, place, begun);
+    return result.isPresent()
+        ? result.get()
+        : walk(spec, intent, true, listener, place, begun).orElseThrow();
+  }
+
+  /** Returns empty if the turn has to begin again, alone. */
+  private Optional<TurnResult> walk(
+      TurnSpec spec,
+      TurnIntent intent,
+      boolean alone,
+      TurnListener listener,
+      Supplier<Admission.Place> place,
+      long begun)
+      throws InterruptedException {
+    try (TurnGuard guard = begin(spec, intent, alone)) {
       try (Admission.Place taken = place.get()) {
+        SessionParams.requireAsOpened(spec, guard.kind());
         return guard.kind() == SessionKind.REGULAR
             ? runInTree(spec, guard, listener, taken, begun)
-            : run(spec, guard, listener, taken, begun);
+            : Optional.of(run(spec, guard, listener, taken, begun));
       } catch (FaultException e) {
         var _ = guard.finish(outcome(e.fault()));
         throw e;
@@ -113,15 +125,16 @@ public final class TurnRunner {
     }
   }
 
-  /** Returns a turn in SGLang's way as what it is in its session. */
-  private TurnSpec asOpened(TurnSpec spec) {
-    return spec.ext()
-        .params()
-        .map(params -> {
-          SessionControl control = spec.ext().control().orElseThrow();
-          return spec.with(params.control(control, router.binding(control.session())));
-        })
-        .orElse(spec);
+  private TurnGuard begin(TurnSpec spec, TurnIntent intent, boolean alone)
+      throws InterruptedException {
+    try {
+      return alone ? router.beginAlone(intent) : router.begin(intent);
+    } catch (FaultException e) {
+      throw spec.ext()
+          .params()
+          .map(params -> params.told(e, spec.ext().control().orElseThrow().session()))
+          .orElse(e);
+    }
   }
 
   /** Where a turn would go, and its prompt. */
@@ -205,7 +218,7 @@ public final class TurnRunner {
   }
 
   /** Runs a turn of a regular session, of which only the worker knows what it goes on from. */
-  private TurnResult runInTree(
+  private Optional<TurnResult> runInTree(
       TurnSpec spec, TurnGuard guard, TurnListener listener, Admission.Place place, long begun)
       throws InterruptedException {
     TreePlace at = spec.ext().place();
@@ -213,12 +226,16 @@ public final class TurnRunner {
     metrics.prompt(prompt.rendering().characters(), prompt.tokenised());
     checkLength(prompt.length(), contextLength);
     Selection selection = guard.select(query(spec, prompt));
-    Dispatch.Sent sent = dispatch.sendInTree(spec, guard, prompt, at, selection);
+    Optional<Dispatch.Sent> accepted = dispatch.sendInTree(spec, guard, prompt, at, selection);
+    if (accepted.isEmpty()) {
+      return Optional.empty();
+    }
+    Dispatch.Sent sent = accepted.get();
     move(spec.ext().control(), guard.incarnation(), sent.selection().incarnation());
     Dispatched dispatched = new Dispatched(new Draft(prompt, Optional.empty()), sent);
     TurnResult result = read(spec, guard, dispatched, listener, begun);
     place.free();
-    return result.closed(guard.finish(TurnOutcome.COMPLETED));
+    return Optional.of(result.closed(guard.finish(TurnOutcome.COMPLETED)));
   }
 
   /** A prompt, and what it was built from. */
@@ -245,7 +262,7 @@ public final class TurnRunner {
     Optional<SessionControl> control = spec.ext().control();
     boolean aside = draft.prompt().aside();
     Selection selection = guard.select(query(spec, draft.prompt()), aside);
-    control.filter(_ -> !aside).ifPresent(asked -> checkPromise(asked, selection));
+    control.filter(_ -> !aside).ifPresent(asked -> Expectations.checkPromise(asked, selection));
     boolean workerChecks =
         spec.input() == Input.FULL && Dispatch.isForgotten(guard, draft.transcript());
     if (selection.incarnation().isEmpty() || !workerChecks) {
@@ -351,7 +368,7 @@ public final class TurnRunner {
         prompt::context,
         prompt.length(),
         prompt.knownPrefix(),
-        expectedOutput(spec));
+        spec.expectedOutput());
   }
 
   /**
@@ -394,34 +411,5 @@ public final class TurnRunner {
               "prompt")
           .asException();
     }
-  }
-
-  private static void checkPromise(SessionControl control, Selection selection) {
-    if (selection.incarnation().isPresent()) {
-      return;
-    }
-    if (control.require() == Require.ENGINE) {
-      throw Fault.invalid(
-              "nvext.session_control.require",
-              "the turn would run without an engine session; open one with action open")
-          .asException();
-    }
-    // A last turn opens nothing where its session's rank is gone: what was said before is sent
-    // along.
-    boolean last = control.action() == Action.CLOSE && selection.affinity() == Affinity.BROKEN;
-    if (control.input() == Input.DELTA && !last) {
-      throw Fault.invalid(
-              "nvext.session_control.input",
-              "a delta needs an engine session, and this turn has none: send the whole"
-                  + " conversation")
-          .asException();
-    }
-  }
-
-  private static int expectedOutput(TurnSpec spec) {
-    OptionalInt hinted = spec.ext().hints().expectedOutput();
-    OptionalInt most = spec.options().maxTokens();
-    int expected = hinted.orElse(Math.min(EXPECTED_OUTPUT, most.orElse(EXPECTED_OUTPUT)));
-    return Math.min(expected, most.orElse(expected));
   }
 }

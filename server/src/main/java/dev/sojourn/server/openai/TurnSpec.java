@@ -8,6 +8,7 @@ import dev.sojourn.core.Tenant;
 import dev.sojourn.server.prompt.Prompt;
 import dev.sojourn.server.prompt.Transcript;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * One generation that a request asks for.
@@ -28,6 +29,8 @@ record TurnSpec(
     int choice,
     PromptSource source,
     Question question) {
+
+  private static final int EXPECTED_OUTPUT = 256; // where nobody says; only weighs ranks
 
   /** Makes a prompt, given what its session has said so far. */
   @FunctionalInterface
@@ -62,6 +65,14 @@ record TurnSpec(
   /** Returns what its messages hold; the whole conversation where it has no session. */
   Input input() {
     return ext.control().map(SessionControl::input).orElse(Input.FULL);
+  }
+
+  /** Returns how many tokens it may sample; a guess. */
+  int expectedOutput() {
+    OptionalInt most = options.maxTokens();
+    int guess = Math.min(EXPECTED_OUTPUT, most.orElse(EXPECTED_OUTPUT));
+    int expected = ext.hints().expectedOutput().orElse(guess);
+    return Math.min(expected, most.orElse(expected));
   }
 
   /** Returns whose KV the turn may share. */
