@@ -250,7 +250,10 @@ public final class Engine implements AutoCloseable {
       try {
         command.run();
       } catch (RuntimeException e) {
-        LOG.log(Level.ERROR, "a command to engine " + name + " failed", e);
+        if (!ended) {
+          throw e; // no sink's or subscriber's fault, nor one that an answer tells of
+        }
+        LOG.log(Level.ERROR, "a sink of engine " + name + ", which has ended, failed", e);
       }
     }
   }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sojourn.core.AgentHints;
+import dev.sojourn.core.Clock;
 import dev.sojourn.core.CloseResult;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
@@ -25,6 +26,7 @@ import dev.sojourn.engine.sample.SamplingParameters;
 import dev.sojourn.engine.sample.TopLogprobs;
 import dev.sojourn.text.TokenBytes;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -34,6 +36,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -171,11 +174,7 @@ class EngineTest {
           @Override
           public void accepted() {
             super.accepted();
-            try {
-              asked.await();
-            } catch (InterruptedException e) {
-              throw new IllegalStateException(e);
-            }
+            await(asked);
           }
         });
     CompletableFuture<EngineStats> stats = question.get().thenApply(_ -> engine.stats());
@@ -219,6 +218,71 @@ class EngineTest {
     assertThat(engine.close(session.id(), session.incarnation(), OnClose.FREE))
         .isCompletedExceptionally();
     engine.close();
+  }
+
+  /** It fails once: were the engine to go on, the turn would end as if nothing had happened. */
+  @Test
+  void faultInTheBooks_whileATurnIsCancelled_killsTheEngine_andTheTurnHearsOfIt() throws Exception {
+    AtomicBoolean failing = new AtomicBoolean();
+    Clock failingOnce =
+        new Clock() {
+          @Override
+          public long nanos() {
+            if (failing.getAndSet(false)) {
+              throw new IllegalStateException("told to fail");
+            }
+            return clock.nanos();
+          }
+
+          @Override
+          public Instant now() {
+            return clock.now();
+          }
+
+          @Override
+          public void pause(Duration time) {
+            clock.pause(time);
+          }
+        };
+    try (Engine dying = engine(new TokenEchoRunner(VOCABULARY, 1000, 64), failingOnce)) {
+      CountDownLatch asked = new CountDownLatch(1);
+      CompletableFuture<TurnEnd> end = new CompletableFuture<>();
+      TurnRequest request = request(Optional.empty(), 20, 9);
+      dying.submit(
+          request,
+          new RecordedAnswer() {
+            @Override
+            public void accepted() {
+              super.accepted();
+              await(asked);
+            }
+
+            @Override
+            public void finished(TurnEnd ended) {
+              end.complete(ended);
+            }
+
+            @Override
+            public void failed(Fault fault) {
+              end.completeExceptionally(fault.asException());
+            }
+          });
+      SessionSettings none = session(1);
+      var armed = dying.tokens(none.id(), none.incarnation()).thenAccept(_ -> failing.set(true));
+      dying.cancel(request.requestId());
+      asked.countDown();
+      assertThatThrownBy(end::join).hasMessageContaining("has died: IllegalStateException");
+      assertThat(dying.failure()).hasValue("IllegalStateException");
+      armed.join();
+    }
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   @Test
@@ -293,6 +357,10 @@ class EngineTest {
   }
 
   private Engine engine(ModelRunner model) {
+    return engine(model, clock);
+  }
+
+  private static Engine engine(ModelRunner model, Clock clock) {
     byte[][] bytes = new byte[VOCABULARY][];
     for (int id = 0; id < VOCABULARY; id++) {
       bytes[id] = new byte[] {(byte) ('a' + id)};

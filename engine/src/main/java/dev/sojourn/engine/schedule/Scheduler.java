@@ -154,22 +154,46 @@ public final class Scheduler {
     sessions.close(id, incarnation, how, closed);
   }
 
-  /** Queues a turn, or tells its sink why not. */
+  /**
+   * Queues a turn, or tells its sink why not. Throws only where the books may be wrong, as every
+   * method here does.
+   */
   public void submit(TurnRequest request, TurnSink sink) {
-    Turn turn;
+    Turn.Plan plan;
+    int limit;
     try {
-      turn = accept(request, sink);
-    } catch (FaultException e) {
-      tell(request.requestId(), () -> sink.failed(e.fault()));
+      requireRoom(request);
+      plan = intake.plan(request);
+      limit = intake.limit(request, plan);
+    } catch (RuntimeException e) { // nothing was taken yet
+      refuse(request, sink, e);
       return;
     }
+    Turn turn;
+    try {
+      turn = take(request, sink, plan, limit);
+    } catch (RuntimeException | Error e) { // nobody else knows of it to tell it
+      refuse(request, sink, e);
+      throw e;
+    }
     tell(turn, sink::accepted);
+  }
+
+  private static void refuse(TurnRequest request, TurnSink sink, Throwable why) {
+    Fault fault;
+    if (why instanceof FaultException refusal) {
+      fault = refusal.fault();
+    } else {
+      LOG.log(Level.ERROR, "request " + request.requestId() + " could not be taken", why);
+      fault = new Fault.Internal("the turn could not be taken: " + why.getClass().getSimpleName());
+    }
+    tell(request.requestId(), () -> sink.failed(fault));
   }
 
   /** Ends a turn wherever it is; see {@link dev.sojourn.engine.Engine#cancel}. */
   public void cancel(String requestId) {
     Turn turn = turns.get(requestId);
-    if (turn != null) {
+    if (turn != null && !turn.over) {
       finish(turn, FinishReason.CANCELLED, OptionalInt.empty());
     }
   }
@@ -184,12 +208,17 @@ public final class Scheduler {
     for (Turn turn : List.copyOf(turns.values())) {
       try {
         turn.drop(now());
-        forget(turn);
-      } catch (RuntimeException e) {
+        giveBack(turn);
+      } catch (RuntimeException | Error e) {
         LOG.log(Level.ERROR, "what request " + turn.id() + " held is lost", e);
       }
-      tell(turn.id(), () -> turn.sink.failed(fault));
+      try {
+        turn.sink.failed(fault);
+      } catch (RuntimeException | Error e) { // the others hear of it all the same
+        sinkFailed(turn.id(), e);
+      }
     }
+    turns.clear();
     publish();
   }
 
@@ -307,7 +336,7 @@ public final class Scheduler {
         .tokens();
   }
 
-  private Turn accept(TurnRequest request, TurnSink sink) {
+  private void requireRoom(TurnRequest request) {
     if (turns.containsKey(request.requestId())) {
       throw Fault.invalid("request_id", "request " + request.requestId() + " has not ended")
           .asException();
@@ -317,8 +346,9 @@ public final class Scheduler {
               waiting.size() + " turns wait already, as many as may", Duration.ofSeconds(1))
           .asException();
     }
-    Turn.Plan plan = intake.plan(request);
-    int limit = intake.limit(request, plan);
+  }
+
+  private Turn take(TurnRequest request, TurnSink sink, Turn.Plan plan, int limit) {
     SessionRecord session = plan.session();
     long namespace = request.namespace().seed();
     if (session != null && session.tree() != null && plan.growth() != null) {
@@ -476,20 +506,27 @@ public final class Scheduler {
 
   private void finish(Turn turn, FinishReason reason, OptionalInt stopToken) {
     TurnEnd end = turn.end(reason, stopToken, now());
-    forget(turn);
-    publish();
-    tell(turn.id(), () -> turn.sink.finished(end));
+    over(turn, () -> turn.sink.finished(end));
   }
 
   private void fail(Turn turn, Fault fault) {
     turn.drop(now());
-    forget(turn);
-    publish();
-    tell(turn.id(), () -> turn.sink.failed(fault));
+    over(turn, () -> turn.sink.failed(fault));
   }
 
-  private void forget(Turn turn) {
+  /**
+   * Lets go of a turn whose context has ended, and tells it so. It is known until it has heard: if
+   * anything fails before, {@link #abandon} tells it.
+   */
+  private void over(Turn turn, Runnable end) {
+    turn.over = true;
+    giveBack(turn);
+    publish();
+    tell(turn.id(), end);
     turns.remove(turn.id());
+  }
+
+  private void giveBack(Turn turn) {
     running.remove(turn);
     waiting.remove(turn);
     tally.recomputedTokens += turn.recomputed();
@@ -516,7 +553,7 @@ public final class Scheduler {
     }
   }
 
-  private static void sinkFailed(String requestId, RuntimeException failure) {
+  private static void sinkFailed(String requestId, Throwable failure) {
     LOG.log(Level.ERROR, "the sink of request " + requestId + " failed", failure);
   }
 

@@ -62,6 +62,9 @@ final class Turn {
   /** Whether {@link TurnStart} was told. */
   boolean started;
 
+  /** Whether it has ended, and at most its sink does not know yet. */
+  boolean over;
+
   /** How often it was suspended though it had started. */
   int retractions;
 
@@ -252,7 +255,7 @@ final class Turn {
     int prompt = plan.promptLength();
     boolean whole = stop.found().isEmpty();
     int cut = prompt + (whole ? sampled : stop.visibleTokens());
-    Tokens all = all();
+    Tokens counted = first(cut);
     SessionRecord session = plan.commits() ? plan.session() : null;
     if (session != null && (reason == FinishReason.STOP || reason == FinishReason.LENGTH)) {
       session.commit(id(), prompt, cut);
@@ -260,8 +263,8 @@ final class Turn {
     close(now);
     return new TurnEnd(
         reason,
-        all.slice(0, prompt),
-        all.slice(prompt, cut),
+        counted.slice(0, prompt),
+        counted.from(prompt),
         sampled,
         stop.visibleBytes(),
         stop.found(),
@@ -293,9 +296,10 @@ final class Turn {
     return plan.commits() && branch != null ? branch.committed() : 0;
   }
 
-  private Tokens all() {
+  /** Looks at no more than that: the session's next turn could not write where somebody looks. */
+  private Tokens first(int count) {
     return running
-        ? context.view(context.length())
-        : (plan.commits() ? context.view(base) : Tokens.EMPTY).concat(scratch);
+        ? context.view(count)
+        : (plan.commits() ? context.view(base) : Tokens.EMPTY).concat(scratch).slice(0, count);
   }
 }
