@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.Executor;
 
 /**
  * Ends sessions that have been idle for too long, lets them idle for longer, and remembers the last
@@ -33,15 +34,23 @@ final class Expiry {
   private final Clock clock;
   private final EngineLifecycle lifecycle;
   private final Counters counters;
+  private final Executor calls;
 
   /** Names that expired and were not opened since, oldest first; guarded by itself. */
   private final Set<SessionId> names = new LinkedHashSet<>();
 
-  Expiry(AffinityStore store, Clock clock, EngineLifecycle lifecycle, Counters counters) {
+  /** Creates one that knows no name; {@code calls} runs calls of workers, which block. */
+  Expiry(
+      AffinityStore store,
+      Clock clock,
+      EngineLifecycle lifecycle,
+      Counters counters,
+      Executor calls) {
     this.store = store;
     this.clock = clock;
     this.lifecycle = lifecycle;
     this.counters = counters;
+    this.calls = calls;
   }
 
   /** Ends all that is due. */
@@ -102,6 +111,33 @@ final class Expiry {
         }
       }
     }
+  }
+
+  /**
+   * Hears that a turn gave its lease back. A session that may idle for longer than by its terms was
+   * extended meanwhile: its engine is told again, as it may have heard of that before it had the
+   * turn, or not at all if the turn took the session elsewhere.
+   */
+  void turnEnded(SessionId id) {
+    if (extended(id).isPresent()) {
+      calls.execute(() ->
+          extended(id)
+              .ifPresent(
+                  bound -> lifecycle.extend(bound.target(), id, bound.incarnation(), left(bound))));
+    }
+  }
+
+  private Optional<Bound> extended(SessionId id) {
+    return store.peek(id) instanceof Bound bound
+            && bound.terms().kind() == Terms.Kind.ENGINE_BACKED
+            && bound.leases().isEmpty()
+            && left(bound).compareTo(bound.terms().timeout()) > 0
+        ? Optional.of(bound)
+        : Optional.empty();
+  }
+
+  private Duration left(Bound idle) {
+    return Duration.ofNanos(idle.idleDeadlineNanos() - clock.nanos());
   }
 
   private void end(SessionId id, Bound bound) {

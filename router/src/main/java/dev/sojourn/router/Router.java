@@ -119,7 +119,7 @@ public final class Router implements AutoCloseable {
                 config.engineGrace(), config.closeRetryFirst(), config.closeRetryLast()));
     order = new TurnOrder(config.maxWaiting(), config.maxWaitingInAll());
     settling = new Settling(store);
-    expiry = new Expiry(store, clock, lifecycle, counters);
+    expiry = new Expiry(store, clock, lifecycle, counters, closes);
     admission =
         new Admission(store, clock, owner, this::mint, this::isLive, settling, expiry, counters);
     watch =
@@ -367,6 +367,10 @@ public final class Router implements AutoCloseable {
 
   EngineLifecycle lifecycle() {
     return lifecycle;
+  }
+
+  Expiry expiry() {
+    return expiry;
   }
 
   Placer placer() {

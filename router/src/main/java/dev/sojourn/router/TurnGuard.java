@@ -317,7 +317,7 @@ public final class TurnGuard implements AutoCloseable {
       case Standing.Opens opens -> {
         router.counters().leasesReturned.incrementAndGet();
         if (!router.store().remove(session(), opens.opening().revision())) {
-          router.store().release(session(), opens.lease());
+          release(opens.lease());
         }
         yield Optional.empty();
       }
@@ -326,10 +326,15 @@ public final class TurnGuard implements AutoCloseable {
         if (intent.closes()) {
           yield unbind(holds.lease());
         }
-        router.store().release(session(), holds.lease());
+        release(holds.lease());
         yield Optional.empty();
       }
     };
+  }
+
+  private void release(Lease lease) {
+    router.store().release(session(), lease);
+    router.expiry().turnEnded(session());
   }
 
   /** Ends the binding whatever its revision is by now, as long as this turn's lease is on it. */

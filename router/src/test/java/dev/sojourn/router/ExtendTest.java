@@ -10,8 +10,11 @@ import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Action;
+import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.ScriptedEngines.Life;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -92,6 +95,40 @@ class ExtendTest {
     assertThat(router.binding(id("s"))).isPresent();
     house.advance(Duration.ofNanos(1));
     assertThat(router.binding(id("s"))).isEmpty();
+  }
+
+  /** Its engine hears of it while it is idle, and when the turn ends there begins the timeout. */
+  @Test
+  void extend_whileATurnIsOnItsWay_isToldAgainWhenThatHasEnded() throws InterruptedException {
+    house.turn("s", Action.OPEN);
+    List<Duration> told = new ArrayList<>();
+    try (TurnGuard guard = house.begin("s", Action.CONTINUE)) {
+      router.extend(id("s"), HOUR);
+      told.addAll(house.engines.extended.values());
+      house.engines.extended.clear();
+      dispatch(guard);
+      guard.finish(TurnOutcome.COMPLETED);
+    }
+    told.addAll(house.engines.extended.values());
+    assertThat(told).containsExactly(HOUR.plusSeconds(30), HOUR.plusSeconds(30));
+    house.engines.extended.clear();
+    house.turn("s", Action.CONTINUE);
+    assertThat(house.engines.extended).as("after a turn without").isEmpty();
+  }
+
+  @Test
+  void extend_whileATurnTakesTheSessionElsewhere_isToldThere() throws InterruptedException {
+    WorkerRank home = house.turn("s", Action.OPEN).target();
+    try (TurnGuard guard = house.begin("s", Action.CONTINUE)) {
+      router.extend(id("s"), HOUR);
+      router.drainWorker(home.worker());
+      dispatch(guard);
+      guard.finish(TurnOutcome.COMPLETED);
+    }
+    WorkerRank away = binding().target().orElseThrow();
+    assertThat(away).isNotEqualTo(home);
+    assertThat(house.engines.extended)
+        .containsEntry(new Life(away, id("s"), binding().incarnation()), HOUR.plusSeconds(30));
   }
 
   @Test
