@@ -29,7 +29,8 @@ final class Counters {
     }
   }
 
-  void selected(Selection.Affinity affinity) {
+  /** Counts a turn once, where it came to run in the end. */
+  void accepted(Selection.Affinity affinity) {
     switch (affinity) {
       case HIT -> hits.incrementAndGet();
       case MOVED -> moved.incrementAndGet();

@@ -147,7 +147,6 @@ public final class TurnGuard implements AutoCloseable {
     booking = placed.booking().orElse(null);
     if (booking != null) {
       router.counters().bookings.incrementAndGet();
-      router.counters().selected(placed.affinity());
     }
     Selection chosen =
         new Selection(
@@ -241,6 +240,7 @@ public final class TurnGuard implements AutoCloseable {
       throw new IllegalStateException("nothing may be dispatched: query only, or not opened yet");
     }
     step = Step.ACCEPTED;
+    router.counters().accepted(selected().affinity());
     life.accepted(selected());
   }
 

@@ -255,6 +255,8 @@ class RouterRacesTest {
           .isEqualTo(second.incarnation().orElseThrow());
     }
     assertThat(house.engines.open).hasSize(1);
+    assertThat(router.stats().broken()).as("as the answer says").isEqualTo(1);
+    assertThat(router.stats().hits()).isZero();
   }
 
   @Test

@@ -44,7 +44,10 @@ class UnreachableTest {
       guard.accepted();
       assertThat(router.stats().lifecycle().tombstones()).as("the old life").isEqualTo(1);
       guard.finish(TurnOutcome.COMPLETED);
+      assertThat(router.stats().broken()).isEqualTo(1);
+      assertThat(router.stats().hits()).as("it went to its session's rank in vain").isZero();
       assertThat(house.turn("s", Action.CONTINUE).target()).isEqualTo(other.target());
+      assertThat(router.stats().hits()).isEqualTo(1);
     }
   }
 
