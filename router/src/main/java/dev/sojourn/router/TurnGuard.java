@@ -112,7 +112,7 @@ public final class TurnGuard implements AutoCloseable {
     step = Step.FINISHED;
     try {
       releaseLoad();
-      var _ = releaseLease();
+      var _ = releaseLease(false);
     } finally {
       place.ifPresent(TurnOrder.Place::leave);
     }
@@ -260,7 +260,8 @@ public final class TurnGuard implements AutoCloseable {
 
   /**
    * Ends the turn, exactly once. Waits a moment for the engine's answer if the turn closes a
-   * session.
+   * session. A last turn that no worker accepted closes it only if it is completed, which is to say
+   * that it had nothing to send: its client may put right what was wrong, and try again.
    */
   public CloseReport finish(TurnOutcome outcome) {
     return finish(outcome, router.config().closeWait());
@@ -271,6 +272,7 @@ public final class TurnGuard implements AutoCloseable {
     if (step == Step.FINISHED) {
       throw new IllegalStateException("turn " + intent.requestId() + " is finished already");
     }
+    boolean closes = intent.closes() && (step == Step.ACCEPTED || outcome == TurnOutcome.COMPLETED);
     step = Step.FINISHED;
     Optional<Bound> ended;
     Optional<CompletableFuture<CloseAnswer>> answer;
@@ -280,7 +282,7 @@ public final class TurnGuard implements AutoCloseable {
       }
       releaseLoad();
       try {
-        ended = releaseLease();
+        ended = releaseLease(closes);
       } finally {
         life.closeUnbound(); // also where the store failed: nobody else knows of it
       }
@@ -311,7 +313,7 @@ public final class TurnGuard implements AutoCloseable {
   }
 
   /** Gives the lease back; returns the binding that ended with it. */
-  private Optional<Bound> releaseLease() {
+  private Optional<Bound> releaseLease(boolean closes) {
     return switch (standing) {
       case Standing.Without _, Standing.Looks _ -> Optional.empty();
       case Standing.Opens opens -> {
@@ -323,7 +325,7 @@ public final class TurnGuard implements AutoCloseable {
       }
       case Standing.Holds holds -> {
         router.counters().leasesReturned.incrementAndGet();
-        if (intent.closes()) {
+        if (closes) {
           yield unbind(holds.lease());
         }
         release(holds.lease());

@@ -118,13 +118,20 @@ final class SessionAccountTest {
   }
 
   @Test
-  void closeRefusedWith400_closesNothing() throws Exception {
+  void closeThatIsRefused_closesNothing() throws Exception {
     chat("'action': 'open'", user("Hi."), "");
-    String wrong = body("'action': 'close'", user("Bye."), "").replace("0.9", "9");
-    assertThat(gateway.send("POST", CHAT, wrong).statusCode()).isEqualTo(400);
+    String close = "'action': 'close', 'input': 'delta'";
+    assertRefused(400, body(close, user("Bye."), "").replace("0.9", "9"));
+    assertRefused(400, body(close, user("Good bye. ".repeat(10_000)), ""));
+    assertRefused(409, body(close + ", 'expected_tip': 1", user("Bye."), ""));
     assertThat(gateway.get("/v1/sessions/s").path("state").asString()).isEqualTo("idle");
     assertThat(session(chat("'input': 'delta'", user("And?"), "")).path("mode").asString())
         .isEqualTo("append");
+  }
+
+  private void assertRefused(int status, String body) throws Exception {
+    var refused = gateway.send("POST", CHAT, body);
+    assertThat(refused.statusCode()).as(refused.body()).isEqualTo(status);
   }
 
   private JsonNode chat(String control, String messages, String nvext) throws Exception {

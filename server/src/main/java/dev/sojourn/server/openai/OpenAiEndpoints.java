@@ -7,7 +7,6 @@ import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.History;
 import dev.sojourn.core.SessionControl;
-import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.server.access.ApiKeys;
 import dev.sojourn.server.access.IdentityRule;
@@ -193,12 +192,10 @@ public final class OpenAiEndpoints {
 
   /**
    * Returns whether a turn may have to wait for earlier ones of its session, and takes its place
-   * among the generations when they are over. One that closes the session takes it before: refused
-   * later, it would close the session all the same.
+   * among the generations when they are over.
    */
   private static boolean waits(Nvext ext) {
-    return !ext.queryOnly()
-        && ext.control().filter(control -> control.action() != Action.CLOSE).isPresent();
+    return !ext.queryOnly() && ext.control().isPresent();
   }
 
   /** Tells where a turn would go, in the form in which its answer would come. */

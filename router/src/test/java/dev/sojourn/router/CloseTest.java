@@ -1,0 +1,78 @@
+package dev.sojourn.router;
+
+import static dev.sojourn.router.House.A;
+import static dev.sojourn.router.House.B;
+import static dev.sojourn.router.House.dispatch;
+import static dev.sojourn.router.House.id;
+import static dev.sojourn.router.House.prompt;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.sojourn.core.FaultException;
+import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.SessionControl.Action;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Last turns: which of them close their session. */
+class CloseTest {
+
+  private final House house = new House();
+  private final Router router = house.router;
+
+  @AfterEach
+  void nothingIsHeld() {
+    house.assertNothingHeld();
+    house.close();
+  }
+
+  private Incarnation life() {
+    return router.binding(id("s")).orElseThrow().incarnation();
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = TurnOutcome.class,
+      names = {"REFUSED", "FAILED", "ABORTED"})
+  void lastTurn_thatNoWorkerAccepted_closesNothing(TurnOutcome outcome) throws Exception {
+    house.turn("s", Action.OPEN);
+    Incarnation before = life();
+    try (TurnGuard guard = house.begin("s", Action.CLOSE)) {
+      guard.select(prompt(100));
+      guard.finish(outcome);
+    }
+    assertThat(life()).isEqualTo(before);
+    assertThat(house.engines.closeCalls).isEmpty();
+    assertThat(house.turn("s", Action.CLOSE).affinity()).isEqualTo(Selection.Affinity.HIT);
+    assertThat(router.binding(id("s"))).isEmpty();
+    assertThat(house.engines.open).isEmpty();
+  }
+
+  @Test
+  void lastTurn_thatFindsNoRank_closesNothing() throws Exception {
+    house.turn("s", Action.OPEN);
+    router.removeRank(A);
+    router.removeRank(B);
+    try (TurnGuard guard = house.begin("s", Action.CLOSE)) {
+      assertThatThrownBy(() -> guard.select(prompt(100))).isInstanceOf(FaultException.class);
+      guard.finish(TurnOutcome.FAILED);
+    }
+    assertThat(router.binding(id("s"))).isPresent();
+    router.addRank(A, House.CAPACITY);
+    router.addRank(B, House.CAPACITY);
+  }
+
+  @ParameterizedTest
+  @EnumSource(TurnOutcome.class)
+  void lastTurn_thatAWorkerAccepted_closes_howeverItEnds(TurnOutcome outcome) throws Exception {
+    house.turn("s", Action.OPEN);
+    try (TurnGuard guard = house.begin("s", Action.CLOSE)) {
+      dispatch(guard);
+      assertThat(guard.finish(outcome).existed()).isTrue();
+    }
+    assertThat(router.binding(id("s"))).isEmpty();
+    assertThat(house.engines.open).isEmpty();
+  }
+}
