@@ -274,6 +274,8 @@ public final class TurnGuard implements AutoCloseable {
     }
     boolean closes = intent.closes() && (step == Step.ACCEPTED || outcome == TurnOutcome.COMPLETED);
     step = Step.FINISHED;
+    Duration closeWait = router.config().closeWait();
+    Duration first = patience.compareTo(closeWait) < 0 ? patience : closeWait;
     Optional<Bound> ended;
     Optional<CompletableFuture<CloseAnswer>> answer;
     try {
@@ -290,10 +292,12 @@ public final class TurnGuard implements AutoCloseable {
           ended
               .filter(bound -> bound.terms().kind() == Terms.Kind.ENGINE_BACKED)
               .map(bound -> life.close(bound.target(), bound.incarnation(), onClose(bound)));
+      // An open from behind that got there first would end this life in a way of its own.
+      var _ = answer.map(closed -> CloseAnswer.of(closed, first));
     } finally {
       place.ifPresent(TurnOrder.Place::leave);
     }
-    return report(ended, answer, patience);
+    return report(ended, answer, patience.minus(first));
   }
 
   /** Finishes the turn as aborted, unless it is finished. */
