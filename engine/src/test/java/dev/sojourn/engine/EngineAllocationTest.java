@@ -31,6 +31,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * What the engine thread allocates once it is compiled: nothing for a token or a layer. The sinks,
@@ -49,6 +51,9 @@ class EngineAllocationTest {
   private static final int KEPT_OF_A_TOKEN = 40;
 
   private static final int KEPT_OF_A_PAGE = 64;
+
+  /** An object with two arrays of five, in a JVM with large headers. */
+  private static final int FIVE_LOGPROBS = 24 + 2 * (16 + 5 * 4 + 4);
 
   private static final int CHUNK = 16;
   private static final int VOCABULARY = 320;
@@ -105,17 +110,33 @@ class EngineAllocationTest {
     model.close();
   }
 
+  /** Greedy; one that draws from all tokens; and two that draw from the likeliest. */
+  @ParameterizedTest
+  @CsvSource({"0, 0, 1, 0", "0.8, 0, 1, 0", "0.8, 40, 0.9, 0.01", "0.7, 0, 0.95, 0"})
+  void decode_ofFourTurns_allocatesWhatLeavesAlone(
+      float temperature, int topK, float topP, float minP) throws Exception {
+    SamplingParameters sampling = new SamplingParameters(temperature, topK, topP, minP, 5, 0);
+    assertDecodeIsSteady(4 * KEPT_OF_A_TOKEN, sampling, OptionalInt.empty());
+  }
+
   @Test
-  void decode_ofFourTurnsThatDrawTheirTokens_allocatesWhatLeavesAlone() throws Exception {
+  void decode_withLogprobs_allocatesThoseBeside() throws Exception {
+    SamplingParameters sampling = new SamplingParameters(0.8f, 0, 0.95f, 0, 5, 0);
+    assertDecodeIsSteady(4 * KEPT_OF_A_TOKEN, sampling, OptionalInt.of(0));
+    assertDecodeIsSteady(4 * (KEPT_OF_A_TOKEN + FIVE_LOGPROBS), sampling, OptionalInt.of(5));
+  }
+
+  private void assertDecodeIsSteady(int most, SamplingParameters sampling, OptionalInt logprobs)
+      throws Exception {
     assertSteady(
-        STATISTICS + 4 * KEPT_OF_A_TOKEN,
+        STATISTICS + most,
         () -> {
           CountDownLatch ended = new CountDownLatch(4);
           Watch watch = new Watch(ended, 10, 110); // of the last: the others run on
           for (int i = 0; i < 3; i++) {
-            engine.submit(request(20, 200), new Watch(ended, 0, 0));
+            engine.submit(request(20, 200, sampling, logprobs), new Watch(ended, 0, 0));
           }
-          engine.submit(request(20, 120), watch);
+          engine.submit(request(20, 120, sampling, logprobs), watch);
           ended.await();
           return watch.bytes() / 100;
         });
@@ -123,12 +144,17 @@ class EngineAllocationTest {
 
   @Test
   void prefill_inChunks_allocatesWhatLeavesAlone() throws Exception {
+    CountDownLatch drawn = new CountDownLatch(1); // what draws the one token is compiled by then
+    engine.submit(
+        request(20, 1500, SamplingParameters.GREEDY, OptionalInt.empty()), new Watch(drawn, 0, 0));
+    drawn.await();
     assertSteady(
         STATISTICS + KEPT_OF_A_PAGE,
         () -> {
           CountDownLatch ended = new CountDownLatch(1);
           Watch watch = new Watch(ended, 0, 1);
-          engine.submit(request(60 * CHUNK, 1), watch);
+          engine.submit(
+              request(60 * CHUNK, 1, SamplingParameters.GREEDY, OptionalInt.empty()), watch);
           ended.await();
           return watch.bytes() / 60;
         });
@@ -147,16 +173,17 @@ class EngineAllocationTest {
     assertThat(least).as("bytes of a step").isLessThanOrEqualTo(most);
   }
 
-  private TurnRequest request(int prompt, int maxTokens) {
+  private TurnRequest request(
+      int prompt, int maxTokens, SamplingParameters sampling, OptionalInt topLogprobs) {
     return new TurnRequest(
         "request-" + requests++,
         Namespace.DEFAULT,
         Optional.empty(),
         Tokens.of(random.ints(prompt, 0, VOCABULARY).toArray()),
         maxTokens,
-        new SamplingParameters(0.8f, 40, 0.9f, 0.01f, random.nextLong(), 0),
+        sampling,
         new StopRules(List.of("\u0001 is in no text"), Set.of(VOCABULARY + 1)),
-        OptionalInt.empty(),
+        topLogprobs,
         AgentHints.NONE);
   }
 

@@ -90,6 +90,16 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
   float squares(float[] x, int at, int n, float[] sums);
 
   /**
+   * Returns the sum of {@code n} floats.
+   *
+   * @param sums scratch of {@link #LANES} floats
+   */
+  float sum(float[] x, int at, int n, float[] sums);
+
+  /** Returns the greatest of {@code n} floats, of zeros any; NaN if one is NaN. */
+  float greatest(float[] x, int at, int n);
+
+  /**
    * Sets {@code out[outAt + i]} to {@code exp((x[at + i] - minus) * factor)} for {@code n} floats;
    * {@code out} may be {@code x}.
    */

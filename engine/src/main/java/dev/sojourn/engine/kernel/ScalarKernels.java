@@ -48,6 +48,24 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public float sum(float[] x, int at, int n, float[] sums) {
+    Arrays.fill(sums, 0);
+    for (int i = 0; i < n; i++) {
+      sums[i % LANES] += x[at + i];
+    }
+    return Kernels.tree(sums, 0);
+  }
+
+  @Override
+  public float greatest(float[] x, int at, int n) {
+    float greatest = Float.NEGATIVE_INFINITY;
+    for (int i = 0; i < n; i++) {
+      greatest = Math.max(greatest, x[at + i]);
+    }
+    return greatest;
+  }
+
+  @Override
   public void exp(float[] x, int at, float minus, float factor, float[] out, int outAt, int n) {
     for (int i = 0; i < n; i++) {
       out[outAt + i] = Exp.exp((x[at + i] - minus) * factor);
@@ -88,13 +106,9 @@ final class ScalarKernels implements Kernels {
         greatest = scores[at + t] > greatest ? scores[at + t] : greatest;
       }
       exp(scores, at, greatest, 1, scores, at, SPAN);
-      Arrays.fill(sums, 0);
-      for (int t = 0; t < SPAN; t++) {
-        sums[t % LANES] += scores[at + t];
-      }
       scale[j] = Exp.exp(max[j] - greatest);
       max[j] = greatest;
-      sum[j] = Math.fma(sum[j], scale[j], Kernels.tree(sums, 0));
+      sum[j] = Math.fma(sum[j], scale[j], sum(scores, at, SPAN, sums));
     }
   }
 

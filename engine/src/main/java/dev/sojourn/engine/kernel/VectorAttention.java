@@ -73,17 +73,6 @@ final class VectorAttention {
     return greatest.reduceLanes(MAX);
   }
 
-  /** Sums {@code n} floats, a multiple of 16, into 16 running sums. */
-  static void sum(float[] x, int at, int n, float[] sums) {
-    for (int o = 0; o < LANES; o += L) {
-      FloatVector sum = FloatVector.zero(F);
-      for (int i = o; i < n; i += LANES) {
-        sum = sum.add(FloatVector.fromArray(F, x, at + i));
-      }
-      sum.intoArray(sums, o);
-    }
-  }
-
   /**
    * Two panels at a time for all queries, so that they stay in the first cache. Tokens that all
    * queries of a tile see are taken together, those before and after alone.

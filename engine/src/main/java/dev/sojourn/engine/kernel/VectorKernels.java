@@ -9,6 +9,7 @@ import static jdk.incubator.vector.VectorOperators.B2F;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LT;
+import static jdk.incubator.vector.VectorOperators.MAX;
 import static jdk.incubator.vector.VectorOperators.S2I;
 
 import jdk.incubator.vector.ByteVector;
@@ -58,6 +59,36 @@ final class VectorKernels implements Kernels {
       sums[i - whole] = Math.fma(x[at + i], x[at + i], sums[i - whole]);
     }
     return Kernels.tree(sums, 0);
+  }
+
+  @Override
+  public float sum(float[] x, int at, int n, float[] sums) {
+    int whole = n - n % LANES;
+    for (int o = 0; o < LANES; o += L) {
+      FloatVector sum = FloatVector.zero(F);
+      for (int i = o; i < whole; i += LANES) {
+        sum = sum.add(FloatVector.fromArray(F, x, at + i));
+      }
+      sum.intoArray(sums, o);
+    }
+    for (int i = whole; i < n; i++) {
+      sums[i - whole] += x[at + i];
+    }
+    return Kernels.tree(sums, 0);
+  }
+
+  @Override
+  public float greatest(float[] x, int at, int n) {
+    FloatVector greatest = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
+    int i = 0;
+    for (; i <= n - L; i += L) {
+      greatest = greatest.max(FloatVector.fromArray(F, x, at + i)); // NaN, if one of the two is
+    }
+    float most = greatest.reduceLanes(MAX);
+    for (; i < n; i++) {
+      most = Math.max(most, x[at + i]);
+    }
+    return most;
   }
 
   /** {@link Exp#exp}, lane by lane. */
@@ -123,8 +154,7 @@ final class VectorKernels implements Kernels {
       int start = first[j] - first[j] % LANES;
       int n = Math.ceilDiv(end[j], LANES) * LANES - start;
       exp(scores, j * SPAN + start, max[j], 1, scores, j * SPAN + start, n);
-      VectorAttention.sum(scores, j * SPAN + start, n, sums);
-      sum[j] = Math.fma(sum[j], scale[j], Kernels.tree(sums, 0));
+      sum[j] = Math.fma(sum[j], scale[j], sum(scores, j * SPAN + start, n, sums));
     }
   }
 

@@ -3,6 +3,8 @@ package dev.sojourn.engine.model;
 import dev.sojourn.core.BlockHasher;
 import dev.sojourn.engine.kernel.ComputePool;
 import dev.sojourn.engine.kernel.Kernels;
+import dev.sojourn.engine.sample.Sampler;
+import dev.sojourn.engine.sample.SamplingParameters;
 import dev.sojourn.engine.weights.Progress;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
@@ -42,6 +44,12 @@ final class WarmUp implements AutoCloseable {
 
   /** More than attention takes at a time. */
   private static final int CONTEXT = 272;
+
+  /** Tokens that are drawn from, a block and some, and how often in a round of the miniature. */
+  private static final int DRAWN = 530;
+
+  private static final int DRAWS = 20;
+  private static final SamplingParameters DRAW = new SamplingParameters(1, 0, 0.9f, 0, 0, 0);
 
   private static final String WHAT = "warming up";
 
@@ -102,10 +110,18 @@ final class WarmUp implements AutoCloseable {
   }
 
   private void runMiniature(Weights outline) {
+    float[] logits = new float[DRAWN];
+    for (int id = 0; id < DRAWN; id++) {
+      logits[id] = id % 29;
+    }
+    Sampler sampler = new Sampler(DRAWN);
     try (Arena memory = Arena.ofShared();
         ComputePool alone = new ComputePool(1);
         Rounds small = new Rounds(Miniature.of(outline, memory), alone)) {
       for (int round = 0; round < SMALL_ROUNDS && !ended; round++) {
+        for (int draw = 0; draw < DRAWS; draw++) {
+          sampler.sample(logits, DRAW, (long) round * DRAWS + draw);
+        }
         small.run(round);
         progress.at(WHAT, round + 1, all);
       }

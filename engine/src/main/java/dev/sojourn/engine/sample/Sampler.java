@@ -8,7 +8,11 @@ import dev.sojourn.engine.kernel.Kernels;
  *
  * <p>The order: temperature, then top-k, then top-p of what top-k left, then min-p. Tokens rank by
  * logit, equals by id, the lower first; so the cuts and greedy sampling are the same wherever they
- * run. Without a cut tokens are not ranked at all, and nothing is allocated.
+ * run. Without a cut tokens are not ranked at all.
+ *
+ * <p>Logits are read by {@link Kernels} block by block, and what is known of a block, its greatest
+ * logit and the sum of its weights, tells which blocks need to be read again. Sums within a block
+ * are of floats, those of blocks of doubles. Nothing is allocated but {@link #top}'s answer.
  *
  * <p>The random number is a hash of (seed, choice, position), not the next one of a sequence.
  *
@@ -16,68 +20,98 @@ import dev.sojourn.engine.kernel.Kernels;
  */
 public final class Sampler {
 
+  /** Tokens of a block. */
+  static final int BLOCK = 512;
+
   private final Kernels kernels = Kernels.best();
+  private final float[] sums = new float[Kernels.LANES];
+  private final Ranking ranking;
 
   /** By id: how likely a token is, as a multiple of the likeliest token's probability. */
   private final float[] weights;
 
-  /** Ids. A max-heap in front, what was taken from it at the end, the likeliest last. */
-  private int[] heap = new int[0];
+  /** By block: the greatest of its logits. */
+  private final float[] greatest;
+
+  /** By block: the sum of its weights. */
+  private final double[] masses;
+
+  /** Those that were sampled last, and of them the likeliest token. */
+  private float[] logits = {};
+
+  private int likeliest;
+
+  /** What logits were multiplied with before their exponentials became the weights; 0: none are. */
+  private float sharpness;
+
+  /** The sum of all weights. */
+  private double total;
 
   /** Creates a sampler of a vocabulary. */
   public Sampler(int vocabularySize) {
+    int blocks = Math.ceilDiv(vocabularySize, BLOCK);
     weights = new float[vocabularySize];
+    greatest = new float[blocks];
+    masses = new double[blocks];
+    ranking = new Ranking(vocabularySize);
   }
 
   /**
    * Returns the token drawn at a position of a context.
    *
-   * @param logits one for each token of the vocabulary; unchanged
+   * @param of the logits, one for each token of the vocabulary; unchanged
    * @param position of the token to draw
    * @throws ArithmeticException if a logit is NaN, or the greatest is not finite
    */
-  public int sample(float[] logits, SamplingParameters parameters, long position) {
-    int likeliest = likeliest(logits);
+  public int sample(float[] of, SamplingParameters parameters, long position) {
+    look(of);
     if (parameters.temperature() == 0) {
       return likeliest;
     }
-    float greatest = logits[likeliest];
-    float sharpness = Math.min(1 / parameters.temperature(), Float.MAX_VALUE);
-    kernels.exp(logits, 0, greatest, sharpness, weights, 0, weights.length);
+    weigh(Math.min(1 / parameters.temperature(), Float.MAX_VALUE));
     double share = uniform(parameters.seed(), parameters.choice(), position);
     boolean uncut = parameters.topK() == 0 && parameters.topP() == 1 && parameters.minP() == 0;
-    return uncut ? drawFromAll(share) : drawFromLikeliest(logits, parameters, share);
+    return uncut ? drawFromAll(share) : drawFromLikeliest(parameters, share);
   }
 
   /**
-   * Returns the logarithm of the sum of the exponentials of all logits: what to subtract from a
-   * logit to make it a log probability.
-   *
-   * @throws ArithmeticException as {@link #sample} does
+   * Returns the logarithm of the sum of the exponentials of the logits that were sampled last: what
+   * to subtract from one to make it a log probability.
    */
-  public double logSumExp(float[] logits) {
-    float greatest = logits[likeliest(logits)];
-    kernels.exp(logits, 0, greatest, 1, weights, 0, weights.length);
-    double sum = 0;
-    for (float weight : weights) {
-      sum += weight;
+  public double logSumExp() {
+    if (sharpness != 1) {
+      weigh(1);
     }
-    return greatest + StrictMath.log(sum);
+    return logits[likeliest] + StrictMath.log(total);
   }
 
   /**
-   * Returns the likeliest tokens before temperature and cuts.
+   * Returns the likeliest tokens of the logits that were sampled last, before temperature and cuts.
    *
    * @param count how many; fewer if the vocabulary has fewer
    * @param logSumExp of these logits
    */
-  public static TopLogprobs top(float[] logits, int count, double logSumExp) {
+  public TopLogprobs top(int count, double logSumExp) {
     if (count == 0) {
       return TopLogprobs.NONE;
     }
     int[] ids = new int[Math.min(count, logits.length)];
     int found = 0;
-    for (int id = 0; id < logits.length; id++) {
+    for (int block = 0; block < greatest.length; block++) {
+      if (found < ids.length || greatest[block] > logits[ids[found - 1]]) {
+        found = topOfBlock(block, ids, found);
+      }
+    }
+    float[] logprobs = new float[ids.length];
+    for (int i = 0; i < ids.length; i++) {
+      logprobs[i] = (float) (logits[ids[i]] - logSumExp);
+    }
+    return new TopLogprobs(ids, logprobs);
+  }
+
+  private int topOfBlock(int block, int[] ids, int foundBefore) {
+    int found = foundBefore;
+    for (int id = block * BLOCK; id < end(block); id++) {
       int at = found;
       while (at > 0 && logits[ids[at - 1]] < logits[id]) {
         at--;
@@ -88,87 +122,94 @@ public final class Sampler {
         ids[at] = id;
       }
     }
-    float[] logprobs = new float[ids.length];
-    for (int i = 0; i < ids.length; i++) {
-      logprobs[i] = (float) (logits[ids[i]] - logSumExp);
-    }
-    return new TopLogprobs(ids, logprobs);
+    return found;
   }
 
-  private int likeliest(float[] logits) {
-    if (logits.length != weights.length) {
+  /** Finds the greatest logit of each block, and the likeliest token. */
+  private void look(float[] of) {
+    if (of.length != weights.length) {
       throw new IllegalArgumentException(
-          "the vocabulary has "
-              + weights.length
-              + " tokens, but there are logits of "
-              + logits.length);
+          "the vocabulary has " + weights.length + " tokens, but there are logits of " + of.length);
     }
+    logits = of;
+    sharpness = 0;
     int best = 0;
-    float greatest = Float.NEGATIVE_INFINITY;
-    for (int i = 0; i < logits.length; i++) {
-      float logit = logits[i];
-      if (!(logit <= greatest)) { // seldom; also where it is NaN
-        if (Float.isNaN(logit)) {
-          throw new ArithmeticException("the logit of token " + i + " is not a number");
+    for (int block = 0; block < greatest.length; block++) {
+      greatest[block] = kernels.greatest(of, block * BLOCK, end(block) - block * BLOCK);
+      if (!(greatest[block] <= greatest[best])) { // seldom; also where it is NaN
+        best = block;
+        if (Float.isNaN(greatest[block])) {
+          break;
         }
-        greatest = logit;
-        best = i;
       }
     }
-    if (Float.isInfinite(greatest)) {
-      throw new ArithmeticException(
-          "the greatest logit, that of token " + best + ", is " + greatest);
+    float most = greatest[best];
+    likeliest = best * BLOCK;
+    while (Float.isNaN(most) ? !Float.isNaN(of[likeliest]) : of[likeliest] != most) {
+      likeliest++;
     }
-    return best;
+    if (Float.isNaN(most)) {
+      throw new ArithmeticException("the logit of token " + likeliest + " is not a number");
+    }
+    if (Float.isInfinite(most)) {
+      throw new ArithmeticException(
+          "the greatest logit, that of token " + likeliest + ", is " + most);
+    }
+  }
+
+  private void weigh(float factor) {
+    sharpness = factor;
+    total = 0;
+    for (int block = 0; block < masses.length; block++) {
+      int at = block * BLOCK;
+      int n = end(block) - at;
+      kernels.exp(logits, at, logits[likeliest], factor, weights, at, n);
+      masses[block] = kernels.sum(weights, at, n, sums);
+      total += masses[block];
+    }
+  }
+
+  private int end(int block) {
+    return Math.min((block + 1) * BLOCK, weights.length);
   }
 
   private int drawFromAll(double share) {
-    double total = 0;
-    for (float weight : weights) {
-      total += weight;
-    }
     double target = share * total;
     double sum = 0;
-    for (int id = 0; id < weights.length; id++) {
-      sum += weights[id];
-      if (sum > target) {
-        return id;
+    for (int block = 0; block < masses.length; block++) {
+      if (sum + masses[block] > target) {
+        return drawFromBlock(block, target - sum);
       }
+      sum += masses[block];
     }
     throw new AssertionError("a share of " + share + " is not below 1");
   }
 
-  private int drawFromLikeliest(float[] logits, SamplingParameters parameters, double share) {
+  /** Where the block's own sum was rounded up, and the target is beyond its tokens: the last. */
+  private int drawFromBlock(int block, double target) {
+    int drawn = 0;
+    double sum = 0;
+    for (int id = block * BLOCK; id < end(block) && sum <= target; id++) {
+      if (weights[id] > 0) {
+        sum += weights[id];
+        drawn = id;
+      }
+    }
+    return drawn;
+  }
+
+  private int drawFromLikeliest(SamplingParameters parameters, double share) {
+    ranking.begin(logits, greatest, logits[likeliest], sharpness);
     int size = weights.length;
-    if (heap.length != size) {
-      heap = new int[size];
-    }
-    for (int id = 0; id < size; id++) {
-      heap[id] = id;
-    }
-    for (int at = size / 2 - 1; at >= 0; at--) {
-      sink(logits, at, size);
-    }
     int most = parameters.topK() == 0 ? size : Math.min(parameters.topK(), size);
-    int ranked = 0;
-    double mass = 0; // of what top-p is a share of
-    if (most < size) {
-      for (; ranked < most; ranked++) {
-        mass += weights[takeLikeliest(logits, size - ranked)];
-      }
-    } else if (parameters.topP() < 1) {
-      for (float weight : weights) {
-        mass += weight;
-      }
+    double enough = Double.POSITIVE_INFINITY;
+    if (parameters.topP() < 1) {
+      enough = parameters.topP() * (most < size ? mass(most) : total);
     }
-    double enough = parameters.topP() == 1 ? Double.POSITIVE_INFINITY : parameters.topP() * mass;
     int kept = 0;
     double keptMass = 0;
     while (kept < most && keptMass < enough) {
-      if (kept == ranked) {
-        takeLikeliest(logits, size - ranked++);
-      }
-      float weight = weights[heap[size - 1 - kept]];
+      float weight = weights[ranking.id(kept)];
       if (weight < parameters.minP() || weight == 0) {
         break;
       }
@@ -177,8 +218,8 @@ public final class Sampler {
     }
     double target = share * keptMass;
     double sum = 0;
-    for (int i = 0; i < kept; i++) {
-      int id = heap[size - 1 - i];
+    for (int rank = 0; rank < kept; rank++) {
+      int id = ranking.id(rank);
       sum += weights[id];
       if (sum > target) {
         return id;
@@ -187,34 +228,17 @@ public final class Sampler {
     throw new AssertionError("a share of " + share + " is not below 1");
   }
 
-  /** Moves the likeliest token of a heap of {@code size} to the heap's end and returns it. */
-  private int takeLikeliest(float[] logits, int size) {
-    int taken = heap[0];
-    heap[0] = heap[size - 1];
-    heap[size - 1] = taken;
-    sink(logits, 0, size - 1);
-    return taken;
-  }
-
-  private void sink(float[] logits, int start, int size) {
-    int id = heap[start];
-    int at = start;
-    while (2 * at + 1 < size) {
-      int child = 2 * at + 1;
-      if (child + 1 < size && ranksBefore(logits, heap[child + 1], heap[child])) {
-        child++;
-      }
-      if (ranksBefore(logits, id, heap[child])) {
+  /** Returns the sum of the weights of so many tokens, the likeliest. */
+  private double mass(int tokens) {
+    double mass = 0;
+    for (int rank = 0; rank < tokens; rank++) {
+      float weight = weights[ranking.id(rank)];
+      if (weight == 0) {
         break;
       }
-      heap[at] = heap[child];
-      at = child;
+      mass += weight;
     }
-    heap[at] = id;
-  }
-
-  private static boolean ranksBefore(float[] logits, int a, int b) {
-    return logits[a] > logits[b] || (logits[a] == logits[b] && a < b);
+    return mass;
   }
 
   /**

@@ -474,9 +474,9 @@ public final class Scheduler {
     try {
       id = sampler.sample(logits, turn.request.sampling(), turn.length());
       if (turn.request.topLogprobs().isPresent()) {
-        double norm = sampler.logSumExp(logits);
+        double norm = sampler.logSumExp();
         logprob = (float) (logits[id] - norm);
-        top = Sampler.top(logits, turn.request.topLogprobs().getAsInt(), norm);
+        top = sampler.top(turn.request.topLogprobs().getAsInt(), norm);
       }
     } catch (ArithmeticException e) {
       fail(turn, new Fault.Internal("the model's logits are no numbers: " + e.getMessage()));

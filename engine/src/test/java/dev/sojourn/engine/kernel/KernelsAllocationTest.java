@@ -65,6 +65,8 @@ class KernelsAllocationTest {
         "the rest",
         () -> {
           kernels.squares(q, 0, q.length, sums);
+          kernels.sum(q, 0, q.length, sums);
+          kernels.greatest(q, 0, q.length);
           kernels.exp(q, 0, 1, 2, out, 0, q.length);
         });
   }

@@ -222,6 +222,25 @@ class KernelsTest {
   }
 
   @Test
+  void sumAndGreatest_ofAnyLength_equalTheOracle() {
+    for (int n = 0; n < 70; n++) {
+      float[] x = floats(n + 3);
+      float[] sums = new float[Kernels.LANES];
+      float[] actual = {vectors.sum(x, 3, n, sums), vectors.greatest(x, 3, n)};
+      float[] expected = {oracle.sum(x, 3, n, sums), oracle.greatest(x, 3, n)};
+      assertSameBits(actual, expected, "n = " + n);
+      for (int i = 0; i < n; i++) {
+        x[3 + i] = Float.NEGATIVE_INFINITY;
+        assertThat(vectors.greatest(x, 3, n)).isEqualTo(oracle.greatest(x, 3, n));
+        x[3 + i] = Float.NaN;
+        assertThat(vectors.greatest(x, 3, n)).as("%d of %d is NaN", i, n).isNaN();
+        assertThat(oracle.greatest(x, 3, n)).as("%d of %d is NaN", i, n).isNaN();
+        x[3 + i] = i % 2 == 0 ? Float.POSITIVE_INFINITY : -1e30f;
+      }
+    }
+  }
+
+  @Test
   void exp_ofAnyLengthAndSpecialValues_equalsTheOracle() {
     float[] special = {
       0,

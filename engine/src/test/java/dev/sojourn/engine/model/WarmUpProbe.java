@@ -1,5 +1,7 @@
 package dev.sojourn.engine.model;
 
+import dev.sojourn.engine.sample.Sampler;
+import dev.sojourn.engine.sample.SamplingParameters;
 import dev.sojourn.engine.weights.GgufFile;
 import dev.sojourn.engine.weights.Progress;
 import dev.sojourn.engine.weights.TensorType;
@@ -35,8 +37,10 @@ final class WarmUpProbe {
     }
   }
 
-  /** Runs what a server runs: chunks of prompts beside sequences that decode. */
+  /** Runs what a server runs: chunks of prompts beside sequences that decode, and draws tokens. */
   private static void serve(ModelRunner runner) {
+    Sampler sampler = new Sampler(runner.vocabularySize());
+    SamplingParameters sampling = new SamplingParameters(0.8f, 0, 0.9f, 0, 1, 0);
     Random random = new Random(3);
     StepBatch batch = new StepBatch(runner.vocabularySize());
     int[] length = new int[CONTEXTS];
@@ -54,6 +58,11 @@ final class WarmUpProbe {
         }
       }
       runner.run(batch);
+      for (int slice = 0; slice < batch.slices(); slice++) {
+        if (batch.wantsLogits(slice)) {
+          sampler.sample(batch.logits(slice), sampling, step);
+        }
+      }
     }
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.sojourn.engine.kernel.Allocation;
+import dev.sojourn.engine.kernel.Exp;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
@@ -133,6 +134,81 @@ class SamplerTest {
     }
   }
 
+  /** Several blocks, the last of a few tokens, with ties within blocks and across them. */
+  private static float[] manyLogits(Random random) {
+    float[] logits = new float[3 * Sampler.BLOCK + 21];
+    for (int i = 0; i < logits.length; i++) {
+      logits[i] = Math.round(8 * random.nextGaussian()) / 3f;
+    }
+    return logits;
+  }
+
+  private static int[] ranked(float[] logits) {
+    return IntStream.range(0, logits.length)
+        .boxed()
+        .sorted(Comparator.comparingDouble((Integer id) -> -logits[id]))
+        .mapToInt(id -> id)
+        .toArray();
+  }
+
+  @Test
+  void sample_ofManyBlocks_drawsWhatOneRowOfSharesGives() {
+    long seed = 12;
+    Random random = new Random(seed);
+    for (int round = 0; round < 300; round++) {
+      float[] logits = manyLogits(random);
+      int[] ranked = ranked(logits);
+      float temperature = 0.2f + 2 * random.nextFloat();
+      int topK = random.nextInt(3) * random.nextInt(logits.length);
+      float minP = random.nextInt(2) * random.nextFloat() * random.nextFloat();
+      float topP = random.nextBoolean() ? 1 : random.nextFloat();
+      SamplingParameters parameters = parameters(temperature, topK, topP, minP);
+      double[] weights = new double[logits.length];
+      for (int id = 0; id < logits.length; id++) {
+        weights[id] = Exp.exp((logits[id] - logits[ranked[0]]) * (1 / temperature));
+      }
+      boolean uncut = topK == 0 && topP == 1 && minP == 0;
+      int[] from = uncut ? IntStream.range(0, logits.length).toArray() : ranked;
+      int most = topK == 0 ? logits.length : Math.min(topK, logits.length);
+      double mass = Arrays.stream(from).limit(most).mapToDouble(id -> weights[id]).sum();
+      double kept = 0;
+      int count = 0;
+      while (count < most
+          && (topP == 1 || kept < topP * mass)
+          && (uncut || weights[from[count]] > 0)
+          && weights[from[count]] >= minP) {
+        kept += weights[from[count++]];
+      }
+      double share = Sampler.uniform(parameters.seed(), parameters.choice(), round);
+      int drawn = 0;
+      double sum = weights[from[0]];
+      while (sum <= share * kept) {
+        sum += weights[from[++drawn]];
+      }
+      Sampler sampler = new Sampler(logits.length);
+      assertThat(sampler.sample(logits, parameters, round))
+          .as("seed %d round %d: %s", seed, round, parameters)
+          .isEqualTo(from[drawn]);
+    }
+  }
+
+  @Test
+  void logSumExpAndTop_ofManyBlocks_areThoseOfAllLogitsSorted() {
+    long seed = 13;
+    Random random = new Random(seed);
+    for (int round = 0; round < 50; round++) {
+      float[] logits = manyLogits(random);
+      Sampler sampler = new Sampler(logits.length);
+      int[] ranked = ranked(logits);
+      assertThat(sampler.sample(logits, SamplingParameters.GREEDY, 0)).isEqualTo(ranked[0]);
+      double sum = IntStream.of(ranked).mapToDouble(id -> Math.exp(logits[id])).sum();
+      assertThat(sampler.logSumExp()).isCloseTo(Math.log(sum), within(1e-6));
+      TopLogprobs top = sampler.top(20, sampler.logSumExp());
+      assertThat(IntStream.range(0, 20).map(top::id).toArray())
+          .isEqualTo(Arrays.copyOf(ranked, 20));
+    }
+  }
+
   @Test
   void sample_repeatedAtAPosition_drawsTheSame() {
     Sampler one = new Sampler(LOGITS.length);
@@ -170,13 +246,18 @@ class SamplerTest {
   void logSumExpAndTop_giveLogProbabilitiesBeforeTemperature() {
     Sampler sampler = new Sampler(LOGITS.length);
     double exact = Math.log(IntStream.range(0, 6).mapToDouble(i -> Math.exp(LOGITS[i])).sum());
-    double logSumExp = sampler.logSumExp(LOGITS);
+    sampler.sample(LOGITS, parameters(0.3f, 2, 0.5f, 0), 1);
+    double logSumExp = sampler.logSumExp();
     assertThat(logSumExp).isCloseTo(exact, within(1e-6));
-    TopLogprobs top = Sampler.top(LOGITS, 4, logSumExp);
+    sampler.sample(LOGITS, SamplingParameters.GREEDY, 1);
+    assertThat(sampler.logSumExp()).isEqualTo(logSumExp);
+    sampler.sample(LOGITS, parameters(1, 0, 1, 0), 1);
+    assertThat(sampler.logSumExp()).isEqualTo(logSumExp);
+    TopLogprobs top = sampler.top(4, logSumExp);
     assertThat(IntStream.range(0, top.size()).map(top::id)).containsExactly(1, 3, 4, 0);
     assertThat(top.logprob(2)).isCloseTo((float) (1.5 - exact), within(1e-6f));
-    assertThat(Sampler.top(LOGITS, 20, logSumExp).size()).isEqualTo(6);
-    assertThat(Sampler.top(LOGITS, 0, logSumExp)).isSameAs(TopLogprobs.NONE);
+    assertThat(sampler.top(20, logSumExp).size()).isEqualTo(6);
+    assertThat(sampler.top(0, logSumExp)).isSameAs(TopLogprobs.NONE);
   }
 
   @Test
@@ -195,12 +276,17 @@ class SamplerTest {
         .hasMessageContaining("token 1");
     assertThatThrownBy(() -> sampler.sample(new float[] {2, 1, Float.NaN}, greedy, 0))
         .hasMessageContaining("token 2");
+    float[] late = new float[2 * Sampler.BLOCK + 5];
+    Arrays.fill(late, -1);
+    late[2 * Sampler.BLOCK + 2] = Float.NaN;
+    assertThatThrownBy(() -> new Sampler(late.length).sample(late, greedy, 0))
+        .hasMessageContaining("token " + (2 * Sampler.BLOCK + 2) + " ");
     assertThatThrownBy(() -> sampler.sample(new float[] {Float.NaN, 1, 2}, greedy, 0))
         .hasMessageContaining("token 0");
     float low = Float.NEGATIVE_INFINITY;
     assertThatThrownBy(() -> sampler.sample(new float[] {low, low, low}, greedy, 0))
         .isInstanceOf(ArithmeticException.class);
-    assertThatThrownBy(() -> sampler.logSumExp(new float[] {0, Float.POSITIVE_INFINITY, 1}))
+    assertThatThrownBy(() -> sampler.sample(new float[] {0, Float.POSITIVE_INFINITY, 1}, greedy, 0))
         .isInstanceOf(ArithmeticException.class);
     assertThatThrownBy(() -> sampler.sample(new float[2], greedy, 0))
         .isInstanceOf(IllegalArgumentException.class);
@@ -222,7 +308,9 @@ class SamplerTest {
         () -> {
           sampler.sample(logits, cut, position[0]);
           sampler.sample(logits, plain, position[0]++);
-          sampler.logSumExp(logits);
+          sampler.logSumExp();
+          sampler.sample(logits, SamplingParameters.GREEDY, position[0]);
+          sampler.logSumExp();
         });
   }
 }
