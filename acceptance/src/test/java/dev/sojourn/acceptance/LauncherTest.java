@@ -54,7 +54,9 @@ class LauncherTest {
   @Test
   void anyDirectory_throughASymlink_runsTheCommand() throws Exception {
     Path link = Files.createSymbolicLink(elsewhere.resolve("s"), ROOT.resolve("sojourn"));
-    assertThat(run(0, link.toString(), "version", "--json")).contains("\"sojourn\" : \"");
+    assertThat(run(0, link.toString(), "version", "--json"))
+        .contains("\"sojourn\" : \"")
+        .doesNotContain("CompileCommand"); // which the JVM would tell of among results
   }
 
   @Test
@@ -87,13 +89,7 @@ class LauncherTest {
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void twoFirstStarts_buildOnce(boolean withFlock) throws Exception {
-    Path root = Files.createDirectories(elsewhere.resolve("fresh"));
-    Files.createDirectories(root.resolve("cli/src/main"));
-    Files.createDirectories(root.resolve(".mvn"));
-    Files.writeString(root.resolve("pom.xml"), "");
-    Files.writeString(root.resolve("cli/pom.xml"), "");
-    Files.writeString(root.resolve(".mvn/find-jdk.sh"), "JAVA_HOME=" + root + "/jdk\n");
-    script(Files.createDirectories(root.resolve("jdk/bin")).resolve("java"), "echo runs");
+    Path root = copy("echo runs");
     script(
         root.resolve("mvnw"),
         """
@@ -102,7 +98,7 @@ class LauncherTest {
         mkdir -p cli/target/dist/lib
         : >cli/target/dist/lib/sojourn-cli-1.jar\
         """);
-    Path launcher = Files.copy(ROOT.resolve("sojourn"), root.resolve("sojourn"));
+    Path launcher = root.resolve("sojourn");
     String path = tools(withFlock ? "flock" : "sleep");
     finish(0, new ProcessBuilder("mkfifo", root.resolve("go").toString()));
     ProcessBuilder builder = new ProcessBuilder(launcher.toString()).redirectErrorStream(true);
@@ -121,6 +117,33 @@ class LauncherTest {
     }
     assertThat(first.waitFor()).isZero();
     assertThat(Files.readAllLines(root.resolve("builds"))).hasSize(1);
+  }
+
+  /** Patterns are words for the JVM, whatever files there are that they would match. */
+  @Test
+  void arguments_ofTheJvm_areNoPatternsOfFiles() throws Exception {
+    Path root = copy("printf '%s\\n' \"$@\"");
+    Path lib = Files.createDirectories(root.resolve("cli/target/dist/lib"));
+    Files.writeString(lib.resolve("sojourn-cli-1.jar"), "");
+    String kernels = "CompileThresholdScaling,dev.sojourn.engine.kernel.*::*,0.1";
+    Files.writeString(elsewhere.resolve("-XX:CompileCommand=" + kernels.replace('*', 'a')), "");
+    assertThat(run(0, root.resolve("sojourn").toString(), "version").lines())
+        .contains("-XX:CompileCommand=" + kernels, "-XX:CompileCommand=quiet")
+        .contains(lib + "/*")
+        .endsWith("dev.sojourn.cli.Main", "version");
+  }
+
+  /** Makes a place with nothing built, and a JDK whose java does what is said. */
+  private Path copy(String java) throws IOException {
+    Path root = Files.createDirectories(elsewhere.resolve("fresh"));
+    Files.createDirectories(root.resolve("cli/src/main"));
+    Files.createDirectories(root.resolve(".mvn"));
+    Files.writeString(root.resolve("pom.xml"), "");
+    Files.writeString(root.resolve("cli/pom.xml"), "");
+    Files.writeString(root.resolve(".mvn/find-jdk.sh"), "JAVA_HOME=" + root + "/jdk\n");
+    script(Files.createDirectories(root.resolve("jdk/bin")).resolve("java"), java);
+    Files.copy(ROOT.resolve("sojourn"), root.resolve("sojourn"));
+    return root;
   }
 
   private static void script(Path file, String text) throws IOException {

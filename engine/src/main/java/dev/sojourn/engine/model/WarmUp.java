@@ -39,8 +39,13 @@ final class WarmUp implements AutoCloseable {
   /** One; few tokens, few and many; whole groups of twelve with three and seven more. */
   private static final int[] TOKENS = {1, 3, 7, 27, 31};
 
-  /** How often each of them is run: of few tokens a step calls kernels less often. */
+  /**
+   * How often the miniature runs each of them: of few tokens a step calls kernels less often. A
+   * large model, whose output alone takes milliseconds to read, runs each once.
+   */
   private static final int[] TIMES = {6, 6, 6, 1, 1};
+
+  private static final int[] ONCE = {1, 1, 1, 1, 1};
 
   /** More than attention takes at a time. */
   private static final int CONTEXT = 272;
@@ -98,7 +103,7 @@ final class WarmUp implements AutoCloseable {
         case null, default -> throw e;
       }
     }
-    try (Rounds large = new Rounds(layers, pool)) {
+    try (Rounds large = new Rounds(layers, pool, rounds < MOST ? ONCE : TIMES)) {
       boolean compiled = true;
       for (int round = 0; round < rounds || (compiled && round < rounds + PATIENCE); round++) {
         compiled = large.run(round);
@@ -117,7 +122,7 @@ final class WarmUp implements AutoCloseable {
     Sampler sampler = new Sampler(DRAWN);
     try (Arena memory = Arena.ofShared();
         ComputePool alone = new ComputePool(1);
-        Rounds small = new Rounds(Miniature.of(outline, memory), alone)) {
+        Rounds small = new Rounds(Miniature.of(outline, memory), alone, TIMES)) {
       for (int round = 0; round < SMALL_ROUNDS && !ended; round++) {
         for (int draw = 0; draw < DRAWS; draw++) {
           sampler.sample(logits, DRAW, (long) round * DRAWS + draw);
@@ -143,9 +148,11 @@ final class WarmUp implements AutoCloseable {
     private final int vocabulary;
     private final int context;
     private final int[] pages;
+    private final int[] times;
     private final KvCache kv;
 
-    Rounds(Weights weights, ComputePool pool) {
+    Rounds(Weights weights, ComputePool pool, int[] times) {
+      this.times = times;
       Hyperparameters h = weights.parameters();
       pass = new ForwardPass(weights, kernels, pool);
       vocabulary = weights.vocabulary();
@@ -164,7 +171,7 @@ final class WarmUp implements AutoCloseable {
         int length = Math.min(TOKENS[i], context);
         batch.clear();
         add(context - length, length, round, true);
-        for (int time = 0; time < TIMES[i]; time++) {
+        for (int time = 0; time < times[i]; time++) {
           pass.run(batch, kv);
         }
         compiled |= queue.drain();
