@@ -19,7 +19,6 @@ import dev.sojourn.router.affinity.Terms;
 import dev.sojourn.router.index.PrefixIndex;
 import dev.sojourn.router.lifecycle.EngineLifecycle;
 import dev.sojourn.router.lifecycle.EngineSessions;
-import dev.sojourn.router.lifecycle.Presence;
 import dev.sojourn.router.load.Fleet;
 import dev.sojourn.router.load.Rank;
 import java.time.Duration;
@@ -114,7 +113,7 @@ public final class Router implements AutoCloseable {
             engines,
             clock,
             closes,
-            this::presence,
+            fleet::presence,
             new EngineLifecycle.Timing(
                 config.engineGrace(), config.closeRetryFirst(), config.closeRetryLast()));
     order = new TurnOrder(config.maxWaiting(), config.maxWaitingInAll());
@@ -342,13 +341,6 @@ public final class Router implements AutoCloseable {
 
   private boolean isLive(WorkerRank rank) {
     return fleet.find(rank).isPresent();
-  }
-
-  private Presence presence(WorkerRank rank) {
-    if (isLive(rank)) {
-      return Presence.LIVE;
-    }
-    return fleet.ranks().isEmpty() ? Presence.ABSENT : Presence.GONE;
   }
 
   Incarnation mint() {

@@ -2,6 +2,7 @@ package dev.sojourn.router.load;
 
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.index.PrefixIndex;
+import dev.sojourn.router.lifecycle.Presence;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
@@ -61,6 +62,15 @@ public final class Fleet {
   /** Returns a rank, if it is there. */
   public Optional<Rank> find(WorkerRank id) {
     return Optional.ofNullable(live.byId().get(id));
+  }
+
+  /** Returns whether a rank is there, as of one moment. */
+  public Presence presence(WorkerRank id) {
+    Live now = live; // a rank that comes meanwhile is not gone
+    if (now.byId().containsKey(id)) {
+      return Presence.LIVE;
+    }
+    return now.list().isEmpty() ? Presence.ABSENT : Presence.GONE;
   }
 
   /** Returns one more than the highest slot in use. */
