@@ -24,11 +24,8 @@ import java.lang.management.ThreadMXBean;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -53,11 +50,9 @@ public final class Engine implements AutoCloseable {
   private final String name;
   private final ModelRunner runner;
   private final Scheduler scheduler;
-  private final Queue<Runnable> commands = new ConcurrentLinkedQueue<>();
   private final CompletableFuture<String> failure = new CompletableFuture<>();
   private final Thread thread;
-  private volatile boolean closing;
-  private volatile boolean ended;
+  private final Mailbox mailbox;
 
   /**
    * Starts an engine.
@@ -72,6 +67,7 @@ public final class Engine implements AutoCloseable {
     this.runner = runner;
     scheduler = new Scheduler(runner, spelling, config, clock, this::cpuNanos);
     thread = Thread.ofPlatform().name(name).daemon().unstarted(this::run);
+    mailbox = new Mailbox(thread);
     thread.start();
   }
 
@@ -108,8 +104,8 @@ public final class Engine implements AutoCloseable {
 
   /** Queues a turn. Everything about it, refusal included, is told to the sink. */
   public void submit(TurnRequest request, TurnSink sink) {
-    enqueue(() -> {
-      if (ended) {
+    mailbox.give(() -> {
+      if (mailbox.ended()) {
         sink.failed(unavailable());
       } else {
         scheduler.submit(request, sink);
@@ -122,8 +118,8 @@ public final class Engine implements AutoCloseable {
    * is; nothing of it is committed. An unknown or ended request is no fault.
    */
   public void cancel(String requestId) {
-    enqueue(() -> {
-      if (!ended) {
+    mailbox.give(() -> {
+      if (!mailbox.ended()) {
         scheduler.cancel(requestId);
       }
     });
@@ -184,8 +180,8 @@ public final class Engine implements AutoCloseable {
    * happens. Called by the engine thread, which must not be blocked.
    */
   public void subscribe(Consumer<KvEvent> subscriber) {
-    enqueue(() -> {
-      if (!ended) {
+    mailbox.give(() -> {
+      if (!mailbox.ended()) {
         scheduler.subscribe(subscriber);
       }
     });
@@ -207,8 +203,7 @@ public final class Engine implements AutoCloseable {
   /** Cancels what runs and waits, ends the thread and closes the runner. */
   @Override
   public void close() {
-    closing = true;
-    LockSupport.unpark(thread);
+    mailbox.close();
     boolean interrupted = false;
     while (thread.isAlive() && !Thread.currentThread().equals(thread)) {
       try {
@@ -224,37 +219,21 @@ public final class Engine implements AutoCloseable {
 
   private void run() {
     try {
-      while (!closing) {
-        drainCommands();
-        boolean busy = scheduler.step();
-        if (!busy && commands.isEmpty() && !closing) {
-          // An unpark between the check and here makes this return at once.
-          LockSupport.parkNanos(this, scheduler.nanosToNextDeadline());
+      while (!mailbox.closing()) {
+        mailbox.drain();
+        if (!scheduler.step()) {
+          mailbox.rest(scheduler.nanosToNextDeadline());
         }
       }
-      drainCommands();
+      mailbox.drain();
       scheduler.cancelAll();
     } catch (Throwable e) {
       LOG.log(Level.ERROR, "engine " + name + " died", e);
       failure.complete(e.getClass().getSimpleName());
       scheduler.abandon(unavailable());
     } finally {
-      ended = true;
-      drainCommands();
+      mailbox.end();
       runner.close();
-    }
-  }
-
-  private void drainCommands() {
-    for (Runnable command = commands.poll(); command != null; command = commands.poll()) {
-      try {
-        command.run();
-      } catch (RuntimeException e) {
-        if (!ended) {
-          throw e; // no sink's or subscriber's fault, nor one that an answer tells of
-        }
-        LOG.log(Level.ERROR, "a sink of engine " + name + ", which has ended, failed", e);
-      }
     }
   }
 
@@ -271,7 +250,7 @@ public final class Engine implements AutoCloseable {
 
   /** Lets the engine thread do what will complete an answer; if that fails, so does the answer. */
   private void answer(CompletableFuture<?> answer, Runnable command) {
-    enqueue(() -> {
+    mailbox.give(() -> {
       try {
         command.run();
       } catch (RuntimeException e) {
@@ -284,17 +263,8 @@ public final class Engine implements AutoCloseable {
   }
 
   private void requireAlive() {
-    if (ended) {
+    if (mailbox.ended()) {
       throw unavailable().asException();
-    }
-  }
-
-  private void enqueue(Runnable command) {
-    commands.add(command);
-    if (ended) {
-      drainCommands(); // nobody else does any more; each command sees that the engine has ended
-    } else {
-      LockSupport.unpark(thread);
     }
   }
 
