@@ -67,8 +67,6 @@ public class FleetLincheckTest {
         race(empty, List.of(looks), List.of(adds)),
         race(there, List.of(looks), List.of(removes)),
         race(there, List.of(looks, call("ranks")), List.of(removes, call("add", 1))),
-        race(empty, List.of(adds), List.of(adds)),
-        race(there, List.of(removes), List.of(removes, call("add", 1))),
         race(there, List.of(call("stored", 0)), List.of(removes, call("add", 1))));
   }
 
