@@ -185,6 +185,7 @@ class SglangSessionsTest {
     JsonNode shown = gateway.get("/v1/sessions/tree");
     assertThat(shown.path("turns_are").asString()).isEqualTo("regular");
     assertThat(shown.path("turns").asInt()).isEqualTo(6);
+    assertThat(shown.has("digest")).as("of many conversations").isFalse();
     assertThat(regenerated.path("nvext").path("session").path("promise").asString())
         .isEqualTo("leased");
   }

@@ -48,11 +48,13 @@ public final class Ledger {
 
   /** Hears that a session is bound in another way: it may have moved. */
   public void move(SessionId session, Bound from, Bound to) {
-    boolean stays =
-        from.target().equals(to.target()) && from.incarnation().equals(to.incarnation());
+    if (from.target().equals(to.target())) { // its worker lost it, and begins it anew
+      move(session, from.incarnation(), to.incarnation());
+      return;
+    }
     synchronized (pages) {
       Page page = pages.get(session);
-      if (page != null && !stays) {
+      if (page != null) {
         boolean known = page.life().equals(from.incarnation());
         Incarnation life = known ? to.incarnation() : page.life();
         pages.put(session, new Page(life, page.account().moved()));

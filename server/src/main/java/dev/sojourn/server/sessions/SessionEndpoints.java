@@ -247,7 +247,9 @@ public final class SessionEndpoints {
           session.put("turns", view.turns());
           session.put("children", view.children());
           session.put("idle_seconds", view.idle().toSeconds());
-          session.put("digest", HexFormat.of().toHexDigits(view.digest()));
+          if (binding.terms().shape() != SessionKind.REGULAR) { // which has as many as branches
+            session.put("digest", HexFormat.of().toHexDigits(view.digest()));
+          }
         });
     ledger.of(binding.id()).ifPresent(account -> tell(account, session));
     return session;

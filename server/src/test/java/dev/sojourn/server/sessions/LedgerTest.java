@@ -68,6 +68,16 @@ final class LedgerTest {
   }
 
   @Test
+  void session_thatBeginsAnewWhereItWas_keepsItsAccount_andHasNotMoved() {
+    ledger.add(SESSION, FIRST, turn(TurnMode.OPENED, 100, 0, Map.of(), 110));
+    ledger.move(SESSION, bound("left", FIRST), bound("left", SECOND));
+    ledger.end(SESSION, FIRST);
+    assertThat(ledger.of(SESSION).orElseThrow().moves()).isZero();
+    ledger.end(SESSION, SECOND);
+    assertThat(ledger.of(SESSION)).isEmpty();
+  }
+
+  @Test
   void binding_thatChangesOtherwise_isNoMove() {
     ledger.add(SESSION, FIRST, turn(TurnMode.OPENED, 100, 0, Map.of(), 110));
     ledger.move(SESSION, bound("left", FIRST), bound("left", FIRST));
