@@ -102,7 +102,7 @@ public final class SessionRecord {
   }
 
   /** Gives the session to a turn, which alone may give it back, or a part of a regular one. */
-  Branch take(String requestId, TurnTree.@Nullable Growth growth) {
+  Branch take(String requestId, @Nullable Growth growth) {
     touchAncestors();
     if (tree != null && growth != null) {
       return tree.take(growth);

@@ -187,7 +187,7 @@ public final class Sessions {
    * @param growth where the turn goes on in a regular session
    * @return what the turn goes on from
    */
-  public Branch take(SessionRecord session, String requestId, TurnTree.@Nullable Growth growth) {
+  public Branch take(SessionRecord session, String requestId, @Nullable Growth growth) {
     idle.remove(session);
     return session.take(requestId, growth);
   }

@@ -31,9 +31,6 @@ import org.jspecify.annotations.Nullable;
  * SGLang's clients do, is one branch, and no context is copied for it. Each branch has one turn at
  * a time; those of several run side by side.
  *
- * <p>Longer than other classes because turns, what they grow from and what is left of them change
- * together; what bounds them is told apart.
- *
  * <p>Owned by the engine thread.
  */
 public final class TurnTree {
@@ -42,7 +39,7 @@ public final class TurnTree {
 
   private final PagePool pool;
   private final Publisher publisher;
-  private final Map<String, Node> nodes = new HashMap<>();
+  private final Map<String, TreeNode> nodes = new HashMap<>();
   private final Map<String, Growth> growing = new HashMap<>();
   private final Set<Branch> branches = new LinkedHashSet<>();
   private final TreeLimits limits;
@@ -55,114 +52,6 @@ public final class TurnTree {
     this.pool = pool;
     this.publisher = publisher;
     limits = TreeLimits.of(pool);
-  }
-
-  /** A committed turn: the first {@code shared} ids of its branch, and {@code tail}. */
-  private static final class Node {
-    final String id;
-    final @Nullable Node base;
-    final List<Node> children = new ArrayList<>();
-    final Branch branch;
-    final int from; // how many ids it has from its base
-    final int promptEnd;
-    int shared;
-    Tokens tail = Tokens.EMPTY;
-
-    Node(Growth growth, int promptEnd, int end) {
-      id = growth.id;
-      base = growth.base;
-      branch = growth.branch();
-      from = growth.length;
-      this.promptEnd = promptEnd;
-      shared = end;
-    }
-
-    /** What is left of a turn that is interrupted: its prompt. */
-    Node(Growth interrupted) {
-      this(interrupted, interrupted.start(), interrupted.common);
-      tail = interrupted.scratch;
-    }
-
-    int length() {
-      return shared + tail.length();
-    }
-
-    /** Returns how far its branch can be cut back without cutting the turn before it. */
-    int floor() {
-      return base != null && base.branch == branch ? base.shared : 0;
-    }
-
-    boolean isLast() {
-      return children.stream().noneMatch(child -> child.branch == branch);
-    }
-
-    /** Keeps as ids what is about to be cut off its branch. */
-    void cut(int to) {
-      if (to < shared) {
-        int[] ids = branch.context().view(shared).from(to).toArray(); // or it would hold all
-        tail = Tokens.of(ids).concat(tail);
-        shared = to;
-      }
-    }
-  }
-
-  /** A turn that becomes one of the tree when it is committed. */
-  public static final class Growth {
-    private final String id;
-    private final @Nullable Node base;
-    private final boolean replaces;
-    private final boolean forks;
-    private final int length;
-    private final int common;
-    private final Tokens scratch;
-    private final TurnMode mode;
-    private @Nullable Branch branch;
-
-    private Growth(
-        String id,
-        @Nullable Node base,
-        boolean replaces,
-        boolean forks,
-        int length,
-        int common,
-        Tokens scratch,
-        TurnMode mode) {
-      this.id = id;
-      this.base = base;
-      this.replaces = replaces;
-      this.forks = forks;
-      this.length = length;
-      this.common = common;
-      this.scratch = scratch;
-      this.mode = mode;
-    }
-
-    /** Returns what it does to the session. */
-    public TurnMode mode() {
-      return mode;
-    }
-
-    /** Returns how many tokens of its branch it starts with. */
-    public int common() {
-      return common;
-    }
-
-    /** Returns the ids that follow. */
-    public Tokens scratch() {
-      return scratch;
-    }
-
-    /** Returns how many tokens it has when it begins. */
-    private int start() {
-      return common + scratch.length();
-    }
-
-    private Branch branch() {
-      if (branch == null) {
-        throw new IllegalStateException("turn " + id + " has not been taken in");
-      }
-      return branch;
-    }
   }
 
   /**
@@ -178,13 +67,13 @@ public final class TurnTree {
       throw Fault.invalid("request_id", "request " + id + " is a turn of the session already")
           .asException();
     }
-    Node base = place.base().map(rid -> find(rid, place.replace())).orElse(null);
+    TreeNode base = place.base().map(rid -> find(rid, place.replace())).orElse(null);
     if (base != null && !base.branch.accepts(namespace)) {
       throw Fault.invalid("cache_salt", "the turn was begun with another cache salt").asException();
     }
-    Set<Node> dropped = place.replace() ? below(base) : Set.of();
+    Set<TreeNode> dropped = place.replace() ? below(base) : Set.of();
     int length = base == null ? 0 : place.cut(base.promptEnd, base.length());
-    int common = base == null ? 0 : Math.min(length, base.shared);
+    int common = base == null ? 0 : Math.min(length, base.shared());
     boolean stays =
         base != null
             && base.branch.owner() == null
@@ -196,14 +85,14 @@ public final class TurnTree {
         rewinds
             ? TurnMode.REWIND
             : base == null ? TurnMode.OPENED : stays ? TurnMode.APPEND : TurnMode.FORK;
-    Tokens scratch = base == null ? input : base.tail.slice(0, length - common).concat(input);
+    Tokens scratch = base == null ? input : base.tail().slice(0, length - common).concat(input);
     Growth growth = new Growth(id, base, place.replace(), !stays, length, common, scratch, mode);
     requireRoom(growth, dropped);
     return growth;
   }
 
-  private Node find(String id, boolean interrupts) {
-    Node node = nodes.get(id);
+  private TreeNode find(String id, boolean interrupts) {
+    TreeNode node = nodes.get(id);
     if (node != null) {
       return node;
     }
@@ -215,41 +104,41 @@ public final class TurnTree {
       throw Fault.invalid(BASE, "Session request is appending to a request that hasn't finished.")
           .asException();
     }
-    return new Node(running);
+    return new TreeNode(running);
   }
 
-  private Set<Node> below(@Nullable Node base) {
+  private Set<TreeNode> below(@Nullable TreeNode base) {
     if (base == null) {
       return new HashSet<>(nodes.values());
     }
-    Set<Node> found = new LinkedHashSet<>();
-    List<Node> open = new ArrayList<>(base.children);
+    Set<TreeNode> found = new LinkedHashSet<>();
+    List<TreeNode> open = new ArrayList<>(base.children);
     while (!open.isEmpty()) {
-      Node node = open.removeLast();
+      TreeNode node = open.removeLast();
       found.add(node);
       open.addAll(node.children);
     }
     return found;
   }
 
-  private void requireRoom(Growth more, Set<Node> dropped) {
+  private void requireRoom(Growth more, Set<TreeNode> dropped) {
     limits.requireTurn(nodes.size() - dropped.size() + growing.size());
     Collection<Branch> kept = dropped.isEmpty() ? branches : used(dropped);
     if (more.forks) {
       limits.requireBranch(kept.size());
     }
-    long held = cutOff - dropped.stream().mapToLong(node -> node.tail.length()).sum();
+    long held = cutOff - dropped.stream().mapToLong(node -> node.tail().length()).sum();
     held += kept.stream().mapToLong(branch -> branch.context().length()).sum();
     for (Growth growth : growing.values()) { // those that have not begun will have more
       held += Math.max(0, growth.start() - growth.branch().context().length());
     }
-    limits.requireIds(held, (more.forks ? more.common : 0) + more.scratch.length());
+    limits.requireIds(held, (more.forks ? more.common() : 0) + more.scratch().length());
   }
 
   /** Returns the branches that turns have, but for some, or grow. */
-  private Set<Branch> used(Set<Node> without) {
+  private Set<Branch> used(Set<TreeNode> without) {
     Set<Branch> used = new HashSet<>();
-    for (Node node : nodes.values()) {
+    for (TreeNode node : nodes.values()) {
       if (!without.contains(node)) {
         used.add(node.branch);
       }
@@ -260,14 +149,14 @@ public final class TurnTree {
 
   /** Takes a turn in: it alone writes to its branch until it gives that back. */
   Branch take(Growth growth) {
-    Node base = growth.base;
+    TreeNode base = growth.base;
     Branch branch =
         base == null
             ? new Branch(pool, publisher)
-            : growth.forks ? base.branch.fork(growth.common, publisher) : base.branch;
+            : growth.forks ? base.branch.fork(growth.common(), publisher) : base.branch;
     branch.take(growth.id);
     branches.add(branch);
-    growth.branch = branch;
+    growth.take(branch);
     growing.put(growth.id, growth);
     return branch;
   }
@@ -281,8 +170,8 @@ public final class TurnTree {
     if (!growth.replaces) {
       return List.of();
     }
-    Node base = growth.base;
-    Set<Node> dropped = below(base);
+    TreeNode base = growth.base;
+    Set<TreeNode> dropped = below(base);
     List<String> running =
         growing.values().stream()
             .filter(turn ->
@@ -306,34 +195,34 @@ public final class TurnTree {
   void rewind(String id) {
     Growth growth = growing(id);
     if (growth.base != null && !growth.forks) {
-      cutOff -= growth.base.tail.length();
-      growth.base.cut(growth.common);
-      cutOff += growth.base.tail.length();
+      cutOff -= growth.base.tail().length();
+      growth.base.cut(growth.common());
+      cutOff += growth.base.tail().length();
     }
-    growth.branch().rewind(growth.common);
+    growth.branch().rewind(growth.common());
   }
 
   /** Commits a turn: its prompt and what counts of its answer. */
   void commit(String id, int promptEnd, int end) {
     Growth growth = growing(id);
     growth.branch().commit(promptEnd, end);
-    add(new Node(growth, promptEnd, end));
+    add(new TreeNode(growth, promptEnd, end));
     turns++;
   }
 
-  private void add(Node node) {
+  private void add(TreeNode node) {
     nodes.put(node.id, node);
     if (node.base != null) {
       node.base.children.add(node);
     }
-    committed += node.length() - node.from;
-    cutOff += node.tail.length();
+    committed += node.own();
+    cutOff += node.tail().length();
   }
 
-  private void drop(Node node) {
+  private void drop(TreeNode node) {
     nodes.remove(node.id);
-    committed -= node.length() - node.from;
-    cutOff -= node.tail.length();
+    committed -= node.own();
+    cutOff -= node.tail().length();
   }
 
   /** Takes the branch of a turn back. */
@@ -402,17 +291,11 @@ public final class TurnTree {
   void check(List<String> wrong) {
     int tokens = 0;
     long tails = 0;
-    for (Node node : nodes.values()) {
-      tokens += node.length() - node.from;
-      tails += node.tail.length();
-      if (node.shared > node.branch.committed()) {
-        wrong.add("turn " + node.id + " has tokens of its branch that are not committed");
-      }
-      Node base = node.base;
-      if (base != null
-          && (nodes.get(base.id) != base
-              || !base.children.contains(node)
-              || base.length() < node.from)) {
+    for (TreeNode node : nodes.values()) {
+      tokens += node.own();
+      tails += node.tail().length();
+      node.check(wrong);
+      if (node.base != null && nodes.get(node.base.id) != node.base) {
         wrong.add("turn " + node.id + " goes on from one that there is not");
       }
     }
@@ -431,16 +314,23 @@ public final class TurnTree {
     }
   }
 
-  /** Returns how many of them have their KV. */
+  /**
+   * Returns how many of them have their KV. Takes time in proportion to its pages, those that
+   * branches share counted once: what is before a page that another branch lists, that one lists,
+   * too.
+   */
   int resident() {
     BitSet seen = new BitSet();
     int resident = 0;
     for (Branch branch : branches) {
       int kv = branch.resident();
-      for (int at = 0; at * BLOCK < kv; at++) {
+      for (int at = (kv - 1) / BLOCK; at >= 0 && kv > 0; at--) {
         int page = branch.context().page(at);
-        resident += seen.get(page) ? 0 : Math.min(BLOCK, kv - at * BLOCK);
+        if (seen.get(page)) {
+          break;
+        }
         seen.set(page);
+        resident += Math.min(BLOCK, kv - at * BLOCK);
       }
     }
     return Math.min(resident, committed());

@@ -10,6 +10,7 @@ import dev.sojourn.core.TurnMode;
 import dev.sojourn.engine.SessionTurn;
 import dev.sojourn.engine.TurnRequest;
 import dev.sojourn.engine.kv.Branch;
+import dev.sojourn.engine.kv.Growth;
 import dev.sojourn.engine.kv.SessionRecord;
 import dev.sojourn.engine.kv.Sessions;
 import dev.sojourn.engine.kv.TurnTree;
@@ -165,7 +166,7 @@ final class Intake {
                       : " is a tree of turns; each says where it goes on from"))
           .asException();
     }
-    TurnTree.Growth growth =
+    Growth growth =
         tree.plan(
             request.requestId(), turn.place().get(), request.input(), request.namespace().seed());
     return new Plan(

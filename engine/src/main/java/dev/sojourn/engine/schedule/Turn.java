@@ -10,8 +10,8 @@ import dev.sojourn.engine.TurnSink;
 import dev.sojourn.engine.TurnStart;
 import dev.sojourn.engine.kv.Branch;
 import dev.sojourn.engine.kv.Context;
+import dev.sojourn.engine.kv.Growth;
 import dev.sojourn.engine.kv.SessionRecord;
-import dev.sojourn.engine.kv.TurnTree;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.EnumMap;
@@ -96,7 +96,7 @@ final class Turn {
       int common,
       int boundary,
       Tokens scratch,
-      TurnTree.@Nullable Growth growth) {
+      @Nullable Growth growth) {
 
     Plan(@Nullable SessionRecord session, TurnMode mode, int common, int boundary, Tokens scratch) {
       this(session, mode, common, boundary, scratch, null);

@@ -169,6 +169,16 @@ class TurnTreeTest {
   }
 
   @Test
+  void resident_countsWhatBranchesShareOnce() {
+    Asked root = begin();
+    Tokens before = root.whole().slice(0, 32);
+    run(cut(root, 32), before, Rig.ids(3, 20), 5);
+    run(cut(root, 32), before, Rig.ids(9, 20), 5);
+    assertThat(rig.view(tree).committed()).isEqualTo(43 + 25 + 25);
+    assertThat(rig.view(tree).resident()).isEqualTo(32 + 24 + 24);
+  }
+
+  @Test
   void regenerated_turn_goesOnFromItsPrompt_andStaysATurn() {
     Asked root = begin();
     Asked other = run(again(root), root.prompt(), Rig.ids(3, 4), 5);
