@@ -12,15 +12,12 @@ import dev.sojourn.core.Tokens;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.engine.SessionTurn;
 import dev.sojourn.engine.StopRules;
-import dev.sojourn.engine.TreePlace;
 import dev.sojourn.engine.TurnRequest;
 import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Selection;
-import dev.sojourn.router.Selection.Affinity;
 import dev.sojourn.router.TurnGuard;
 import dev.sojourn.server.prompt.Prompt;
 import dev.sojourn.server.prompt.Transcript;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
@@ -126,55 +123,6 @@ final class Dispatch {
     }
   }
 
-  /**
-   * Sends a turn of a regular session. A worker that lost that opens it anew, for a turn that
-   * begins there; one that goes on from another cannot be served any more.
-   *
-   * @return empty if it has to begin again alone, as it would open that beside others
-   */
-  Optional<Sent> sendInTree(
-      TurnSpec spec, TurnGuard guard, Prompt prompt, TreePlace place, Selection selection)
-      throws InterruptedException {
-    try {
-      return openInTree(spec, guard, prompt, place, selection);
-    } catch (FaultException e) {
-      if (selection.affinity() != Affinity.HIT || !isLost(e.fault())) {
-        throw e;
-      }
-      Selection anew = guard.lost();
-      return openInTree(spec, guard, prompt, place, anew);
-    }
-  }
-
-  private Optional<Sent> openInTree(
-      TurnSpec spec, TurnGuard guard, Prompt prompt, TreePlace place, Selection selection)
-      throws InterruptedException {
-    requireKept(place, guard, selection);
-    if (guard.hasToBeginAlone()) {
-      return Optional.empty();
-    }
-    guard.open();
-    Optional<SessionTurn> at = turnAt(spec, place, selection);
-    return Optional.of(send(spec, selection, prompt.context(), prompt.length(), at));
-  }
-
-  private static Optional<SessionTurn> turnAt(TurnSpec spec, TreePlace place, Selection selection) {
-    SessionId session = spec.ext().control().orElseThrow().session();
-    return selection.incarnation().map(life -> SessionTurn.at(place, session, life));
-  }
-
-  private static void requireKept(TreePlace place, TurnGuard guard, Selection selection) {
-    // A last turn opens nothing: it runs without a session where that is lost.
-    boolean kept = selection.incarnation().isPresent() && !guard.opens();
-    if (place.base().isPresent() && !kept) {
-      throw new Fault.Conflict(
-              "context_lost",
-              "the session's turns went with its worker; begin anew, without rid",
-              Map.of())
-          .asException();
-    }
-  }
-
   /** Sends a turn's whole context to a session that holds something else, or less. */
   Sent replay(TurnSpec spec, Prompt prompt, Selection selection) throws InterruptedException {
     return send(spec, selection, prompt, Tip.ANY);
@@ -243,7 +191,12 @@ final class Dispatch {
     }
   }
 
-  private Sent send(
+  /**
+   * Sends what there is to send.
+   *
+   * @param length of the prompt that it ends, as far as that is known here
+   */
+  Sent send(
       TurnSpec spec, Selection selection, Tokens input, int length, Optional<SessionTurn> session)
       throws InterruptedException {
     int room = Math.max(1, contextLength - length);
@@ -295,7 +248,8 @@ final class Dispatch {
     return fault instanceof Fault.Conflict conflict && conflict.code().equals(code);
   }
 
-  private static boolean isLost(Fault fault) {
+  /** Returns whether a worker does not know a session, or not this life of it. */
+  static boolean isLost(Fault fault) {
     boolean unknown =
         fault instanceof Fault.NotFound missing && missing.code().equals("session_not_found");
     return unknown || isConflict(fault, "stale_incarnation");

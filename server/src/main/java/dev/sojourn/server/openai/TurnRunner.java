@@ -6,15 +6,12 @@ import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.Parent;
-import dev.sojourn.core.Promise;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.Tokens;
-import dev.sojourn.engine.TreePlace;
-import dev.sojourn.router.BindingView;
 import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Router;
 import dev.sojourn.router.Selection;
@@ -30,7 +27,6 @@ import dev.sojourn.server.prompt.Transcripts;
 import dev.sojourn.server.sessions.Ledger;
 import java.util.List;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.Set;
 import java.util.function.Supplier;
 
@@ -52,7 +48,8 @@ public final class TurnRunner {
   private final Dispatch dispatch;
   private final Transcripts transcripts;
   private final Recall recall;
-  private final Ledger ledger;
+  private final AnswerKeeper keeper;
+  private final TreeTurns trees;
   private final int contextLength;
   private final GatewayMetrics metrics;
   private final Clock clock;
@@ -77,7 +74,8 @@ public final class TurnRunner {
     dispatch = new Dispatch(this.workers, contextLength, endOfTurn);
     this.transcripts = transcripts;
     recall = new Recall(router, this.workers, transcripts);
-    this.ledger = ledger;
+    keeper = new AnswerKeeper(router, this.workers, transcripts, ledger, metrics, clock);
+    trees = new TreeTurns(dispatch, keeper, contextLength, metrics);
     this.contextLength = contextLength;
     this.metrics = metrics;
     this.clock = clock;
@@ -116,7 +114,7 @@ public final class TurnRunner {
       try (Admission.Place taken = place.get()) {
         SessionParams.requireAsOpened(spec, guard.kind());
         return guard.kind() == SessionKind.REGULAR
-            ? runInTree(spec, guard, listener, taken, begun)
+            ? trees.run(spec, guard, listener, taken, begun)
             : Optional.of(run(spec, guard, listener, taken, begun));
       } catch (FaultException e) {
         var _ = guard.finish(outcome(e.fault()));
@@ -151,7 +149,7 @@ public final class TurnRunner {
           control.flatMap(asked ->
               guard.incarnation().flatMap(life -> transcripts.find(asked.session(), life)));
       Prompt prompt = begun(spec, guard, spec.source().build(spec.input(), transcript));
-      Selection selection = guard.select(query(spec, prompt), prompt.aside());
+      Selection selection = guard.select(spec.query(prompt), prompt.aside());
       var _ = guard.finish(TurnOutcome.COMPLETED);
       return new Placement(selection, prompt.context());
     }
@@ -209,40 +207,19 @@ public final class TurnRunner {
     } else {
       Draft draft = draft(spec, guard, upToDate(control, guard, found));
       Selection selection = select(spec, guard, draft);
-      Dispatched dispatched = dispatch(spec, guard, draft, selection);
-      move(control, guard.incarnation(), dispatched.sent().selection().incarnation());
-      result = read(spec, guard, dispatched, listener, begun);
+      result = keeper.read(spec, guard, dispatch(spec, guard, draft, selection), listener, begun);
     }
     place.free(); // before the session's next turn, which needs one, can begin
     return result.closed(guard.finish(TurnOutcome.COMPLETED));
   }
 
-  /** Runs a turn of a regular session, of which only the worker knows what it goes on from. */
-  private Optional<TurnResult> runInTree(
-      TurnSpec spec, TurnGuard guard, TurnListener listener, Admission.Place place, long begun)
-      throws InterruptedException {
-    TreePlace at = spec.ext().place();
-    Prompt prompt = spec.source().inTree(at.base().isEmpty());
-    metrics.prompt(prompt.rendering().characters(), prompt.tokenised());
-    checkLength(prompt.length(), contextLength);
-    Selection selection = guard.select(query(spec, prompt));
-    Optional<Dispatch.Sent> accepted = dispatch.sendInTree(spec, guard, prompt, at, selection);
-    if (accepted.isEmpty()) {
-      return Optional.empty();
-    }
-    Dispatch.Sent sent = accepted.get();
-    move(spec.ext().control(), guard.incarnation(), sent.selection().incarnation());
-    Dispatched dispatched = new Dispatched(new Draft(prompt, Optional.empty()), sent);
-    TurnResult result = read(spec, guard, dispatched, listener, begun);
-    place.free();
-    return Optional.of(result.closed(guard.finish(TurnOutcome.COMPLETED)));
-  }
-
   /** A prompt, and what it was built from. */
-  private record Draft(Prompt prompt, Optional<Transcript> transcript) {}
+  private record Draft(Prompt prompt, Optional<Transcript> transcript) {
 
-  /** What was sent, and to whom. */
-  private record Dispatched(Draft draft, Dispatch.Sent sent) {}
+    Dispatched sent(Dispatch.Sent to) {
+      return new Dispatched(prompt, transcript, to);
+    }
+  }
 
   private Draft draft(TurnSpec spec, TurnGuard guard, Optional<Transcript> transcript) {
     Prompt prompt = spec.source().build(spec.input(), transcript);
@@ -261,7 +238,7 @@ public final class TurnRunner {
   private Selection select(TurnSpec spec, TurnGuard guard, Draft draft) {
     Optional<SessionControl> control = spec.ext().control();
     boolean aside = draft.prompt().aside();
-    Selection selection = guard.select(query(spec, draft.prompt()), aside);
+    Selection selection = guard.select(spec.query(draft.prompt()), aside);
     control.filter(_ -> !aside).ifPresent(asked -> Expectations.checkPromise(asked, selection));
     boolean workerChecks =
         spec.input() == Input.FULL && Dispatch.isForgotten(guard, draft.transcript());
@@ -284,8 +261,8 @@ public final class TurnRunner {
   private Dispatched dispatch(TurnSpec spec, TurnGuard guard, Draft draft, Selection selection)
       throws InterruptedException {
     try {
-      return new Dispatched(
-          draft, dispatch.send(spec, guard, draft.prompt(), draft.transcript(), selection));
+      return draft.sent(
+          dispatch.send(spec, guard, draft.prompt(), draft.transcript(), selection));
     } catch (FaultException e) {
       boolean settles = spec.input() == Input.DELTA && Dispatch.isTipMismatch(e.fault());
       if (!settles || draft.transcript().isEmpty()) {
@@ -295,101 +272,14 @@ public final class TurnRunner {
       return switch (recall.settle(control, guard, selection.target(), draft.transcript().get())) {
         case Settled.Not() -> throw e;
         case Settled.ByTranscript() ->
-            new Dispatched(draft, dispatch.replay(spec, draft.prompt(), selection));
+            draft.sent(dispatch.replay(spec, draft.prompt(), selection));
         case Settled.ByEngine(Transcript restored) -> {
           Optional<Transcript> held = Optional.of(restored);
           checkExpected(control, guard, held);
           Draft again = draft(spec, guard, held);
-          yield new Dispatched(again, dispatch.send(spec, guard, again.prompt(), held, selection));
+          yield again.sent(dispatch.send(spec, guard, again.prompt(), held, selection));
         }
       };
-    }
-  }
-
-  /** Reads an answer to its end, and commits it though nobody may be left to hear it. */
-  private TurnResult read(
-      TurnSpec spec, TurnGuard guard, Dispatched dispatched, TurnListener listener, long begun)
-      throws InterruptedException {
-    Optional<SessionControl> control = spec.ext().control();
-    Dispatch.Sent sent = dispatched.sent();
-    Prompt prompt = dispatched.draft().prompt();
-    TurnReader reader = new TurnReader(spec, prompt, sent.selection(), guard, listener, metrics);
-    Promise promise = workers.at(sent.selection().target()).promise();
-    OptionalInt heldAtEnd = heldAtEnd(control, guard);
-    Optional<Incarnation> life = sent.selection().incarnation().or(guard::incarnation);
-    try {
-      reader.read(sent.generation(), begun, clock);
-    } finally {
-      if (reader.committed()) {
-        TurnResult result = reader.result(guard.reason(), promise, prompt, heldAtEnd);
-        dispatched.draft().transcript().ifPresent(held -> commit(held, prompt, result));
-        life.ifPresent(lived -> ledger.add(control.orElseThrow().session(), lived, result.entry()));
-        metrics.turn(result.start().mode(), result.losses());
-      }
-      life.ifPresent(lived -> forgetOrphan(control.orElseThrow().session(), lived));
-    }
-    return reader.result(guard.reason(), promise, prompt, heldAtEnd);
-  }
-
-  /**
-   * Returns how much a session held that expired before this turn, which meant to go on with it.
-   */
-  private OptionalInt heldAtEnd(Optional<SessionControl> control, TurnGuard guard) {
-    boolean goesOn = control.filter(asked -> asked.action() == Action.CONTINUE).isPresent();
-    return goesOn && guard.reason() == NoSession.EXPIRED
-        ? ledger.heldAtEnd(control.orElseThrow().session())
-        : OptionalInt.empty();
-  }
-
-  /**
-   * Takes transcript and account along to the life that the session goes on with, before anybody
-   * can find that life bound.
-   */
-  private void move(
-      Optional<SessionControl> control, Optional<Incarnation> from, Optional<Incarnation> to) {
-    if (from.isPresent() && to.isPresent() && !from.equals(to)) {
-      SessionId session = control.orElseThrow().session();
-      transcripts.move(session, from.get(), to.get());
-      ledger.move(session, from.get(), to.get());
-    }
-  }
-
-  /** Forgets what is kept of a life that another gateway did not let the session have. */
-  private void forgetOrphan(SessionId session, Incarnation life) {
-    if (!router.binding(session).map(BindingView::incarnation).equals(Optional.of(life))) {
-      transcripts.remove(session, life);
-      ledger.end(session, life);
-    }
-  }
-
-  private static SelectionQuery query(TurnSpec spec, Prompt prompt) {
-    return SelectionQuery.ofTokens(
-        spec.namespace(),
-        prompt::context,
-        prompt.length(),
-        prompt.knownPrefix(),
-        spec.expectedOutput());
-  }
-
-  /**
-   * Moves the transcript to where the engine's session is now, or would be: a session by affinity
-   * alone keeps the ids it sampled as well. A side request moves nothing.
-   */
-  private static void commit(Transcript transcript, Prompt prompt, TurnResult result) {
-    if (prompt.aside()) {
-      transcript.servedAside(prompt, result.answer().message());
-      return;
-    }
-    int tip = transcript.committed();
-    long digest = transcript.digest();
-    if (result.selection().incarnation().isPresent()) {
-      transcript.commit(prompt, result.start().mode(), result.end(), result.answer().message());
-    } else {
-      transcript.commitUnheld(prompt, result.end(), result.answer().message());
-    }
-    boolean committed = transcript.committed() != tip || transcript.digest() != digest;
-    if (result.spec().input() == Input.DELTA && committed) {
-      RepeatedTurn.keep(transcript, tip, digest, prompt, result);
     }
   }
 

@@ -5,6 +5,7 @@ import dev.sojourn.core.Namespace;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.Tenant;
+import dev.sojourn.router.SelectionQuery;
 import dev.sojourn.server.prompt.Prompt;
 import dev.sojourn.server.prompt.Transcript;
 import java.util.Optional;
@@ -68,11 +69,17 @@ record TurnSpec(
   }
 
   /** Returns how many tokens it may sample; a guess. */
-  int expectedOutput() {
+  private int expectedOutput() {
     OptionalInt most = options.maxTokens();
     int guess = Math.min(EXPECTED_OUTPUT, most.orElse(EXPECTED_OUTPUT));
     int expected = ext.hints().expectedOutput().orElse(guess);
     return Math.min(expected, most.orElse(expected));
+  }
+
+  /** Returns what its rank is chosen by. */
+  SelectionQuery query(Prompt prompt) {
+    return SelectionQuery.ofTokens(
+        namespace(), prompt::context, prompt.length(), prompt.knownPrefix(), expectedOutput());
   }
 
   /** Returns whose KV the turn may share. */
