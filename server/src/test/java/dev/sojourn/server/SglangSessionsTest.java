@@ -12,7 +12,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -552,5 +555,60 @@ class SglangSessionsTest {
     while (gateway.metric("sojourn_router_waiting_turns") < turns) {
       Thread.onSpinWait();
     }
+  }
+
+  @Test
+  void openedAtTheSameMoment_isOpenedOnce_andRefusedInSglangsWords() throws Exception {
+    for (int round = 0; round < 20; round++) {
+      String name = "'session_id': 'race-" + round + "', 'streaming': ";
+      int opened = 0;
+      try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+        List<Callable<HttpResponse<String>>> opens = new ArrayList<>();
+        for (boolean streaming : new boolean[] {false, true, false, true}) {
+          opens.add(() -> send("/open_session", name + streaming));
+        }
+        for (var open : threads.invokeAll(opens)) {
+          HttpResponse<String> answer = open.get();
+          opened += answer.statusCode() == 200 ? 1 : 0;
+          assertThat(answer.body())
+              .containsAnyOf("\"race-" + round + "\"", "Check if a session with the same id");
+          assertThat(answer.statusCode()).isIn(200, 400);
+        }
+      }
+      assertThat(opened).isEqualTo(1);
+    }
+  }
+
+  /** With a vocabulary that begins every text with a token, as Llama's does. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void idsBehindATurn_loseTheTokenThatBeginsTexts(boolean streaming) throws Exception {
+    gateway.close();
+    gateway = TestGateway.beginningTexts(dir);
+    int bos = gateway.bos();
+    String session = "'id': '" + open("'session_id': 's', 'streaming': " + streaming) + "'";
+    JsonNode root = idTurn(List.of(bos, 5, 6, 7), session);
+    assertThat(ids(root, "prompt")).containsExactly(bos, 5, 6, 7);
+    JsonNode next = idTurn(List.of(bos, bos, 9), session + rid(root));
+    List<Integer> expected = whole(root);
+    expected.addAll(List.of(bos, 9));
+    assertThat(ids(next, "prompt")).isEqualTo(expected);
+    JsonNode nothing = idTurn(List.of(bos), session + rid(next));
+    assertThat(ids(nothing, "prompt")).isEqualTo(whole(next));
+    JsonNode kept = idTurn(List.of(9, bos), session + rid(nothing));
+    expected = whole(nothing);
+    expected.addAll(List.of(9, bos));
+    assertThat(ids(kept, "prompt")).isEqualTo(expected);
+    JsonNode text = turn("Hello", session + rid(kept));
+    assertThat(ids(text, "prompt").subList(whole(kept).size(), ids(text, "prompt").size()))
+        .isEqualTo(tokenised("Hello").subList(1, tokenised("Hello").size()));
+  }
+
+  private JsonNode idTurn(List<Integer> prompt, String params) throws Exception {
+    JsonNode answer =
+        TestFleet.answered(
+            send(COMPLETIONS, asked(prompt.toString(), "'session_params': {" + params + "}")));
+    assertSameAsStateless(answer);
+    return answer;
   }
 }

@@ -53,11 +53,45 @@ public final class TestGateway implements AutoCloseable {
   /** Starts, and puts the runners into a list, where they are also found if it does not start. */
   TestGateway(Path dir, int ranks, List<GatedRunner> runners, UnaryOperator<GatewayConfig> change)
       throws IOException {
+    this(dir, ranks, runners, change, UnaryOperator.identity());
+  }
+
+  /** Starts with a vocabulary that puts its first token before every text. */
+  static TestGateway beginningTexts(Path dir) throws IOException {
+    return new TestGateway(
+        dir,
+        1,
+        new ArrayList<>(),
+        config -> config,
+        v ->
+            new Vocabulary(
+                v.kind(),
+                v.preTokenizer(),
+                v.tokens(),
+                v.types(),
+                v.merges(),
+                v.scores(),
+                v.bos(),
+                v.eos(),
+                v.endOfTurn(),
+                v.unknown(),
+                true,
+                v.addSpacePrefix(),
+                v.tokenizerJson()));
+  }
+
+  private TestGateway(
+      Path dir,
+      int ranks,
+      List<GatedRunner> runners,
+      UnaryOperator<GatewayConfig> change,
+      UnaryOperator<Vocabulary> read)
+      throws IOException {
     this.runners = runners;
     Tiny tiny = tiny(dir, ranks);
     loaded = tiny.loaded;
     ServedModel served = tiny.served;
-    vocabulary = served.vocabulary();
+    vocabulary = read.apply(served.vocabulary());
     served.runners().forEach(runner -> runners.add(new GatedRunner(runner)));
     GatewayConfig ours = GatewayConfig.defaults();
     GatewayConfig config =
@@ -75,11 +109,7 @@ public final class TestGateway implements AutoCloseable {
         Gateway.start(
             change.apply(config),
             new ServedModel(
-                MODEL,
-                Instant.EPOCH,
-                served.vocabulary(),
-                served.chatTemplate(),
-                List.copyOf(runners)),
+                MODEL, Instant.EPOCH, vocabulary, served.chatTemplate(), List.copyOf(runners)),
             Clock.system());
   }
 
@@ -113,6 +143,11 @@ public final class TestGateway implements AutoCloseable {
               gguf, new LoadOptions(1, OptionalInt.empty(), KvType.F32), Progress.NONE);
       return new Tiny(loaded, ServedModel.of(MODEL, Instant.EPOCH, gguf, loaded, ranks, pages));
     }
+  }
+
+  /** Returns the token that begins contexts. */
+  int bos() {
+    return vocabulary.bos().orElseThrow();
   }
 
   /** Makes the next answer of the first rank this one, and ends it. */

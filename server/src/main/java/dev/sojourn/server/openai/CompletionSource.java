@@ -19,9 +19,21 @@ record CompletionSource(PromptBuilder prompts, CompletionPrompt said) implements
   }
 
   @Override
+  public Prompt inStream(Optional<Transcript> transcript) {
+    boolean begins = transcript.filter(held -> held.committed() > 0).isEmpty();
+    return switch (said) {
+      case CompletionPrompt.Ids(var ids) when !begins ->
+          prompts.completion(prompts.behind(ids), Input.DELTA, transcript);
+      default -> build(Input.DELTA, transcript);
+    };
+  }
+
+  @Override
   public Prompt inTree(boolean begins) {
     return switch (said) {
       case CompletionPrompt.Text(var text) when !begins -> prompts.completionBehind(text);
+      case CompletionPrompt.Ids(var ids) when !begins ->
+          prompts.completion(prompts.behind(ids), Input.FULL, Optional.empty());
       default -> build(Input.FULL, Optional.empty());
     };
   }

@@ -7,7 +7,6 @@ import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.Opened;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Input;
-import dev.sojourn.core.SessionId;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.engine.SessionTurn;

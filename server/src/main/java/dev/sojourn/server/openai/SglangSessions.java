@@ -64,14 +64,25 @@ public final class SglangSessions {
             .kind(body.flag("streaming") ? SessionKind.STREAMING : SessionKind.REGULAR)
             .timeout(timeout(body))
             .build();
-    // What is open with other settings would be refused in other words.
-    boolean opened = router.binding(id).isEmpty() && runner.open(control);
-    if (!opened) {
+    // One that is open need not wait for its turns to be refused.
+    if (router.binding(id).isPresent() || !opens(control)) {
       throw Fault.invalid("session_id", NOT_OPENED).asException();
     }
     boolean ours = exchange.header("accept").filter(types -> types.contains(OURS)).isPresent();
     Object answer = ours ? sessions.describe(id) : id.name();
     exchange.reply(Reply.json(200, JSON.writeValueAsBytes(answer)));
+  }
+
+  /** Returns whether this opened the session, and not another request at the same moment. */
+  private boolean opens(SessionControl control) throws InterruptedException {
+    try {
+      return runner.open(control);
+    } catch (FaultException e) {
+      if (e.fault() instanceof Fault.Conflict other && other.code().equals("session_settings")) {
+        return false;
+      }
+      throw e;
+    }
   }
 
   /** Closes a session, behind its turns; says nothing of whether there was one, as SGLang does. */

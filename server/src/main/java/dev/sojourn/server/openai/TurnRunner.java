@@ -148,7 +148,7 @@ public final class TurnRunner {
       Optional<Transcript> transcript =
           control.flatMap(asked ->
               guard.incarnation().flatMap(life -> transcripts.find(asked.session(), life)));
-      Prompt prompt = begun(spec, guard, spec.source().build(spec.input(), transcript));
+      Prompt prompt = begun(spec, guard, build(spec, guard, transcript));
       Selection selection = guard.select(spec.query(prompt), prompt.aside());
       var _ = guard.finish(TurnOutcome.COMPLETED);
       return new Placement(selection, prompt.context());
@@ -222,10 +222,16 @@ public final class TurnRunner {
   }
 
   private Draft draft(TurnSpec spec, TurnGuard guard, Optional<Transcript> transcript) {
-    Prompt prompt = spec.source().build(spec.input(), transcript);
+    Prompt prompt = build(spec, guard, transcript);
     metrics.prompt(prompt.rendering().characters(), prompt.tokenised());
     checkLength(prompt.length(), contextLength);
     return new Draft(begun(spec, guard, prompt), transcript);
+  }
+
+  private static Prompt build(TurnSpec spec, TurnGuard guard, Optional<Transcript> transcript) {
+    return guard.kind() == SessionKind.STREAMING && spec.input() == Input.DELTA
+        ? spec.source().inStream(transcript)
+        : spec.source().build(spec.input(), transcript);
   }
 
   /** A session begins with the whole prompt that it is opened with, whatever it held before. */
@@ -261,8 +267,7 @@ public final class TurnRunner {
   private Dispatched dispatch(TurnSpec spec, TurnGuard guard, Draft draft, Selection selection)
       throws InterruptedException {
     try {
-      return draft.sent(
-          dispatch.send(spec, guard, draft.prompt(), draft.transcript(), selection));
+      return draft.sent(dispatch.send(spec, guard, draft.prompt(), draft.transcript(), selection));
     } catch (FaultException e) {
       boolean settles = spec.input() == Input.DELTA && Dispatch.isTipMismatch(e.fault());
       if (!settles || draft.transcript().isEmpty()) {
@@ -271,8 +276,7 @@ public final class TurnRunner {
       SessionControl control = spec.ext().control().orElseThrow();
       return switch (recall.settle(control, guard, selection.target(), draft.transcript().get())) {
         case Settled.Not() -> throw e;
-        case Settled.ByTranscript() ->
-            draft.sent(dispatch.replay(spec, draft.prompt(), selection));
+        case Settled.ByTranscript() -> draft.sent(dispatch.replay(spec, draft.prompt(), selection));
         case Settled.ByEngine(Transcript restored) -> {
           Optional<Transcript> held = Optional.of(restored);
           checkExpected(control, guard, held);

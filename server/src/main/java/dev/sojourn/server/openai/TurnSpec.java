@@ -40,6 +40,11 @@ record TurnSpec(
     /** Builds the prompt; a transcript is there where the turn has a session. */
     Prompt build(Input input, Optional<Transcript> transcript);
 
+    /** Builds the prompt of a turn of a streaming session, which says what it adds. */
+    default Prompt inStream(Optional<Transcript> transcript) {
+      return build(Input.DELTA, transcript);
+    }
+
     /**
      * Builds the prompt of a turn of a regular session: what it adds.
      *

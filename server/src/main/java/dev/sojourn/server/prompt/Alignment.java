@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * Lays a prompt's text along a transcript: the ids of those pieces that the text begins with are
@@ -39,6 +40,16 @@ final class Alignment {
   /** Returns the prompt of a text behind something that is not held. */
   Prompt behind(String text, Said said) {
     return begin(text, Position.AFTER_SPECIAL, said);
+  }
+
+  /** Returns ids without a first one that begins contexts. */
+  Tokens behind(Tokens ids) {
+    OptionalInt bos = tokenizer.vocabulary().bos();
+    boolean begins =
+        tokenizer.vocabulary().addBos()
+            && ids.length() > 0
+            && bos.equals(OptionalInt.of(ids.get(0)));
+    return begins ? ids.from(1) : ids;
   }
 
   private Prompt begin(String text, Position position, Said said) {

@@ -247,6 +247,14 @@ public final class PromptBuilder {
     return alignment.behind(text, Said.NOTHING);
   }
 
+  /**
+   * Returns ids that follow others: without a first one that the vocabulary puts before a context,
+   * since tokenizers put it before every text.
+   */
+  public Tokens behind(Tokens ids) {
+    return alignment.behind(ids);
+  }
+
   /** Returns the transcript if anything is in it. */
   private static Optional<Transcript> held(Input input, Optional<Transcript> transcript) {
     if (input == Input.DELTA && transcript.isEmpty()) {
