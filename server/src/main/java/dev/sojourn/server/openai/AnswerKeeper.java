@@ -7,6 +7,7 @@ import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionId;
+import dev.sojourn.core.TurnMode;
 import dev.sojourn.router.BindingView;
 import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Router;
@@ -110,7 +111,7 @@ final class AnswerKeeper {
    * alone keeps the ids it sampled as well. A side request moves nothing.
    */
   private static void commit(Transcript transcript, Prompt prompt, TurnResult result) {
-    if (prompt.aside()) {
+    if (result.start().mode() == TurnMode.ASIDE) {
       transcript.servedAside(prompt, result.answer().message());
       return;
     }

@@ -41,8 +41,9 @@ final class Recall {
   }
 
   /**
-   * Returns what a turn's session has said, an empty transcript if it begins; nothing if there is
-   * no session, or if it was forgotten and the turn says only what is new.
+   * Returns what a turn's session has said, an empty transcript if it begins or that was
+   * {@linkplain Transcript#isForgotten forgotten}; nothing if there is no session, or if it was
+   * forgotten and the turn says only what is new.
    */
   Optional<Transcript> of(SessionControl control, TurnGuard guard) {
     if (guard.incarnation().isEmpty()) {
@@ -59,6 +60,7 @@ final class Recall {
       if (forked.isPresent() || control.input() == Input.DELTA) {
         return forked;
       }
+      return Optional.of(transcripts.openForgotten(id, life));
     }
     Transcript begun = transcripts.open(id, life);
     if (control.action() == Action.CONTINUE) {
@@ -76,7 +78,9 @@ final class Recall {
         return Optional.of(transcripts.restore(id, life, tokens.get()));
       }
     }
-    return control.input() == Input.DELTA ? found : Optional.of(transcripts.open(id, life));
+    return control.input() == Input.DELTA
+        ? found
+        : Optional.of(transcripts.openForgotten(id, life));
   }
 
   /**
@@ -89,7 +93,7 @@ final class Recall {
         .or(() ->
             tokens(parent.id(), parent.incarnation())
                 .map(tokens -> transcripts.restore(child, life, tokens)))
-        .or(() -> copy);
+        .or(() -> copy.filter(said -> !said.isForgotten()));
   }
 
   /**

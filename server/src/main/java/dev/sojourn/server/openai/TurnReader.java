@@ -15,6 +15,7 @@ import dev.sojourn.engine.TurnStart;
 import dev.sojourn.router.CloseReport;
 import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Selection;
+import dev.sojourn.router.Selection.Affinity;
 import dev.sojourn.router.TurnGuard;
 import dev.sojourn.server.metrics.GatewayMetrics;
 import dev.sojourn.server.prompt.Answer;
@@ -210,7 +211,10 @@ final class TurnReader {
    * apart from its session, only the prompt knows what it is.
    */
   private TurnStart found(Prompt prompt, OptionalInt heldAtEnd) {
-    TurnMode mode = prompt.aside() ? TurnMode.ASIDE : start().mode();
+    boolean aside =
+        prompt.aside() || (prompt.mayBeAside() && selection.affinity() == Affinity.NONE);
+    boolean apart = aside && start().mode() == TurnMode.NONE;
+    TurnMode mode = apart ? TurnMode.ASIDE : start().mode();
     Optional<LossCause> cause =
         switch (selection.affinity()) {
           case MOVED -> Optional.of(LossCause.MOVED);

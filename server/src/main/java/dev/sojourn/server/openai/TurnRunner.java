@@ -147,9 +147,9 @@ public final class TurnRunner {
       Optional<SessionControl> control = spec.ext().control();
       Optional<Transcript> transcript =
           control.flatMap(asked ->
-              guard.incarnation().flatMap(life -> transcripts.find(asked.session(), life)));
+              guard.incarnation().flatMap(life -> transcripts.copy(asked.session(), life)));
       Prompt prompt = begun(spec, guard, build(spec, guard, transcript));
-      Selection selection = guard.select(spec.query(prompt), prompt.aside());
+      Selection selection = guard.select(spec.query(prompt), prompt.mayBeAside());
       var _ = guard.finish(TurnOutcome.COMPLETED);
       return new Placement(selection, prompt.context());
     }
@@ -243,9 +243,11 @@ public final class TurnRunner {
   /** Chooses the turn's rank, unless it would break what was promised or is expected. */
   private Selection select(TurnSpec spec, TurnGuard guard, Draft draft) {
     Optional<SessionControl> control = spec.ext().control();
-    boolean aside = draft.prompt().aside();
-    Selection selection = guard.select(spec.query(draft.prompt()), aside);
-    control.filter(_ -> !aside).ifPresent(asked -> Expectations.checkPromise(asked, selection));
+    Prompt prompt = draft.prompt();
+    Selection selection = guard.select(spec.query(prompt), prompt.mayBeAside());
+    control
+        .filter(_ -> !prompt.aside())
+        .ifPresent(asked -> Expectations.checkPromise(asked, selection));
     boolean workerChecks =
         spec.input() == Input.FULL && Dispatch.isForgotten(guard, draft.transcript());
     if (selection.incarnation().isEmpty() || !workerChecks) {

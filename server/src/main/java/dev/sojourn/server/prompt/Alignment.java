@@ -32,14 +32,21 @@ final class Alignment {
     this.tokenizer = tokenizer;
   }
 
-  /** Returns the prompt of a text that nothing is held of. */
-  Prompt begin(String text, Said said) {
-    return begin(text, Position.START, said);
+  /**
+   * Returns the prompt of a text that nothing is held of.
+   *
+   * @param transcript of its session, in which is nothing
+   */
+  Prompt begin(String text, Said said, Optional<Transcript> transcript) {
+    boolean forgotten = transcript.filter(Transcript::isForgotten).isPresent();
+    // Who is asked for the whole conversation sends one with answers.
+    boolean doubtful = forgotten && said.chat() && !isUnderWay(said);
+    return begin(text, Position.START, said, doubtful ? Claim.DOUBTFUL : Claim.GOES_ON);
   }
 
   /** Returns the prompt of a text behind something that is not held. */
   Prompt behind(String text, Said said) {
-    return begin(text, Position.AFTER_SPECIAL, said);
+    return begin(text, Position.AFTER_SPECIAL, said, Claim.GOES_ON);
   }
 
   /** Returns ids without a first one that begins contexts. */
@@ -52,10 +59,10 @@ final class Alignment {
     return begins ? ids.from(1) : ids;
   }
 
-  private Prompt begin(String text, Position position, Said said) {
+  private Prompt begin(String text, Position position, Said said, Claim claim) {
     Tail tail = tokenise(text, position, 0, 0);
-    return new Prompt(
-        Tokens.EMPTY, tail.ids, 0, 0, false, Optional.empty(), new Draft(0, tail.pieces, said));
+    Draft draft = new Draft(0, tail.pieces, said);
+    return new Prompt(Tokens.EMPTY, tail.ids, 0, claim, Optional.empty(), draft);
   }
 
   /** Returns the prompt of all that a transcript holds, followed by {@code rest}. */
@@ -84,7 +91,7 @@ final class Alignment {
       String text = spelled(ids);
       Piece piece = new Piece(text, text.length(), ids.length(), Kind.TEXT);
       Draft draft = new Draft(0, List.of(piece), Said.NOTHING);
-      return new Prompt(Tokens.EMPTY, ids, 0, 0, false, Optional.empty(), draft);
+      return new Prompt(Tokens.EMPTY, ids, 0, Claim.GOES_ON, Optional.empty(), draft);
     }
     Transcript held = transcript.get();
     int base = input == Input.DELTA ? held.committed() : held.tokens().mismatch(ids);
@@ -123,20 +130,30 @@ final class Alignment {
     int same = base + behind.mismatch(committed.from(base));
     Tokens fresh = behind.from(same - base);
     if (same == committed.length()) {
-      return new Prompt(committed, fresh, same, 0, false, Optional.empty(), draft);
+      return new Prompt(committed, fresh, same, Claim.GOES_ON, Optional.empty(), draft);
     }
-    // Of a fragment, the engine knows better where turns ended.
-    boolean aside = !held.isFragment() && !sharesAMessage(held, same, draft.said());
-    // A template may write the very first message anew, before the end of any turn.
-    boolean restarts = aside ? held.givesWay() && isUnderWay(draft.said()) : knows(held, draft);
     return new Prompt(
         committed.slice(0, same),
         fresh,
         committed.length(),
-        aside ? same + 1 : 0,
-        restarts,
+        claim(held, same, draft.said()),
         Optional.of(new Divergence(same, cause(held, draft.said()))),
         draft);
+  }
+
+  /** Returns what a prompt that leaves the session at some id is to it. */
+  private static Claim claim(Transcript held, int same, Said said) {
+    if (!held.isFragment()) {
+      // A template may write the very first message anew, before the end of any turn.
+      boolean belongs = sharesAMessage(held, same, said) || (held.givesWay() && isUnderWay(said));
+      return belongs ? Claim.RESTARTS : Claim.ASIDE;
+    }
+    if (goesOnFromAnAnswer(held, said)) {
+      return Claim.RESTARTS;
+    }
+    // The first prompt that is known of a fragment has all before it.
+    boolean shared = held.firstPrompt() > 0 && same >= held.firstPrompt();
+    return shared ? Claim.GOES_ON : Claim.DOUBTFUL;
   }
 
   /**
@@ -164,13 +181,12 @@ final class Alignment {
   }
 
   /**
-   * Returns whether a prompt that is not served aside is known to be of the session; of a fragment,
-   * only the first message, an answer, is known.
+   * Returns whether a prompt that got an answer aside goes on from that, and from the only message,
+   * an answer, that is known of a fragment.
    */
-  private static boolean knows(Transcript held, Draft draft) {
-    List<Map<String, ?>> added = draft.said().added();
-    return !held.isFragment()
-        || (held.goesOnAside(added) && Conversation.contains(added, held.messages().getFirst()));
+  private static boolean goesOnFromAnAnswer(Transcript held, Said said) {
+    return held.goesOnAside(said.added())
+        && Conversation.contains(said.added(), held.messages().getFirst());
   }
 
   /** Returns whether a conversation has an answer in it already. */

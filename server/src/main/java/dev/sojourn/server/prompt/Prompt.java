@@ -17,8 +17,7 @@ public final class Prompt {
   private final Tokens known;
   private final Tokens fresh;
   private final int committed;
-  private final int rewindFloor;
-  private final boolean restarts;
+  private final Claim claim;
   private final Optional<Divergence> divergence;
   private final Draft draft;
 
@@ -26,15 +25,13 @@ public final class Prompt {
       Tokens known,
       Tokens fresh,
       int committed,
-      int rewindFloor,
-      boolean restarts,
+      Claim claim,
       Optional<Divergence> divergence,
       Draft draft) {
     this.known = known;
     this.fresh = fresh;
     this.committed = committed;
-    this.rewindFloor = rewindFloor;
-    this.restarts = restarts;
+    this.claim = claim;
     this.divergence = divergence;
     this.draft = draft;
   }
@@ -133,17 +130,29 @@ public final class Prompt {
 
   /**
    * Returns how far back the session may be rewound for this prompt, as the engine understands it:
-   * a prompt that diverges before the floor is served aside. The floor lies behind the first
-   * divergent token if the prompt shares no message after the system message with the session; else
-   * it is 0.
+   * a prompt that diverges before the floor is served aside, and so is one with a floor that meets
+   * an empty session. The floor of a side request lies behind the first divergent token. Where an
+   * engine alone can tell, it is the lowest there is; none, if nothing at all is known here.
    */
   public int rewindFloor() {
-    return rewindFloor;
+    return switch (claim) {
+      case GOES_ON, RESTARTS -> 0;
+      case ASIDE -> known.length() + 1;
+      case DOUBTFUL -> committed == 0 ? 0 : 1;
+    };
   }
 
   /** Returns whether it is a side request, which the session is not to know of. */
   public boolean aside() {
-    return rewindFloor > known.length() && !restarts;
+    return claim == Claim.ASIDE;
+  }
+
+  /**
+   * Returns whether it is a side request for all that is known here, and must neither open nor move
+   * the session. Where that is, its engine may know better.
+   */
+  public boolean mayBeAside() {
+    return claim == Claim.ASIDE || claim == Claim.DOUBTFUL;
   }
 
   /**
@@ -152,12 +161,12 @@ public final class Prompt {
    * session that was opened by a side request gives way.
    */
   public boolean restarts() {
-    return restarts;
+    return claim == Claim.RESTARTS;
   }
 
   /** Returns this for a session that begins with it, whatever it shares with what is there. */
   public Prompt restarting() {
-    return new Prompt(known, fresh, committed, rewindFloor, true, divergence, draft);
+    return new Prompt(known, fresh, committed, Claim.RESTARTS, divergence, draft);
   }
 
   /** Returns where and why the context leaves what the session holds, if it does. */

@@ -122,7 +122,7 @@ public final class PromptBuilder {
       Rendering done = new Rendering(true, false, text.length(), Optional.empty());
       Said chat = Said.chat(0, sent, terms.variables());
       Said said = opened(model, chat, text, terms, done, false);
-      return alignment.begin(text + said.opening().begun(), said);
+      return alignment.begin(text + said.opening().begun(), said, transcript);
     }
     return chat(model, held.get(), said(held.get(), messages, input, terms), terms);
   }
@@ -223,7 +223,7 @@ public final class PromptBuilder {
   public Prompt completion(String text, Input input, Optional<Transcript> transcript) {
     Optional<Transcript> held = held(input, transcript);
     if (held.isEmpty()) {
-      return alignment.begin(text, Said.NOTHING);
+      return alignment.begin(text, Said.NOTHING, transcript);
     }
     return input == Input.FULL
         ? alignment.match(held.get(), text, Said.NOTHING)
@@ -257,7 +257,7 @@ public final class PromptBuilder {
 
   /** Returns the transcript if anything is in it. */
   private static Optional<Transcript> held(Input input, Optional<Transcript> transcript) {
-    if (input == Input.DELTA && transcript.isEmpty()) {
+    if (input == Input.DELTA && transcript.filter(held -> !held.isForgotten()).isEmpty()) {
       throw forgotten();
     }
     return transcript.filter(t -> t.committed() > 0);

@@ -75,6 +75,16 @@ public final class Transcript {
     implicit = true;
   }
 
+  /** Notes, while this is empty, that something may have been said that is not known here. */
+  void forget() {
+    fragment = true;
+  }
+
+  /** Returns whether nothing is known of a session that may have said something. */
+  public boolean isForgotten() {
+    return fragment && committed() == 0;
+  }
+
   /**
    * Returns whether the session may be taken over: nobody opened it expressly, and all it knows is
    * one turn, which may have been a side request.
@@ -140,7 +150,7 @@ public final class Transcript {
    *
    * @param answer the message that the client was told; of a chat's turn
    */
-  public void servedAside(Prompt prompt, Map<String, ?> answer) {
+  public synchronized void servedAside(Prompt prompt, Map<String, ?> answer) {
     if (prompt.draft().said().chat()) {
       asideAnswer = answer;
       grown.accept(this);
@@ -189,6 +199,16 @@ public final class Transcript {
     }
     addMessage(Map.of("role", "assistant", "content", said));
     grown.accept(this);
+  }
+
+  /** Returns a copy as of the last turn, which changes no more. Any thread may. */
+  synchronized Transcript copy() {
+    Transcript copy = new Transcript(tokenizer, begun, _ -> {});
+    copyTo(copy);
+    copy.implicit = implicit;
+    copy.turns = turns;
+    copy.asideAnswer = asideAnswer;
+    return copy;
   }
 
   /** Tells another, empty transcript all that was committed. Any thread may. */

@@ -68,6 +68,26 @@ public final class Transcripts {
   }
 
   /**
+   * Returns the transcript of an incarnation; if none is held, an empty one that {@linkplain
+   * Transcript#isForgotten says} that this proves nothing.
+   */
+  public Transcript openForgotten(SessionId session, Incarnation incarnation) {
+    return find(session, incarnation)
+        .orElseGet(() -> {
+          Transcript transcript = open(session, incarnation);
+          transcript.forget();
+          return transcript;
+        });
+  }
+
+  /**
+   * Returns a copy of the transcript of an incarnation, if it is held; nobody's turn changes it.
+   */
+  public Optional<Transcript> copy(SessionId session, Incarnation incarnation) {
+    return find(session, incarnation).map(Transcript::copy);
+  }
+
+  /**
    * Gives a session that was started from another one what that has said, as of its last commit.
    * Nobody waits for a turn of the other.
    *

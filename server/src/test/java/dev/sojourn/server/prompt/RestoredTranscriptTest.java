@@ -114,6 +114,22 @@ class RestoredTranscriptTest {
     assertThat(full(held, said).restarts()).isTrue();
   }
 
+  @Test
+  void wholePrompt_ofWhichTooLittleIsKnown_mayBeAside() {
+    Transcript held = restored(ChatTerms.NONE, "low", true);
+    Prompt title = full(held, List.of(user("lower")));
+    assertThat(title.mayBeAside()).isTrue();
+    assertThat(title.aside()).isFalse();
+    assertThat(title.rewindFloor()).isEqualTo(1);
+    Prompt next = full(held, List.of(user("the"), said("assistant", "low"), user("and")));
+    assertThat(next.extendsCommitted()).isTrue();
+    assertThat(next.mayBeAside()).isFalse();
+    Prompt edited = full(held, List.of(user("the"), said("assistant", "lower"), user("and")));
+    assertThat(edited.extendsCommitted()).isFalse();
+    assertThat(edited.mayBeAside()).isFalse();
+    assertThat(edited.rewindFloor()).isZero();
+  }
+
   private Prompt full(Transcript held, List<? extends Map<String, ?>> messages) {
     return builder.chat(messages, Input.FULL, ChatTerms.NONE, Optional.of(held));
   }

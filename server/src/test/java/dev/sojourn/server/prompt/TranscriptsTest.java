@@ -12,9 +12,11 @@ import dev.sojourn.core.SessionId;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.core.TurnMode;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
 class TranscriptsTest {
@@ -87,6 +89,52 @@ class TranscriptsTest {
     assertThat(store.bytes()).isLessThan(4_000);
     option.keep(new LastTurn(0, 0, "question", "answer", 70_000));
     assertThat(store.size()).isZero();
+  }
+
+  @Test
+  void openForgotten_saysSoUntilAWholeConversationIsCommitted() {
+    Transcripts store = new Transcripts(TOKENIZER, 1 << 20, CLOCK);
+    Transcript forgotten = store.openForgotten(id("a"), LIFE);
+    assertThat(forgotten.isForgotten()).isTrue();
+    assertThat(store.fork(id("a"), LIFE, id("child"), LIFE).orElseThrow().isForgotten()).isTrue();
+    speak(forgotten);
+    assertThat(forgotten.isForgotten()).isFalse();
+    assertThat(forgotten.isFragment()).isFalse();
+    Transcript begun = store.open(id("b"), LIFE);
+    assertThat(store.openForgotten(id("b"), LIFE)).isSameAs(begun);
+    assertThat(begun.isForgotten()).isFalse();
+  }
+
+  @Test
+  void copy_whileTurnsAreCommitted_isOfOneTurn() {
+    Transcripts store = new Transcripts(TOKENIZER, 1 << 20, CLOCK);
+    Transcript said = store.open(id("a"), LIFE);
+    List<Map<String, ?>> much = new ArrayList<>();
+    for (int i = 0; i < 20; i++) {
+      much.add(user("lower " + i));
+      much.add(Fixture.said("assistant", "low"));
+    }
+    much.add(user("and"));
+    CompletableFuture<Void> turns =
+        CompletableFuture.runAsync(() -> {
+          for (int i = 0; i < 300; i++) {
+            speak(said, ChatTerms.NONE, much);
+            speak(said);
+          }
+        });
+    do {
+      Transcript copy = store.copy(id("a"), LIFE).orElseThrow();
+      int messages = copy.messages().size();
+      assertThat(messages).isIn(0, 2, much.size() + 1);
+      assertThat(copy.tokenEnd(copy.pieces().size())).isEqualTo(copy.committed());
+      if (messages > 0) {
+        Prompt prompt =
+            builder.chat(List.of(user("the")), Input.DELTA, ChatTerms.NONE, Optional.of(copy));
+        assertThat(prompt.extendsCommitted()).isTrue();
+        assertThat(prompt.knownPrefix()).isEqualTo(copy.committed());
+      }
+    } while (!turns.isDone());
+    turns.join();
   }
 
   private void speak(Transcript transcript) {
