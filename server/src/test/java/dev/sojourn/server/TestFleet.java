@@ -284,8 +284,16 @@ public final class TestFleet implements AutoCloseable {
 
   /** Returns what the first gateway tells of a session. */
   JsonNode shown(String session) throws Exception {
-    int port = servers.getFirst().address().getPort();
-    URI uri = URI.create("http://127.0.0.1:" + port + "/v1/sessions/" + session);
+    return get("/v1/sessions/" + session);
+  }
+
+  /** Returns what the first gateway tells of all sessions. */
+  JsonNode listed() throws Exception {
+    return get("/v1/sessions").path("data");
+  }
+
+  private JsonNode get(String path) throws Exception {
+    URI uri = URI.create("http://127.0.0.1:" + servers.getFirst().address().getPort() + path);
     return answered(
         http.send(HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofString()));
   }

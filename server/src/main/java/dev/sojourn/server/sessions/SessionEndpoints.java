@@ -32,6 +32,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -80,16 +81,10 @@ public final class SessionEndpoints {
 
   private void list(Exchange exchange) {
     Tenant tenant = keys.tenant(exchange);
-    Map<WorkerRank, Map<SessionId, SessionView>> held = new HashMap<>();
+    Map<WorkerRank, Optional<Map<SessionId, SessionView>>> held = new HashMap<>();
     List<Object> data = new ArrayList<>();
     for (BindingView binding : router.bindings(tenant)) {
-      Optional<SessionView> view =
-          binding
-              .target()
-              .flatMap(target ->
-                  Optional.ofNullable(
-                      held.computeIfAbsent(target, this::sessionsOf).get(binding.id())));
-      data.add(json(binding, view));
+      data.add(json(binding, target -> held.computeIfAbsent(target, this::sessionsOf)));
     }
     exchange.reply(Reply.json(200, listOf(data)));
   }
@@ -113,9 +108,7 @@ public final class SessionEndpoints {
    */
   public Map<String, Object> describe(SessionId id) {
     BindingView binding = router.binding(id).orElseThrow(() -> unknown(id));
-    Optional<SessionView> view =
-        binding.target().flatMap(target -> Optional.ofNullable(sessionsOf(target).get(id)));
-    return json(binding, view);
+    return json(binding, this::sessionsOf);
   }
 
   /**
@@ -202,16 +195,23 @@ public final class SessionEndpoints {
     return JSON.writeValueAsBytes(answer);
   }
 
-  private Map<SessionId, SessionView> sessionsOf(WorkerRank target) {
-    Map<SessionId, SessionView> views = new HashMap<>();
+  /** Returns the sessions that a rank holds; empty if it does not answer. */
+  private Optional<Map<SessionId, SessionView>> sessionsOf(WorkerRank target) {
     Worker worker = workers.get(target.worker());
-    if (worker != null) {
-      worker.sessions(target.rank()).forEach(view -> views.put(view.id(), view));
+    if (worker == null) {
+      return Optional.empty();
     }
-    return views;
+    try {
+      Map<SessionId, SessionView> views = new HashMap<>();
+      worker.sessions(target.rank()).forEach(view -> views.put(view.id(), view));
+      return Optional.of(views);
+    } catch (FaultException e) {
+      return Optional.empty(); // the session stays bound there until its next turn or its timeout
+    }
   }
 
-  private Map<String, Object> json(BindingView binding, Optional<SessionView> held) {
+  private Map<String, Object> json(
+      BindingView binding, Function<WorkerRank, Optional<Map<SessionId, SessionView>>> sessionsOf) {
     Map<String, Object> session = new LinkedHashMap<>();
     session.put("id", binding.id().name());
     session.put("object", "session");
@@ -239,7 +239,12 @@ public final class SessionEndpoints {
     session.put("on_close", lower(binding.terms().onClose()));
     String relation = binding.terms().forks() ? "forked_from" : "parent";
     binding.terms().parent().ifPresent(parent -> session.put(relation, parent.name()));
-    held.filter(view -> view.incarnation().equals(binding.incarnation()))
+    Optional<Map<SessionId, SessionView>> held = binding.target().flatMap(sessionsOf);
+    if (binding.target().isPresent() && held.isEmpty()) {
+      session.put("worker_answers", false);
+    }
+    held.map(views -> views.get(binding.id()))
+        .filter(view -> view.incarnation().equals(binding.incarnation()))
         .ifPresent(view -> {
           session.put("tokens", view.committed());
           session.put("resident_tokens", view.resident());
