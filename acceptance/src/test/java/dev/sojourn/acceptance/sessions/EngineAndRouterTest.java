@@ -2,14 +2,19 @@ package dev.sojourn.acceptance.sessions;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.slf4j.LoggerFactory;
 
 /**
  * Random operations on a router and its engines together, in the alphabet of the systems that
@@ -23,6 +28,19 @@ class EngineAndRouterTest {
   private static final int OPERATIONS = Integer.getInteger("sojourn.operations", 50_000);
 
   private static final Play<Op> PLAY = new Play<>(Op.class, Op::draw, World::new, 500, 2000);
+
+  private static final Logger LOG = (Logger) LoggerFactory.getLogger("dev.sojourn");
+
+  /** Thousands of lines would tell of failures that the test made itself. */
+  @BeforeAll
+  static void hush() {
+    LOG.setLevel(Level.OFF);
+  }
+
+  @AfterAll
+  static void speak() {
+    LOG.setLevel(null); // as its parent's
+  }
 
   @Test
   void randomOperations_afterEachStep_keepAllNineInvariants() {
@@ -62,6 +80,18 @@ class EngineAndRouterTest {
             "aborted before it ran",
             "closed",
             "not closed",
+            "tree opened",
+            "tree OPENED",
+            "tree APPEND",
+            "tree REWIND",
+            "tree FORK",
+            "tree side by side",
+            "tree interrupted",
+            "tree lost",
+            "tree alone",
+            "tree refused: Invalid request session id",
+            "tree refused: Session request is appending to a request that hasn't finished.",
+            "fault context_lost",
             "fault session_busy",
             "fault session_not_found",
             "fault session_settings",

@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.engine.RecordedAnswer;
+import dev.sojourn.engine.TreePlace;
 import dev.sojourn.engine.TurnRequest;
 import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Selection;
@@ -28,6 +29,13 @@ final class Flight {
 
   final Asked asked;
   final TurnGuard guard;
+
+  /** Where it goes on in a tree of turns, if its session is one. */
+  private final @Nullable TreePlace place;
+
+  /** Whether no other turn of its session may run beside it. */
+  final boolean alone;
+
   boolean booked;
   boolean opened;
   boolean accepted;
@@ -40,12 +48,28 @@ final class Flight {
   @Nullable TurnRequest request;
   @Nullable RecordedAnswer answer;
   Conversation.@Nullable Plan plan;
+
+  /** What its session must hold, if that is a tree that its rank has. */
+  @Nullable Tree tree;
+
   private boolean started;
   private int told;
 
-  Flight(Asked asked, TurnGuard guard) {
+  Flight(Asked asked, @Nullable TreePlace place, boolean alone, TurnGuard guard) {
     this.asked = asked;
+    this.place = place;
+    this.alone = alone;
     this.guard = guard;
+  }
+
+  /** Returns whether its session is a tree of turns. */
+  boolean isInTree() {
+    return place != null;
+  }
+
+  /** Returns where it goes on in a tree of turns. */
+  TreePlace place() {
+    return requireNonNull(place);
   }
 
   /** Returns whether it has its session's lease, and so the first place in its line. */

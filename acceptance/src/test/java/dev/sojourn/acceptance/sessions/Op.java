@@ -56,6 +56,32 @@ sealed interface Op {
   /** A request under a session's name that shares only the beginning with it. */
   record Side(int name, int fresh, int most, int salt) implements Op {}
 
+  /** A regular session is opened. */
+  record OpenTree(int name) implements Op {}
+
+  /**
+   * A turn of a regular session begins.
+   *
+   * @param base the how manyth latest of the turns that its client knows of it goes on from; it
+   *     begins anew if negative
+   * @param replace whether it takes the place of what follows that
+   * @param drop whether it goes on from that one's prompt
+   * @param offset cuts what it goes on from
+   * @param last whether the session ends with it
+   */
+  record TreeTurn(
+      int name,
+      int base,
+      boolean replace,
+      boolean drop,
+      int offset,
+      int fresh,
+      int most,
+      boolean stop,
+      boolean last,
+      int salt)
+      implements Op {}
+
   /** A request without a session. */
   record Plain(int prefix, int fresh, int most, int priority, int salt) implements Op {}
 
@@ -125,7 +151,7 @@ sealed interface Op {
 
   /** Draws an operation; those that get turns on are the most frequent. */
   static Op draw(Random random) {
-    return switch (random.nextInt(40)) {
+    return switch (random.nextInt(44)) {
       case 0, 1, 2, 3, 4 ->
           new Turn(
               random.nextInt(4),
@@ -150,8 +176,37 @@ sealed interface Op {
       case 9 -> random.nextInt(3) > 0 ? new Abort(random.nextInt(8)) : drawAdvance(random);
       case 10 -> new Time(random.nextInt(random.nextInt(6) > 0 ? 500 : 30_000));
       case 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21 -> drawAdvance(random);
+      case 22, 23, 24 -> treeTurn(random);
+      case 25 -> new OpenTree(tree(random));
       default -> new Steps(random.nextInt(3), 1 + random.nextInt(10));
     };
+  }
+
+  /** Draws the name of a regular session; {@link #any} draws that of any. */
+  private static int tree(Random random) {
+    return 4 + random.nextInt(2);
+  }
+
+  private static int any(Random random) {
+    return random.nextInt(6);
+  }
+
+  private static Op treeTurn(Random random) {
+    return new TreeTurn(
+        tree(random),
+        random.nextInt(5) == 0 ? -1 : random.nextBoolean() ? 0 : random.nextInt(8),
+        random.nextInt(4) == 0,
+        random.nextInt(6) == 0,
+        switch (random.nextInt(4)) {
+          case 0 -> -1;
+          case 1 -> random.nextInt(60) - 20;
+          default -> 0;
+        },
+        random.nextInt(30),
+        1 + random.nextInt(20),
+        random.nextBoolean(),
+        random.nextInt(24) == 0,
+        random.nextInt(1000));
   }
 
   private static Op side(Random random) {
@@ -186,9 +241,9 @@ sealed interface Op {
     return switch (random.nextInt(18)) {
       case 0 -> new FillPool(5 + random.nextInt(6), random.nextInt(1000));
       case 1 -> new Overlong(random.nextInt(4));
-      case 2, 3 -> new Query(random.nextInt(4));
+      case 2, 3 -> new Query(any(random));
       case 4, 5 -> new Interrupt(random.nextInt(4));
-      case 6 -> new Close(random.nextInt(4), random.nextBoolean());
+      case 6 -> new Close(any(random), random.nextBoolean());
       case 7 ->
           random.nextInt(3) == 0 ? new Crash(random.nextInt(3)) : new Leave(random.nextInt(3));
       case 8 -> new Leave(random.nextInt(3));
@@ -197,7 +252,7 @@ sealed interface Op {
       case 14 -> new Die(random.nextInt(3));
       case 15 -> new Restart(random.nextBoolean());
       case 16 -> new Repeat(random.nextInt(4));
-      case 13 -> new Extend(random.nextInt(4), 1 + random.nextInt(60));
+      case 13 -> new Extend(any(random), 1 + random.nextInt(60));
       case 11, 12 -> new Opens(Fate.values()[random.nextInt(4)]);
       default ->
           new Closes(

@@ -13,9 +13,11 @@ import dev.sojourn.core.ManualClock;
 import dev.sojourn.core.Namespace;
 import dev.sojourn.core.Parent;
 import dev.sojourn.core.SessionControl;
+import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionControl.OnDivergence;
 import dev.sojourn.core.SessionId;
+import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.SessionSettings;
 import dev.sojourn.core.Tenant;
 import dev.sojourn.core.TurnMode;
@@ -24,6 +26,7 @@ import dev.sojourn.engine.EngineConfig;
 import dev.sojourn.engine.RecordedAnswer;
 import dev.sojourn.engine.SessionTurn;
 import dev.sojourn.engine.StopRules;
+import dev.sojourn.engine.TreePlace;
 import dev.sojourn.engine.TurnEnd;
 import dev.sojourn.engine.TurnRequest;
 import dev.sojourn.engine.TurnStart;
@@ -51,6 +54,7 @@ import java.util.OptionalLong;
 import java.util.Random;
 import java.util.Set;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A gateway without HTTP over {@link SteppedWorkers}, driven by one thread in virtual time: it
@@ -85,6 +89,9 @@ final class SteppedGateway implements AutoCloseable {
 
   /** What each engine session must hold. */
   private final Map<SteppedWorkers.Life, Conversation> lives = new HashMap<>();
+
+  /** The turns of regular sessions. */
+  final SteppedTrees trees = new SteppedTrees(this);
 
   private Consumer<Flight> onEnd = _ -> {};
   private int requests;
@@ -124,7 +131,7 @@ final class SteppedGateway implements AutoCloseable {
 
   /** Checks the invariants that hold after everything that happens. */
   void check() {
-    NineInvariants.check(router, workers, lives, flights);
+    NineInvariants.check(router, workers, lives, trees, flights);
   }
 
   @Override
@@ -140,8 +147,15 @@ final class SteppedGateway implements AutoCloseable {
 
   /** Begins a turn that need not wait; returns it if it was not refused. */
   Optional<Flight> begin(Asked asked, TurnIntent intent) throws InterruptedException {
+    return begin(asked, null, intent);
+  }
+
+  /** Begins a turn that need not wait, in a tree if it has a place there. */
+  Optional<Flight> begin(Asked asked, @Nullable TreePlace place, TurnIntent intent)
+      throws InterruptedException {
     try {
-      Flight flight = new Flight(asked, router.begin(intent));
+      boolean alone = place == null || intent.control().orElseThrow().action() == Action.CLOSE;
+      Flight flight = new Flight(asked, place, alone, router.begin(intent));
       flights.add(flight);
       return Optional.of(flight);
     } catch (FaultException e) {
@@ -150,10 +164,17 @@ final class SteppedGateway implements AutoCloseable {
     }
   }
 
+  /** Returns whether a turn of a session has begun and not ended. */
+  boolean isOccupied(int name) {
+    return flights.stream().anyMatch(flight -> flight.leased() && flight.asked.name() == name);
+  }
+
   /** Takes a turn one step further on its way to a rank. */
   void advance(Flight flight) {
     try {
-      if (flight.selection == null) {
+      if (flight.isInTree()) {
+        trees.advance(flight);
+      } else if (flight.selection == null) {
         select(flight);
       } else if (flight.guard.opens()) {
         open(flight);
@@ -298,17 +319,7 @@ final class SteppedGateway implements AutoCloseable {
                     floor,
                     false,
                     Optional.empty()));
-    TurnRequest request =
-        new TurnRequest(
-            "t" + requests++,
-            Namespace.DEFAULT,
-            session,
-            Conversation.tokens(input),
-            asked.most(),
-            SamplingParameters.GREEDY,
-            new StopRules(List.of(), asked.stop() ? Set.of(SteppedRank.END_OF_TURN, 3) : Set.of()),
-            OptionalInt.of(0),
-            new AgentHints(asked.priority(), OptionalInt.empty(), Optional.empty()));
+    TurnRequest request = request(asked, session, input);
     RecordedAnswer answer = workers.rank(selection.target()).submit(request);
     if (answer.hasFailed()) {
       return Optional.of(answer.fault());
@@ -322,11 +333,26 @@ final class SteppedGateway implements AutoCloseable {
     return Optional.empty();
   }
 
+  /** Returns a request for a rank. */
+  TurnRequest request(Asked asked, Optional<SessionTurn> session, List<Integer> input) {
+    return new TurnRequest(
+        "t" + requests++,
+        Namespace.DEFAULT,
+        session,
+        Conversation.tokens(input),
+        asked.most(),
+        SamplingParameters.GREEDY,
+        new StopRules(List.of(), asked.stop() ? Set.of(SteppedRank.END_OF_TURN, 3) : Set.of()),
+        OptionalInt.of(0),
+        new AgentHints(asked.priority(), OptionalInt.empty(), Optional.empty()));
+  }
+
   private static boolean isConflict(Fault fault, String code) {
     return fault instanceof Fault.Conflict conflict && conflict.code().equals(code);
   }
 
-  private static boolean isLost(Fault fault) {
+  /** Returns whether a rank does not know a session, or not this life of it. */
+  static boolean isLost(Fault fault) {
     return isConflict(fault, "stale_incarnation")
         || (fault instanceof Fault.NotFound unknown && unknown.code().equals("session_not_found"));
   }
@@ -355,6 +381,10 @@ final class SteppedGateway implements AutoCloseable {
   }
 
   private void started(Flight flight, TurnStart start) {
+    if (flight.isInTree()) {
+      trees.started(flight, start);
+      return;
+    }
     Conversation.Plan plan = requireNonNull(flight.plan);
     assertThat(start.mode()).isEqualTo(plan.mode());
     see("mode " + start.mode());
@@ -370,6 +400,10 @@ final class SteppedGateway implements AutoCloseable {
     if (answers++ % compared == 0) {
       SteppedRank.assertSameAsStateless(
           requireNonNull(flight.request), requireNonNull(flight.answer));
+    }
+    if (flight.isInTree()) {
+      trees.ended(flight, end);
+      return;
     }
     TurnMode mode = requireNonNull(flight.plan).mode();
     boolean commits = mode != TurnMode.ASIDE && mode != TurnMode.NONE;
@@ -403,6 +437,7 @@ final class SteppedGateway implements AutoCloseable {
 
   private void finish(Flight flight, TurnOutcome outcome) {
     flights.remove(flight);
+    SteppedTrees.over(flight);
     if (outcome == TurnOutcome.ABORTED) {
       flight.guard.close();
     } else {
@@ -416,6 +451,7 @@ final class SteppedGateway implements AutoCloseable {
   void crash(WorkerRank rank) {
     workers.crash(rank);
     lives.keySet().removeIf(life -> life.rank().equals(rank));
+    trees.crashed(rank);
     for (Flight flight : List.copyOf(flights)) {
       if (flight.isOn(rank)) {
         finish(flight, TurnOutcome.FAILED);
@@ -441,6 +477,7 @@ final class SteppedGateway implements AutoCloseable {
       for (Flight flight : flights) {
         if (flight.answer != null) {
           cancel(flight);
+          SteppedTrees.over(flight);
         }
       }
       flights.clear();
@@ -489,6 +526,10 @@ final class SteppedGateway implements AutoCloseable {
   /** Hears that a rank has a session. */
   private void opened(WorkerRank rank, SessionSettings settings) {
     Incarnation life = settings.incarnation();
+    if (settings.kind() == SessionKind.REGULAR) {
+      trees.opened(new SteppedWorkers.Life(rank, life));
+      return;
+    }
     Conversation parent =
         settings
             .parent()

@@ -16,22 +16,19 @@ import dev.sojourn.core.SessionKind;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.engine.EngineConfig;
 import dev.sojourn.engine.EvictionPolicy;
+import dev.sojourn.engine.TreePlace;
 import dev.sojourn.engine.schedule.SteppedRank;
 import dev.sojourn.router.BindingView;
 import dev.sojourn.router.SelectionQuery;
 import dev.sojourn.router.TurnGuard;
 import dev.sojourn.router.TurnIntent;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Random;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 
 /**
@@ -49,10 +46,7 @@ final class World implements Play.Stage<Op> {
   private final SteppedGateway gateway;
   private final int pages;
   private final int contextLength;
-  private final List<Waiting> waiting = new ArrayList<>();
-
-  /** A turn that waits in its session's line. */
-  private record Waiting(Asked asked, Thread thread, CompletableFuture<TurnGuard> guard) {}
+  private final WaitingTurns waiting;
 
   World(long seed) {
     Random random = new Random(seed);
@@ -68,7 +62,14 @@ final class World implements Play.Stage<Op> {
             random.nextDouble(),
             random.nextBoolean() ? EvictionPolicy.LRU : EvictionPolicy.PRIORITY,
             Duration.ofSeconds(random.nextInt(20)));
-    gateway = new SteppedGateway(pages, contextLength, config, 2 + random.nextInt(4), 1, seed);
+    gateway = new SteppedGateway(pages, contextLength, config, 2 + random.nextInt(6), 1, seed);
+    waiting = new WaitingTurns(gateway);
+    gateway.trees.onAlone(flight ->
+        waiting.begin(
+            flight.asked,
+            flight.place(),
+            gateway.trees.intent(flight.asked.name(), Action.CONTINUE, WhileBusy.QUEUE),
+            gateway.router::beginAlone));
   }
 
   @Override
@@ -103,6 +104,8 @@ final class World implements Play.Stage<Op> {
             Optional.of(control.timeout(Duration.ofSeconds(20)).build()),
             -1);
       }
+      case Op.OpenTree tree -> gateway.trees.open(tree.name());
+      case Op.TreeTurn turn -> turn(turn);
       case Op.Side side ->
           begin(
               new Asked(
@@ -144,7 +147,7 @@ final class World implements Play.Stage<Op> {
         }
       }
       case Op.Abort abort -> nth(gateway.flights, abort.nth()).ifPresent(gateway::abort);
-      case Op.Interrupt interrupt -> interrupt(interrupt.nth());
+      case Op.Interrupt interrupt -> waiting.interrupt(interrupt.nth());
       case Op.Close close -> close(close);
       case Op.Extend extend -> extend(extend);
       case Op.Steps steps -> steps(RANKS.get(steps.rank()), steps.count());
@@ -188,7 +191,7 @@ final class World implements Play.Stage<Op> {
       gateway.abort(gateway.flights.getFirst());
       settle();
     }
-    assertThat(waiting).isEmpty();
+    assertThat(waiting.count()).isZero();
   }
 
   private void restart(boolean forgets) throws InterruptedException {
@@ -197,9 +200,7 @@ final class World implements Play.Stage<Op> {
     }
     sumRouter();
     gateway.restart(forgets);
-    for (Waiting turn : waiting) {
-      turn.thread().join(); // it was sent away
-    }
+    waiting.join(); // they were sent away
     gateway.see(forgets ? "began anew with nothing" : "began anew");
   }
 
@@ -244,6 +245,22 @@ final class World implements Play.Stage<Op> {
     begin(asked, control(turn.name(), turn.action(), turn.delta(), turn.queues()), turn.pin());
   }
 
+  /** Begins a turn of a tree; one that closes it waits for the others, which wait for nobody. */
+  private void turn(Op.TreeTurn turn) throws InterruptedException {
+    List<Integer> fresh = ids(turn.salt(), turn.fresh());
+    Asked asked = new Asked(turn.name(), true, false, 0, fresh, turn.most(), turn.stop(), 0);
+    TreePlace place = gateway.trees.place(turn);
+    TurnIntent intent =
+        turn.last()
+            ? gateway.trees.intent(turn.name(), Action.CLOSE, WhileBusy.QUEUE)
+            : gateway.trees.intent(turn.name(), Action.CONTINUE, WhileBusy.REJECT);
+    if (turn.last() && gateway.isOccupied(turn.name())) {
+      waiting.begin(asked, place, intent, gateway.router::begin);
+    } else {
+      var _ = gateway.begin(asked, place, intent);
+    }
+  }
+
   private static Asked stateless(List<Integer> prompt, int most, int priority) {
     return new Asked(-1, false, false, 0, prompt, most, false, priority);
   }
@@ -274,44 +291,12 @@ final class World implements Play.Stage<Op> {
       throws InterruptedException {
     TurnIntent intent =
         gateway.intent(control, pin < 0 ? Optional.empty() : Optional.of(RANKS.get(pin)), false);
-    boolean occupied =
-        gateway.flights.stream().anyMatch(f -> f.leased() && f.asked.name() == asked.name());
-    if (occupied && control.filter(c -> c.whileBusy() == WhileBusy.QUEUE).isPresent()) {
-      beginLater(asked, intent);
+    if (gateway.isOccupied(asked.name())
+        && control.filter(c -> c.whileBusy() == WhileBusy.QUEUE).isPresent()) {
+      waiting.begin(asked, null, intent, gateway.router::begin);
       return;
     }
     var _ = gateway.begin(asked, intent);
-  }
-
-  /** Begins a turn on a thread of its own, and returns when it waits or was refused. */
-  private void beginLater(Asked asked, TurnIntent intent) {
-    int before = gateway.router.stats().waiting();
-    CompletableFuture<TurnGuard> guard = new CompletableFuture<>();
-    Thread thread =
-        Thread.ofVirtual()
-            .start(() -> {
-              try {
-                guard.complete(gateway.router.begin(intent));
-              } catch (InterruptedException | RuntimeException e) {
-                guard.completeExceptionally(e);
-              }
-            });
-    long giveUp = System.nanoTime() + Duration.ofSeconds(60).toNanos();
-    while (gateway.router.stats().waiting() == before && !guard.isDone()) {
-      assertThat(System.nanoTime()).as("a turn neither waits nor begins").isLessThan(giveUp);
-      Thread.onSpinWait();
-    }
-    gateway.see("waited");
-    waiting.add(new Waiting(asked, thread, guard));
-  }
-
-  private void interrupt(int nth) throws InterruptedException {
-    Optional<Waiting> victim = nth(waiting, nth);
-    if (victim.isPresent()) {
-      victim.get().thread().interrupt();
-      victim.get().thread().join();
-      gateway.see("interrupted");
-    }
   }
 
   /** Takes over the turns whose time has come, and brings the model up to date with the engines. */
@@ -319,21 +304,7 @@ final class World implements Play.Stage<Op> {
     for (Flight flight : List.copyOf(gateway.flights)) {
       gateway.follow(flight);
     }
-    waiting.removeIf(turn -> turn.guard().isCompletedExceptionally());
-    for (Waiting turn : List.copyOf(waiting)) {
-      boolean occupied =
-          gateway.flights.stream()
-              .anyMatch(f -> f.leased() && f.asked.name() == turn.asked().name());
-      if (!occupied) {
-        waiting.remove(turn);
-        try {
-          gateway.flights.add(
-              new Flight(turn.asked(), turn.guard().orTimeout(60, TimeUnit.SECONDS).join()));
-        } catch (CompletionException e) {
-          assertThat(e).hasCauseInstanceOf(FaultException.class);
-        }
-      }
-    }
+    waiting.takeOver();
   }
 
   private void query(int name) throws InterruptedException {
