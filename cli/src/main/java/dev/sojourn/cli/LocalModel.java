@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
@@ -100,6 +101,19 @@ final class LocalModel implements AutoCloseable {
   /** Returns how many tokens' KV each rank can hold. */
   int kvTokens() {
     return kvTokens;
+  }
+
+  /**
+   * Returns what to say where a rank cannot hold one conversation of the model's whole context;
+   * nothing where it can.
+   */
+  Optional<String> tooLittleKv() {
+    int context = served.runners().getFirst().contextLength();
+    return kvTokens >= context
+        ? Optional.empty()
+        : Optional.of(
+            "a rank has KV for %d tokens, but a context may have %d: longer prompts will be refused; raise --kv-tokens, or say --context-length %d"
+                .formatted(kvTokens, context, kvTokens));
   }
 
   @Override

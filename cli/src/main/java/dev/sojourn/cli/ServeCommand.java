@@ -65,6 +65,7 @@ final class ServeCommand extends HelpOption implements Callable<Integer> {
     try (Shutdown shutdown = Shutdown.onSignal();
         LocalModel local = LocalModel.load(model, SyntheticCache.directory(), progress);
         Gateway gateway = Gateway.start(gatewayConfig, local.served(), Clock.system())) {
+      local.tooLittleKv().ifPresent(warning -> err.println("Warning: " + warning));
       announce(local, gateway, gatewayConfig.apiKeys().isPresent());
       shutdown.await();
       err.println("Stopping; running requests have " + gatewayConfig.drain().toSeconds() + " s.");

@@ -3,8 +3,10 @@ package dev.sojourn.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.sojourn.engine.model.ModelRunner;
 import dev.sojourn.engine.weights.Progress;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
@@ -27,5 +29,22 @@ class LocalModelTest {
             " of memory are available; KV for \\d+ tokens on each rank would fit \\(--kv-tokens\\),"
                 + " a token's takes 2048 bytes$");
     assertThat(stages).isEmpty();
+  }
+
+  @Test
+  void load_lessKvThanAContextMayHave_saysSo(@TempDir Path cache) {
+    assertThat(warning(cache, 1008, 1024))
+        .hasValue(
+            "a rank has KV for 1008 tokens, but a context may have 1024: longer prompts will be"
+                + " refused; raise --kv-tokens, or say --context-length 1008");
+    assertThat(warning(cache, 1024, 1024)).isEmpty();
+  }
+
+  private static Optional<String> warning(Path cache, int kvTokens, int context) {
+    ModelOptions options = ModelOptions.ofOurOwn(1, 1, kvTokens, OptionalInt.of(context));
+    try (LocalModel local = LocalModel.load(options, cache, (stage, done, all) -> {})) {
+      local.served().runners().forEach(ModelRunner::close);
+      return local.tooLittleKv();
+    }
   }
 }

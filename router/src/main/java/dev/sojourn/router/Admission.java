@@ -1,6 +1,7 @@
 package dev.sojourn.router;
 
 import dev.sojourn.core.Clock;
+import dev.sojourn.core.Counted;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.SessionControl;
@@ -182,7 +183,7 @@ final class Admission {
           yield Optional.of(new Standing.Without(NoSession.FULL));
         }
         throw new Fault.Overloaded(
-                "there are " + entries + " sessions, the most there may be; close some",
+                "no more than " + new Counted(entries, "session") + " may be open; close some",
                 Duration.ofSeconds(1))
             .asException();
       }

@@ -3,6 +3,7 @@ package dev.sojourn.router;
 import dev.sojourn.core.Clock;
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.KvEvent;
+import dev.sojourn.core.LossCause;
 import dev.sojourn.core.SessionControl;
 import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.OnClose;
@@ -201,14 +202,25 @@ public final class Router implements AutoCloseable {
     return enter(intent, intent.control().orElseThrow(), false).orElseThrow();
   }
 
-  /** Returns empty if the turn joined the line as one of a tree, and there is none by its time. */
   private Optional<TurnGuard> enter(TurnIntent intent, SessionControl control, boolean beside)
       throws InterruptedException {
     boolean waits = control.whileBusy() == WhileBusy.QUEUE;
-    TurnOrder.Place place = order.enter(control.session(), waits, beside);
+    TurnOrder.Kind kind =
+        control.action() == Action.CLOSE
+            ? TurnOrder.Kind.LAST
+            : beside ? TurnOrder.Kind.SHARED : TurnOrder.Kind.ALONE;
+    return enter(intent, order.enter(control.session(), waits, kind), beside);
+  }
+
+  /**
+   * Begins a turn whose time has come. Returns empty if it joined the line as one of a tree, and
+   * there is none by now.
+   */
+  Optional<TurnGuard> enter(TurnIntent intent, TurnOrder.Place place, boolean beside)
+      throws InterruptedException {
     boolean keepsPlace = false;
     try {
-      Optional<Standing> standing = admission.admit(control, intent, beside);
+      Optional<Standing> standing = admission.admit(intent.control().orElseThrow(), intent, beside);
       keepsPlace = standing.filter(how -> !(how instanceof Standing.Without)).isPresent();
       Optional<TurnOrder.Place> kept = keepsPlace ? Optional.of(place) : Optional.empty();
       return standing.map(how -> new TurnGuard(this, intent, how, kept));
@@ -236,13 +248,27 @@ public final class Router implements AutoCloseable {
    */
   public CloseReport close(SessionId id, OnClose how, WhileBusy busy, Duration patience)
       throws InterruptedException {
-    SessionControl control =
-        SessionControl.builder(id, Action.CLOSE).onClose(how).whileBusy(busy).build();
-    TurnIntent intent =
-        new TurnIntent("close", id.tenant(), Optional.of(control), Optional.empty(), false);
-    try (TurnGuard guard = begin(intent)) {
+    try (TurnGuard guard = begin(ComingClose.intent(id, how, busy))) {
       return guard.finish(TurnOutcome.COMPLETED, patience);
     }
+  }
+
+  /**
+   * Takes a place behind a session's turns so far, for a close that nobody waits for. Waits for
+   * nothing, and is not refused however many turns wait.
+   *
+   * @return the close, which the caller has to run; nothing if the turns are followed by such a
+   *     close already
+   */
+  public Optional<ComingClose> promiseClose(SessionId id, OnClose how) {
+    return order
+        .promise(id)
+        .map(place -> new ComingClose(this, ComingClose.intent(id, how, WhileBusy.QUEUE), place));
+  }
+
+  /** Returns whether a session will end behind turns that run or wait. */
+  public boolean isClosing(SessionId id) {
+    return order.ends(id);
   }
 
   /**
@@ -341,6 +367,11 @@ public final class Router implements AutoCloseable {
 
   private boolean isLive(WorkerRank rank) {
     return fleet.find(rank).isPresent();
+  }
+
+  /** Returns why a session begins elsewhere than on a rank. */
+  LossCause whyAway(WorkerRank rank) {
+    return isLive(rank) ? LossCause.MOVED : LossCause.WORKER_LOST;
   }
 
   Incarnation mint() {

@@ -1,21 +1,39 @@
 package dev.sojourn.router;
 
+import dev.sojourn.core.Counted;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.SessionId;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * One line of turns per session: the first runs, the others wait in order. Turns that may run side
- * by side, those of a tree, run with the first if all before them are such, too. A session without
- * turns takes no room. Thread-safe.
+ * by side, those of a tree, run with the first if all before them are such, too. However many turns
+ * wait, a close finds a place. A session without turns takes no room. Thread-safe.
  */
 final class TurnOrder implements AutoCloseable {
+
+  /** What a place in the line is for. */
+  enum Kind {
+    /** A turn that runs alone. */
+    ALONE,
+    /** A turn that runs beside others of the kind. */
+    SHARED,
+    /** A turn that ends the session, or a close that somebody waits for. */
+    LAST,
+    /** A close that was promised. */
+    PROMISED;
+
+    private boolean ends() {
+      return this == LAST || this == PROMISED;
+    }
+  }
 
   private final int maxWaiting;
   private final int maxWaitingInAll;
@@ -28,7 +46,7 @@ final class TurnOrder implements AutoCloseable {
 
   /**
    * Creates empty lines, in each of which and in all of which so many turns may wait. Beside one
-   * turn as many may run as may wait; they take no place of those that wait.
+   * turn as many may run as may wait; they take no place of those that wait. Nor do closes.
    */
   TurnOrder(int maxWaiting, int maxWaitingInAll) {
     this.maxWaiting = maxWaiting;
@@ -39,17 +57,46 @@ final class TurnOrder implements AutoCloseable {
   final class Place {
 
     private final SessionId id;
-    private final boolean shared;
+    private final Kind kind;
     private final CountDownLatch turn = new CountDownLatch(1);
+    private boolean counted; // among those that wait; its owner's
 
-    private Place(SessionId id, boolean shared) {
+    private Place(SessionId id, Kind kind) {
       this.id = id;
-      this.shared = shared;
+      this.kind = kind;
+    }
+
+    /** Returns whether its turn has come. */
+    boolean hasTurn() {
+      return !counted || turn.getCount() == 0;
+    }
+
+    /**
+     * Waits for its turn. Whoever has joined a line does so once; where it fails, the place is
+     * left.
+     */
+    void await() throws InterruptedException {
+      if (!counted) {
+        return;
+      }
+      boolean granted = false;
+      try {
+        turn.await();
+        granted = !closed;
+      } finally {
+        waiting.decrementAndGet();
+        if (!granted) {
+          leave();
+        }
+      }
+      if (!granted) {
+        throw shuttingDown();
+      }
     }
 
     /** Returns whether others may run beside it. */
     boolean isShared() {
-      return shared;
+      return kind == Kind.SHARED;
     }
 
     /**
@@ -65,7 +112,9 @@ final class TurnOrder implements AutoCloseable {
               return null;
             }
             line.getFirst().turn.countDown();
-            line.stream().takeWhile(next -> next.shared).forEach(next -> next.turn.countDown());
+            line.stream()
+                .takeWhile(next -> next.kind == Kind.SHARED)
+                .forEach(next -> next.turn.countDown());
             return line;
           });
     }
@@ -75,22 +124,34 @@ final class TurnOrder implements AutoCloseable {
    * Waits for a session's turn.
    *
    * @param mayWait whether to wait, or to fail with {@code session_busy}
-   * @param shared whether it may run beside others that may
    */
-  Place enter(SessionId id, boolean mayWait, boolean shared) throws InterruptedException {
-    Place place = new Place(id, shared);
-    int[] before = new int[2]; // how many are in the line, how many of them run
-    boolean[] outcome = new boolean[2]; // whether it runs at once, whether it is in the line
+  Place enter(SessionId id, boolean mayWait, Kind kind) throws InterruptedException {
+    Place place = join(id, mayWait, kind).orElseThrow();
+    place.await();
+    return place;
+  }
+
+  /**
+   * Takes a place for a close that is promised. Two of them in a row are one: nothing comes between
+   * that the second could end.
+   *
+   * @return nothing if there is one at the end of the line already
+   */
+  Optional<Place> promise(SessionId id) {
+    return join(id, true, Kind.PROMISED);
+  }
+
+  private Optional<Place> join(SessionId id, boolean mayWait, Kind kind) {
+    Place place = new Place(id, kind);
+    int[] before = new int[1];
+    Entry[] entry = new Entry[1];
     lines.compute(
         id,
         (_, line) -> {
           ArrayDeque<Place> joined = line == null ? new ArrayDeque<>() : line;
           before[0] = joined.size();
-          before[1] = running(joined);
-          outcome[0] = joined.isEmpty() || (shared && joined.stream().allMatch(p -> p.shared));
-          outcome[1] =
-              outcome[0] ? before[0] <= maxWaiting : mayWait && before[0] - before[1] < maxWaiting;
-          if (outcome[1]) {
+          entry[0] = entry(joined, mayWait, kind);
+          if (entry[0] == Entry.RUNS || entry[0] == Entry.WAITS) {
             joined.addLast(place);
           }
           return joined;
@@ -99,12 +160,58 @@ final class TurnOrder implements AutoCloseable {
       place.leave();
       throw shuttingDown();
     }
-    if (!outcome[1]) {
-      throw (outcome[0] ? tooMany(id, "running") : refusal(id, mayWait, before[0])).asException();
+    return switch (entry[0]) {
+      case RUNS -> Optional.of(place);
+      case WAITS -> Optional.of(counted(place));
+      case IS_THERE -> Optional.empty();
+      case BUSY -> throw busy(id, before[0]).asException();
+      case TOO_MANY_RUN -> throw tooMany(id, "turn", "running").asException();
+      case TOO_MANY_WAIT ->
+          throw tooMany(id, kind.ends() ? "close" : "turn", "waiting").asException();
+    };
+  }
+
+  /** What becomes of somebody who would join a line. */
+  private enum Entry {
+    RUNS,
+    WAITS,
+    IS_THERE,
+    BUSY,
+    TOO_MANY_RUN,
+    TOO_MANY_WAIT
+  }
+
+  private Entry entry(ArrayDeque<Place> line, boolean mayWait, Kind kind) {
+    if (line.isEmpty()) {
+      return Entry.RUNS;
     }
-    if (!outcome[0]) {
-      await(place);
+    if (kind == Kind.SHARED && line.stream().allMatch(place -> place.kind == Kind.SHARED)) {
+      return line.size() <= maxWaiting ? Entry.RUNS : Entry.TOO_MANY_RUN;
     }
+    if (!mayWait) {
+      return Entry.BUSY;
+    }
+    if (kind == Kind.PROMISED) {
+      return line.getLast().kind == Kind.PROMISED ? Entry.IS_THERE : Entry.WAITS;
+    }
+    // Closes have places of their own, one at least.
+    long others =
+        line.stream().skip(running(line)).filter(p -> p.kind.ends() == kind.ends()).count();
+    return others < maxWaiting + (kind.ends() ? 1L : 0L) ? Entry.WAITS : Entry.TOO_MANY_WAIT;
+  }
+
+  private Place counted(Place place) {
+    if (waiting.getAndIncrement() >= maxWaitingInAll && !place.kind.ends()) {
+      waiting.decrementAndGet();
+      place.leave();
+      throw new Fault.Overloaded(
+              "no more than "
+                  + new Counted(maxWaitingInAll, "turn")
+                  + " may wait for their sessions",
+              Duration.ofSeconds(1))
+          .asException();
+    }
+    place.counted = true;
     return place;
   }
 
@@ -112,54 +219,24 @@ final class TurnOrder implements AutoCloseable {
   private static int running(ArrayDeque<Place> line) {
     return line.isEmpty()
         ? 0
-        : (int) Math.max(1, line.stream().takeWhile(place -> place.shared).count());
-  }
-
-  private void await(Place place) throws InterruptedException {
-    boolean granted = false;
-    int others = waiting.getAndIncrement();
-    try {
-      if (others >= maxWaitingInAll) {
-        throw new Fault.Overloaded(
-                maxWaitingInAll + " turns wait for their sessions, the most there may be",
-                Duration.ofSeconds(1))
-            .asException();
-      }
-      place.turn.await();
-      granted = !closed;
-    } finally {
-      waiting.decrementAndGet();
-      if (!granted) {
-        place.leave();
-      }
-    }
-    if (!granted) {
-      throw shuttingDown();
-    }
+        : (int) Math.max(1, line.stream().takeWhile(place -> place.kind == Kind.SHARED).count());
   }
 
   private static FaultException shuttingDown() {
     return new Fault.Unavailable("the router is shutting down").asException();
   }
 
-  private Fault refusal(SessionId id, boolean mayWait, int turns) {
-    return mayWait
-        ? tooMany(id, "waiting")
-        : new Fault.Conflict(
-            "session_busy",
-            "session " + id.name() + " runs another turn; wait for its end, or ask to be queued",
-            Map.of("turns", turns));
+  private static Fault busy(SessionId id, int turns) {
+    return new Fault.Conflict(
+        "session_busy",
+        "session " + id.name() + " runs another turn; wait for its end, or ask to be queued",
+        Map.of("turns", turns));
   }
 
-  private Fault tooMany(SessionId id, String doing) {
+  private Fault tooMany(SessionId id, String what, String doing) {
     return new Fault.Overloaded(
-        "session "
-            + id.name()
-            + " has "
-            + maxWaiting
-            + " turns "
-            + doing
-            + ", the most there may be",
+        "session %s has %s %s, the most there may be"
+            .formatted(id.name(), new Counted(maxWaiting, what), doing),
         Duration.ofSeconds(1));
   }
 
@@ -173,6 +250,18 @@ final class TurnOrder implements AutoCloseable {
           return line;
         });
     return turns[0];
+  }
+
+  /** Returns whether a close is among a session's turns, running or not. */
+  boolean ends(SessionId id) {
+    boolean[] ends = new boolean[1];
+    lines.computeIfPresent(
+        id,
+        (_, line) -> {
+          ends[0] = line.stream().anyMatch(place -> place.kind.ends());
+          return line;
+        });
+    return ends[0];
   }
 
   /** Returns how many turns wait, of all sessions. */

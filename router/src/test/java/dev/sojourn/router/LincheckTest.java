@@ -10,6 +10,7 @@ import dev.sojourn.core.Tenant;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.core.WorkerId;
 import dev.sojourn.core.WorkerRank;
+import dev.sojourn.router.TurnOrder.Kind;
 import dev.sojourn.router.affinity.AffinityStore.Change;
 import dev.sojourn.router.affinity.Binding;
 import dev.sojourn.router.affinity.Lease;
@@ -70,7 +71,7 @@ class LincheckTest {
           AtomicInteger first = new AtomicInteger();
           Work turn =
               () -> {
-                TurnOrder.Place place = order.enter(ID, true, false);
+                TurnOrder.Place place = order.enter(ID, true, Kind.ALONE);
                 assertAlone(first.incrementAndGet());
                 first.decrementAndGet();
                 place.leave();
@@ -168,7 +169,7 @@ class LincheckTest {
 
   private static void tryToEnter(TurnOrder order) {
     try {
-      order.enter(ID, true, false).leave();
+      order.enter(ID, true, Kind.ALONE).leave();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -176,7 +177,7 @@ class LincheckTest {
 
   private static TurnOrder.Place enter(TurnOrder order) {
     try {
-      return order.enter(ID, true, false);
+      return order.enter(ID, true, Kind.ALONE);
     } catch (InterruptedException e) {
       throw new AssertionError(e);
     }

@@ -577,4 +577,28 @@ class RouterRacesTest {
       assertThat(selection.incarnation()).isEqualTo(life);
     }
   }
+
+  /** A close that was promised came behind turns that came later, and could be refused. */
+  @Test
+  void promisedClose_keepsItsPlace_beforeAnOpenThatComesLater() throws Exception {
+    TurnGuard first = house.begin("s", Action.OPEN);
+    House.dispatch(first);
+    ComingClose close = router.promiseClose(id("s"), OnClose.FREE).orElseThrow();
+    assertThat(close.isNext()).isFalse();
+    House.Later later = house.beginLater(house.intent(control("s", Action.OPEN)));
+    ComingClose second = router.promiseClose(id("s"), OnClose.FREE).orElseThrow();
+    var life = first.incarnation();
+    first.finish(TurnOutcome.COMPLETED);
+    assertThat(close.run().existed()).isTrue();
+    try (TurnGuard opened = later.guard().get()) {
+      House.dispatch(opened);
+      assertThat(opened.incarnation()).isPresent().isNotEqualTo(life);
+      assertThat(router.isClosing(id("s"))).as("the second close is still to come").isTrue();
+      opened.finish(TurnOutcome.COMPLETED);
+    }
+    assertThat(second.run().existed()).isTrue();
+    assertThat(router.isClosing(id("s"))).isFalse();
+    assertThat(router.binding(id("s"))).isEmpty();
+    house.assertNothingHeld();
+  }
 }

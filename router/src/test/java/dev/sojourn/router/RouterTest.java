@@ -397,7 +397,7 @@ class RouterTest {
       waiting.add(house.beginLater(house.intent(control(name, Action.CONTINUE))));
     }
     assertThatThrownBy(() -> house.begin("u", Action.CONTINUE))
-        .hasMessageContaining("2 turns wait");
+        .hasMessageContaining("no more than 2 turns");
     running.forEach(TurnGuard::close);
     waiting.forEach(later -> later.guard().join().close());
     house.turn("u", Action.CONTINUE);

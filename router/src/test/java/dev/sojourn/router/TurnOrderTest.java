@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.Tenant;
+import dev.sojourn.router.TurnOrder.Kind;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -30,12 +32,12 @@ class TurnOrderTest {
   }
 
   /** Enters on a thread of its own, and returns once it is in the line. */
-  private CompletableFuture<TurnOrder.Place> enter(boolean shared) {
+  private CompletableFuture<TurnOrder.Place> enter(Kind kind) {
     int before = order.turns(ID);
     CompletableFuture<TurnOrder.Place> entered = new CompletableFuture<>();
     threads.execute(() -> {
       try {
-        entered.complete(order.enter(ID, true, shared));
+        entered.complete(order.enter(ID, true, kind));
       } catch (Exception e) {
         entered.completeExceptionally(e);
       }
@@ -48,11 +50,11 @@ class TurnOrderTest {
 
   @Test
   void sharedTurns_runTogether_andInOrderWithTheOthers() {
-    TurnOrder.Place one = enter(true).join();
-    TurnOrder.Place two = enter(true).join();
-    CompletableFuture<TurnOrder.Place> close = enter(false);
-    CompletableFuture<TurnOrder.Place> three = enter(true);
-    CompletableFuture<TurnOrder.Place> four = enter(true);
+    TurnOrder.Place one = enter(Kind.SHARED).join();
+    TurnOrder.Place two = enter(Kind.SHARED).join();
+    CompletableFuture<TurnOrder.Place> close = enter(Kind.ALONE);
+    CompletableFuture<TurnOrder.Place> three = enter(Kind.SHARED);
+    CompletableFuture<TurnOrder.Place> four = enter(Kind.SHARED);
     assertThat(order.turns(ID)).isEqualTo(5);
     one.leave();
     assertThat(close).isNotDone();
@@ -68,35 +70,38 @@ class TurnOrderTest {
 
   @Test
   void sharedTurn_behindAnExclusiveOne_waits() {
-    TurnOrder.Place first = enter(false).join();
-    CompletableFuture<TurnOrder.Place> second = enter(true);
-    CompletableFuture<TurnOrder.Place> third = enter(true);
+    TurnOrder.Place first = enter(Kind.ALONE).join();
+    CompletableFuture<TurnOrder.Place> second = enter(Kind.SHARED);
+    CompletableFuture<TurnOrder.Place> third = enter(Kind.SHARED);
     assertThat(second).isNotDone();
     first.leave();
     TurnOrder.Place running = second.join();
     third.join().leave();
-    assertThat(enter(true)).succeedsWithin(java.time.Duration.ofSeconds(30));
+    assertThat(enter(Kind.SHARED)).succeedsWithin(java.time.Duration.ofSeconds(30));
     running.leave();
   }
 
   @Test
   void oneThatMayNotWait_runsBesideSharedOnes_andIsRefusedBehindOthers() throws Exception {
-    TurnOrder.Place first = enter(true).join();
-    TurnOrder.Place second = order.enter(ID, false, true);
-    assertThatThrownBy(() -> order.enter(ID, false, false)).hasMessageContaining("runs another");
+    TurnOrder.Place first = enter(Kind.SHARED).join();
+    TurnOrder.Place second = order.enter(ID, false, Kind.SHARED);
+    assertThatThrownBy(() -> order.enter(ID, false, Kind.ALONE))
+        .hasMessageContaining("runs another");
     first.leave();
     second.leave();
-    TurnOrder.Place alone = order.enter(ID, false, false);
-    assertThatThrownBy(() -> order.enter(ID, false, true)).hasMessageContaining("runs another");
+    TurnOrder.Place alone = order.enter(ID, false, Kind.ALONE);
+    assertThatThrownBy(() -> order.enter(ID, false, Kind.SHARED))
+        .hasMessageContaining("runs another");
     alone.leave();
   }
 
   @Test
   void sharedTurns_areBoundedToo() throws Exception {
     for (int i = 0; i < 5; i++) {
-      var _ = order.enter(ID, true, true);
+      var _ = order.enter(ID, true, Kind.SHARED);
     }
-    assertThatThrownBy(() -> order.enter(ID, true, true)).hasMessageContaining("running, the most");
+    assertThatThrownBy(() -> order.enter(ID, true, Kind.SHARED))
+        .hasMessageContaining("running, the most");
   }
 
   /** A close of a tree with many turns has to come to its turn. */
@@ -104,16 +109,90 @@ class TurnOrderTest {
   void turnsThatRun_takeNoPlaceOfThoseThatWait() throws Exception {
     List<TurnOrder.Place> running = new ArrayList<>();
     for (int i = 0; i < 5; i++) {
-      running.add(order.enter(ID, true, true));
+      running.add(order.enter(ID, true, Kind.SHARED));
     }
-    CompletableFuture<TurnOrder.Place> close = enter(false);
+    CompletableFuture<TurnOrder.Place> close = enter(Kind.ALONE);
     for (int i = 1; i < 4; i++) {
-      var _ = enter(true);
+      var _ = enter(Kind.SHARED);
     }
     assertThat(close).isNotDone();
-    assertThatThrownBy(() -> order.enter(ID, true, false))
+    assertThatThrownBy(() -> order.enter(ID, true, Kind.ALONE))
         .hasMessageContaining("4 turns waiting, the most");
     running.forEach(TurnOrder.Place::leave);
     close.join().leave();
+  }
+
+  /** A session that many turns wait for could not be closed. */
+  @Test
+  void closes_haveAPlace_howeverManyTurnsWait() {
+    TurnOrder.Place running = enter(Kind.ALONE).join();
+    List<CompletableFuture<TurnOrder.Place>> waiting = new ArrayList<>();
+    for (int i = 0; i < 4; i++) {
+      waiting.add(enter(Kind.ALONE));
+    }
+    assertThatThrownBy(() -> order.enter(ID, true, Kind.ALONE))
+        .hasMessageContaining("4 turns waiting, the most");
+    for (int i = 0; i < 5; i++) {
+      waiting.add(enter(Kind.LAST));
+    }
+    assertThatThrownBy(() -> order.enter(ID, true, Kind.LAST))
+        .hasMessageContaining("4 closes waiting, the most");
+    TurnOrder.Place promised = order.promise(ID).orElseThrow();
+    assertThat(promised.hasTurn()).isFalse();
+    running.leave();
+    waiting.forEach(place -> place.join().leave());
+    assertThat(promised.hasTurn()).isTrue();
+    promised.leave();
+    assertThat(order.turns(ID)).isZero();
+  }
+
+  @Test
+  void closes_haveAPlace_whereTheMostTurnsWaitInAll() throws Exception {
+    List<TurnOrder.Place> running = new ArrayList<>();
+    List<Future<Boolean>> waiting = new ArrayList<>();
+    for (int session = 0; session < 9; session++) {
+      SessionId id = new SessionId(Tenant.DEFAULT, "s" + session);
+      running.add(order.enter(id, true, Kind.ALONE));
+      if (session < 8) {
+        waiting.add(threads.submit(() -> leave(id)));
+      }
+    }
+    House.await(() -> order.waiting() == 8);
+    SessionId last = new SessionId(Tenant.DEFAULT, "s8");
+    assertThatThrownBy(() -> order.enter(last, true, Kind.ALONE))
+        .hasMessageContaining("no more than 8 turns");
+    assertThat(order.promise(last)).isPresent();
+    assertThat(order.turns(last)).isEqualTo(2);
+    running.forEach(TurnOrder.Place::leave);
+    for (Future<Boolean> turn : waiting) {
+      assertThat(turn.get()).isTrue();
+    }
+  }
+
+  private boolean leave(SessionId id) {
+    try {
+      order.enter(id, true, Kind.ALONE).leave();
+      return true;
+    } catch (InterruptedException e) {
+      return false;
+    }
+  }
+
+  @Test
+  void promisedCloses_inARow_areOne_unlessATurnComesBetween() throws Exception {
+    TurnOrder.Place running = order.enter(ID, true, Kind.ALONE);
+    assertThat(order.ends(ID)).isFalse();
+    TurnOrder.Place first = order.promise(ID).orElseThrow();
+    assertThat(order.promise(ID)).isEmpty();
+    CompletableFuture<TurnOrder.Place> between = enter(Kind.ALONE);
+    TurnOrder.Place second = order.promise(ID).orElseThrow();
+    running.leave();
+    first.await();
+    first.leave();
+    assertThat(order.ends(ID)).isTrue();
+    between.join().leave();
+    second.await();
+    second.leave();
+    assertThat(order.turns(ID) + order.waiting()).isZero();
   }
 }

@@ -108,6 +108,27 @@ final class HangUpTest {
   }
 
   @Test
+  void session_thatIsOpenedBehindItsClose_isAnother_andIsClosedByTheNext() throws Exception {
+    runner.hold();
+    CompletableFuture<HttpResponse<String>> first = send(session("'action': 'open',"));
+    runner.awaitStep();
+    assertThat(gateway.send("DELETE", "/v1/sessions/s", "").statusCode()).isEqualTo(202);
+    awaitMetric("sojourn_router_waiting_turns", 1);
+    CompletableFuture<HttpResponse<String>> second = send(session("'action': 'open',"));
+    awaitMetric("sojourn_router_waiting_turns", 2);
+    assertThat(gateway.send("DELETE", "/v1/sessions/s", "").statusCode()).isEqualTo(202);
+    assertThat(gateway.send("DELETE", "/v1/sessions/s", "").statusCode()).isEqualTo(202);
+    awaitMetric("sojourn_router_waiting_turns", 3); // two closes in a row are one
+    runner.release();
+    JsonNode before = TestGateway.json(first.get().body()).path("nvext").path("session");
+    JsonNode after = TestGateway.json(second.get().body()).path("nvext").path("session");
+    assertThat(after.path("mode").asString()).isEqualTo("opened");
+    assertThat(after.path("incarnation")).isNotEqualTo(before.path("incarnation"));
+    awaitMetric("sojourn_router_waiting_turns", 0);
+    awaitMetric("sojourn_router_sessions", 0);
+  }
+
+  @Test
   void client_thatHangsUpInARegeneration_leavesTheConversationToTheNextDelta() throws Exception {
     gateway.post(CHAT, chat("Hi", "'max_tokens': 6, " + session("'action': 'open',")));
     JsonNode before =

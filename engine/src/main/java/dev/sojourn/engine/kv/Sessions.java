@@ -1,6 +1,7 @@
 package dev.sojourn.engine.kv;
 
 import dev.sojourn.core.CloseResult;
+import dev.sojourn.core.Counted;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.Incarnation;
@@ -78,7 +79,7 @@ public final class Sessions {
     boolean takesAPlace = older != null && !older.isBusy();
     if (lives.size() >= most && !takesAPlace) {
       throw new Fault.Overloaded(
-              "this rank holds " + lives.size() + " sessions, as many as it may",
+              "this rank holds " + new Counted(lives.size(), "session") + ", as many as it may",
               Duration.ofSeconds(1))
           .asException();
     }

@@ -2,6 +2,7 @@ package dev.sojourn.engine.kv;
 
 import static dev.sojourn.core.BlockHasher.BLOCK;
 
+import dev.sojourn.core.Counted;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 
@@ -45,8 +46,8 @@ record TreeLimits(long ids) {
   void requireIds(long held, long more) {
     if (held + more > ids) {
       throw refusal(
-          "%d tokens, and %d more are beyond the %d there may be; replace some turns"
-              .formatted(held, more, ids));
+          "%s, and %d more are beyond the %d there may be; replace some turns"
+              .formatted(new Counted(held, "token"), more, ids));
     }
   }
 

@@ -2,6 +2,7 @@ package dev.sojourn.engine.schedule;
 
 import static dev.sojourn.core.BlockHasher.BLOCK;
 
+import dev.sojourn.core.Counted;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionControl.OnDivergence;
@@ -92,8 +93,8 @@ final class Intake {
     if (prompt > most) {
       throw new Fault.PromptTooLong(
               "the prompt has "
-                  + prompt
-                  + " tokens; at most "
+                  + new Counted(prompt, "token")
+                  + "; at most "
                   + most
                   + " leave room for an answer in "
                   + where

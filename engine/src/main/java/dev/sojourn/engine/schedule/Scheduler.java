@@ -4,6 +4,7 @@ import static dev.sojourn.core.BlockHasher.BLOCK;
 
 import dev.sojourn.core.Clock;
 import dev.sojourn.core.CloseResult;
+import dev.sojourn.core.Counted;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.FinishReason;
@@ -343,7 +344,8 @@ public final class Scheduler {
     }
     if (waiting.size() >= config.maxWaiting()) {
       throw new Fault.Overloaded(
-              waiting.size() + " turns wait already, as many as may", Duration.ofSeconds(1))
+              "no more than " + new Counted(config.maxWaiting(), "turn") + " may wait",
+              Duration.ofSeconds(1))
           .asException();
     }
   }

@@ -1,5 +1,6 @@
 package dev.sojourn.server.openai;
 
+import dev.sojourn.core.Counted;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.SessionControl;
@@ -80,8 +81,9 @@ final class Expectations {
     String field = FIELD + (length ? "expected_tip" : "expected_digest");
     String message =
         length
-            ? "%s holds %d tokens, but %s is %d"
-                .formatted(whose, tip, field, control.expectedTip().getAsInt())
+            ? "%s holds %s, but %s is %d"
+                .formatted(
+                    whose, new Counted(tip, "token"), field, control.expectedTip().getAsInt())
             : "the digest of what %s holds is %s, but %s is %s"
                 .formatted(
                     whose, digest, field, Metadata.digest(control.expectedDigest().orElseThrow()));

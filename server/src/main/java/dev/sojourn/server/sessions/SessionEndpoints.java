@@ -14,6 +14,7 @@ import dev.sojourn.core.WorkerId;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.BindingView;
 import dev.sojourn.router.CloseReport;
+import dev.sojourn.router.ComingClose;
 import dev.sojourn.router.Router;
 import dev.sojourn.router.affinity.Terms;
 import dev.sojourn.server.access.ApiKeys;
@@ -30,8 +31,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
@@ -53,9 +52,6 @@ public final class SessionEndpoints {
   private final Map<WorkerId, Worker> workers = new HashMap<>();
   private final RunningTurns running;
   private final Ledger ledger;
-
-  /** Those that are closed when their turns are over. */
-  private final Set<SessionId> closing = ConcurrentHashMap.newKeySet();
 
   /** Creates the endpoints. */
   public SessionEndpoints(
@@ -126,17 +122,10 @@ public final class SessionEndpoints {
       running.abort(id);
     }
     Optional<CloseReport> report;
-    if (wait || abort) {
-      closing.add(id);
-      try {
-        report =
-            Optional.of(
-                wait
-                    ? router.close(id, how, WhileBusy.QUEUE, MOST_PATIENCE)
-                    : router.close(id, how, WhileBusy.QUEUE));
-      } finally {
-        closing.remove(id);
-      }
+    if (wait) {
+      report = Optional.of(router.close(id, how, WhileBusy.QUEUE, MOST_PATIENCE));
+    } else if (abort) {
+      report = Optional.of(router.close(id, how, WhileBusy.QUEUE));
     } else {
       report = closeSoon(id, how);
     }
@@ -159,27 +148,22 @@ public final class SessionEndpoints {
    * @return what became of it; empty if a turn runs
    */
   public Optional<CloseReport> closeSoon(SessionId id, OnClose how) throws InterruptedException {
-    try {
-      return Optional.of(router.close(id, how, WhileBusy.REJECT));
-    } catch (FaultException e) {
-      if (!(e.fault() instanceof Fault.Conflict)) {
-        throw e;
-      }
-      closing.add(id);
-      Thread.ofVirtual().name("close-session").start(() -> closeLater(id, how));
-      return Optional.empty();
+    Optional<ComingClose> close = router.promiseClose(id, how);
+    if (close.filter(ComingClose::isNext).isPresent()) {
+      return Optional.of(close.get().run());
     }
+    close.ifPresent(
+        later -> Thread.ofVirtual().name("close-session").start(() -> closeLater(later)));
+    return Optional.empty();
   }
 
-  private void closeLater(SessionId id, OnClose how) {
+  private static void closeLater(ComingClose close) {
     try {
-      var _ = router.close(id, how, WhileBusy.QUEUE);
+      var _ = close.run();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } catch (FaultException e) {
       LOG.log(Level.WARNING, "a session could not be closed: " + e.getMessage());
-    } finally {
-      closing.remove(id);
     }
   }
 
@@ -224,7 +208,7 @@ public final class SessionEndpoints {
     boolean busy = !binding.running().isEmpty();
     session.put(
         "state",
-        closing.contains(binding.id())
+        router.isClosing(binding.id())
             ? "closing"
             : binding.target().isEmpty() ? "opening" : busy ? "running" : "idle");
     binding
