@@ -2,6 +2,7 @@ package dev.sojourn.server.prompt;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.sojourn.core.Counted;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.TokenBuffer;
 import dev.sojourn.core.Tokens;
@@ -72,17 +73,33 @@ final class Alignment {
 
   /** Returns the prompt of a text that may begin with what a transcript holds. */
   Prompt match(Transcript held, String text, Said said) {
+    return match(held, 0, text, said);
+  }
+
+  /**
+   * Returns the prompt of what a transcript holds up to some place, and a text behind that, which
+   * may go on like what is held there.
+   *
+   * @param at where in the transcript's text
+   */
+  Prompt match(Transcript held, int at, String behind, Said said) {
     List<Piece> pieces = held.pieces();
-    int same = 0;
-    while (same < pieces.size() && text.startsWith(pieces.get(same).text(), held.textEnd(same))) {
+    int same = pieces.size();
+    while (held.textEnd(same) > at) {
+      same--;
+    }
+    int from = held.textEnd(same);
+    String text = at == from ? behind : pieces.get(same).text().substring(0, at - from) + behind;
+    while (same < pieces.size()
+        && text.startsWith(pieces.get(same).text(), held.textEnd(same) - from)) {
       same++;
     }
     Optional<Piece> changed =
         same < pieces.size() && pieces.get(same).kind() == Kind.SAMPLED
-            ? held.sampledPrefix(same, text)
+            ? held.sampledPrefix(same, from, text)
             : Optional.empty();
-    int at = changed.map(Piece::textEnd).orElse(held.textEnd(same));
-    return join(held, same, changed, text.substring(at), said);
+    int end = changed.map(Piece::textEnd).orElse(held.textEnd(same));
+    return join(held, same, changed, text.substring(end - from), said);
   }
 
   /** Returns the prompt of given ids, whole or behind what is held. */
@@ -166,8 +183,7 @@ final class Alignment {
     if (!said.chat() || held.messages().isEmpty()) {
       return same >= held.firstPrompt();
     }
-    List<Map<String, ?>> kept = held.messages().subList(0, said.kept());
-    return !Conversation.said(kept).isEmpty()
+    return !held.messages().subList(0, said.kept()).stream().allMatch(Conversation::isSystem)
         || (held.goesOnAside(said.added()) && sharesAnAnswer(held, said));
   }
 
@@ -204,8 +220,8 @@ final class Alignment {
           : "the tools or the template's options are not those of the turn before";
     }
     if (said.added().isEmpty()) {
-      return "the conversation ends before the session does, after %d messages"
-          .formatted(said.kept());
+      return "the conversation ends before the session does, after "
+          + new Counted(said.kept(), "message");
     }
     return "message %d (%s) is not the one that the session holds"
         .formatted(said.kept(), said.added().getFirst().get("role"));

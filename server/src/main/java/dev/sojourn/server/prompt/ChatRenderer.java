@@ -45,6 +45,17 @@ final class ChatRenderer {
    * @throws dev.sojourn.core.FaultException if the template refuses the conversation
    */
   String render(List<Map<String, ?>> messages, Map<String, ?> options, LocalDateTime now) {
+    return render(messages, options, now, true);
+  }
+
+  /** As {@link #render}, but without what begins the answer. */
+  String renderUnanswered(
+      List<Map<String, ?>> messages, Map<String, ?> options, LocalDateTime now) {
+    return render(messages, options, now, false);
+  }
+
+  private String render(
+      List<Map<String, ?>> messages, Map<String, ?> options, LocalDateTime now, boolean answer) {
     Map<String, @Nullable Object> variables = new HashMap<>();
     variables.put("tools", null);
     variables.put("documents", null);
@@ -52,7 +63,7 @@ final class ChatRenderer {
     variables.put("eos_token", spelled(tokenizer.vocabulary().eos()));
     options.forEach((name, value) -> variables.put(name, protect(value)));
     variables.put("messages", protect(form.of(messages)));
-    variables.put("add_generation_prompt", true);
+    variables.put("add_generation_prompt", answer);
     try {
       return template.render(variables, now);
     } catch (TemplateException e) {

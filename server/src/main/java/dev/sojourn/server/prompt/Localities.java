@@ -6,9 +6,9 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The {@link SuffixLocality} of a template for each set of options that it is given, tried when a
- * set is first used, which takes milliseconds; bounded, in number and size, the least recently used
- * go first. Of tools, only whether there are any counts. Thread-safe.
+ * The {@link Locality} of a template for each set of options that it is given, tried when a set is
+ * first used, which takes milliseconds; bounded, in number and size, the least recently used go
+ * first. Of tools, only whether there are any counts. Thread-safe.
  */
 final class Localities {
 
@@ -17,22 +17,24 @@ final class Localities {
   private static final int MAX_TEXT = 256;
 
   private final ChatRenderer renderer;
-  private final SuffixLocality plain;
+  private final Locality plain;
+  private final Locality unknown;
 
   /** Least recently used first. Guarded by itself. */
-  private final Map<Map<String, ?>, SuffixLocality> known = new LinkedHashMap<>(16, 0.75f, true);
+  private final Map<Map<String, ?>, Locality> known = new LinkedHashMap<>(16, 0.75f, true);
 
   /** Tries the template without options. */
   Localities(ChatRenderer renderer) {
     this.renderer = renderer;
-    plain = SuffixLocality.of(renderer, Map.of());
+    plain = Locality.of(renderer, Map.of());
+    unknown = Locality.unknown(renderer);
   }
 
   /**
    * Returns what holds for a set of options. One that would take long to try, because it is large,
    * is not tried: nothing holds for it.
    */
-  SuffixLocality of(Map<String, ?> variables) {
+  Locality of(Map<String, ?> variables) {
     if (variables.isEmpty()) {
       return plain;
     }
@@ -42,15 +44,15 @@ final class Localities {
       set.put(ChatTerms.TOOLS, TemplateStyle.TOOLS);
     }
     if (set.size() > MAX_OPTIONS || !variables.entrySet().stream().allMatch(Localities::isSmall)) {
-      return SuffixLocality.NONE;
+      return unknown;
     }
     synchronized (known) {
-      @Nullable SuffixLocality before = known.get(set);
+      @Nullable Locality before = known.get(set);
       if (before != null) {
         return before;
       }
     }
-    SuffixLocality found = SuffixLocality.of(renderer, set);
+    Locality found = Locality.of(renderer, set);
     synchronized (known) {
       known.put(set, found);
       if (known.size() > MAX_SETS) {

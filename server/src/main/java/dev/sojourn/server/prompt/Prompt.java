@@ -54,6 +54,7 @@ public final class Prompt {
    * @param chat whether there are messages at all: not in a plain completion
    * @param opening how the answer begins
    * @param rendering what the template had to write
+   * @param question where the user asked last, if what is before that can be left alone
    */
   record Said(
       int kept,
@@ -61,19 +62,24 @@ public final class Prompt {
       Map<String, ?> options,
       boolean chat,
       Opening opening,
-      Rendering rendering) {
+      Rendering rendering,
+      Optional<Question> question) {
 
     /** What a plain completion says. */
     static final Said NOTHING =
-        new Said(0, List.of(), Map.of(), false, Opening.PLAIN, Rendering.NONE);
+        new Said(0, List.of(), Map.of(), false, Opening.PLAIN, Rendering.NONE, Optional.empty());
 
     /** What a chat says, before it is rendered. */
     static Said chat(int kept, List<Map<String, ?>> added, Map<String, ?> options) {
-      return new Said(kept, added, options, true, Opening.PLAIN, Rendering.NONE);
+      return new Said(kept, added, options, true, Opening.PLAIN, Rendering.NONE, Optional.empty());
     }
 
     Said with(Opening known, Rendering done) {
-      return new Said(kept, added, options, chat, known, done);
+      return new Said(kept, added, options, chat, known, done, question);
+    }
+
+    Said asking(Optional<Question> last) {
+      return new Said(kept, added, options, chat, opening, rendering, last);
     }
   }
 
@@ -121,6 +127,11 @@ public final class Prompt {
   /** Returns the ids behind {@link #knownPrefix}. */
   public Tokens fresh() {
     return fresh;
+  }
+
+  /** Returns how many committed ids there were of its session, or of the parent it starts from. */
+  public int committed() {
+    return committed;
   }
 
   /** Returns whether there are committed ids and the context begins with all of them. */

@@ -7,8 +7,6 @@ import dev.sojourn.core.History;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.Tokens;
 import dev.sojourn.server.prompt.Prompt.Said;
-import dev.sojourn.server.prompt.SuffixLocality.Case;
-import dev.sojourn.server.prompt.SuffixLocality.Kind;
 import dev.sojourn.text.Tokenizer;
 import dev.sojourn.text.answer.AnswerStyle;
 import dev.sojourn.text.answer.ParserChoice;
@@ -27,7 +25,8 @@ import java.util.Optional;
  * template writes an earlier message in another way than the transcript has it, the template wins,
  * and the ids are cut at the first that differs. Where it writes from left to right ({@link
  * SuffixLocality}) and the messages begin with those of the transcript, only what is new is
- * rendered; the ids are the same either way.
+ * rendered; where it leaves alone what is before the last question ({@link QuestionLocality}), what
+ * is behind that. The ids are the same either way.
  *
  * <p>Thread-safe; a transcript is used by one thread at a time. Faults are {@link FaultException}s.
  */
@@ -87,8 +86,13 @@ public final class PromptBuilder {
    * messages.
    */
   public boolean suffixLocal() {
-    Case plain = new Case(Kind.WORDS, true);
-    return chat.filter(c -> c.localities.of(Map.of()).cases().contains(plain)).isPresent();
+    Map<String, ?> answer = Map.of("role", "assistant", "content", "Yes.");
+    List<Map<String, ?>> asks = List.of(Map.of("role", "user", "content", "Really?"));
+    return chat.map(c -> c.localities.of(Map.of()))
+        .filter(known ->
+            known.suffix().covers(answer, asks)
+                || known.coversQuestion(List.of(answer, asks.getFirst())))
+        .isPresent();
   }
 
   /** Returns how answers to chats are read. */
@@ -121,7 +125,8 @@ public final class PromptBuilder {
       String text = model.renderer.render(sent, terms.variables(), begun);
       Rendering done = new Rendering(true, false, text.length(), Optional.empty());
       Said chat = Said.chat(0, sent, terms.variables());
-      Said said = opened(model, chat, text, terms, done, false);
+      Said opened = opened(model, chat, text, terms, done, false);
+      Said said = opened.asking(asking(model, opened, text, text.length(), Optional.empty()));
       return alignment.begin(text + said.opening().begun(), said, transcript);
     }
     return chat(model, held.get(), said(held.get(), messages, input, terms), terms);
@@ -149,17 +154,80 @@ public final class PromptBuilder {
     if (rest.isPresent()) {
       Rendering done = new Rendering(false, sampledAgain, rendered, notAsSampled);
       Said opened = opened(model, said, rest.get(), terms, done, fragment);
-      return alignment.extend(held, rest.get() + opened.opening().begun(), opened);
+      int end = held.textEnd(held.pieces().size()) + rest.get().length();
+      boolean asRendered = !fragment && !sampledAgain;
+      return alignment.extend(
+          held,
+          rest.get() + opened.opening().begun(),
+          asRendered
+              ? opened.asking(asking(model, opened, rest.get(), end, earlier(held, said)))
+              : opened);
     }
     if (fragment) {
       throw forgotten();
+    }
+    Optional<Question> last = model.local ? earlier(held, said) : Optional.empty();
+    Continuation behind =
+        last.map(question -> behind(model, held, said, question)).orElse(Continuation.UNTRIED);
+    rendered += behind.rendered();
+    if (behind.text().isPresent()) {
+      String text = behind.text().get();
+      int at = last.orElseThrow().textEnd();
+      Rendering done = new Rendering(false, false, rendered, notAsSampled);
+      Said opened = opened(model, said, text, terms, done, false);
+      return alignment.match(
+          held,
+          at,
+          text + opened.opening().begun(),
+          opened.asking(asking(model, opened, text, at + text.length(), last)));
     }
     List<Map<String, ?>> all = new ArrayList<>(held.messages().subList(0, said.kept()));
     all.addAll(said.added());
     String text = model.renderer.render(all, said.options(), held.begun());
     Rendering done = new Rendering(true, false, rendered + text.length(), notAsSampled);
     Said opened = opened(model, said, text, terms, done, false);
-    return alignment.match(held, text + opened.opening().begun(), opened);
+    return alignment.match(
+        held,
+        text + opened.opening().begun(),
+        opened.asking(asking(model, opened, text, text.length(), earlier(held, said))));
+  }
+
+  /** Returns the last question of what is held, if the conversation goes on from it alike. */
+  private static Optional<Question> earlier(Transcript held, Said said) {
+    return held.question()
+        .filter(question -> question.messages() <= said.kept())
+        .filter(_ -> said.options().equals(held.options()));
+  }
+
+  /** Returns what the template writes behind a question, where that can be told alone. */
+  private static Continuation behind(Chat model, Transcript held, Said said, Question question) {
+    List<Map<String, ?>> behind =
+        new ArrayList<>(held.messages().subList(question.messages(), said.kept()));
+    behind.addAll(said.added());
+    return model.localities.of(said.options()).coversQuestion(behind)
+        ? QuestionLocality.text(model.renderer, behind, said.options(), held.begun())
+        : Continuation.UNTRIED;
+  }
+
+  /**
+   * Returns where the user has asked last when this was said.
+   *
+   * @param text what the template wrote at the end of the prompt
+   * @param end where that ends in the prompt's text
+   * @param earlier the last question before, if its place is still the same
+   */
+  private static Optional<Question> asking(
+      Chat model, Said said, String text, int end, Optional<Question> earlier) {
+    if (!Question.ends(said.added())) {
+      return earlier;
+    }
+    int messages = said.kept() + said.added().size();
+    return model
+        .localities
+        .of(said.options())
+        .opening()
+        .filter(text::endsWith)
+        .map(opening -> new Question(messages, end - opening.length()));
   }
 
   private static String notAsSampled(boolean goesOn) {
@@ -179,7 +247,8 @@ public final class PromptBuilder {
   /** Returns what the template writes behind all that is held, where that can be told alone. */
   private static Continuation continuation(Chat model, Transcript held, Said said) {
     Map<String, ?> answer = held.messages().getLast();
-    if (!model.local || !model.localities.of(said.options()).covers(answer, said.added())) {
+    if (!model.local
+        || !model.localities.of(said.options()).suffix().covers(answer, said.added())) {
       return Continuation.UNTRIED;
     }
     return SuffixLocality.continuation(

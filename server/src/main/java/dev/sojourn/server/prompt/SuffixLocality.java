@@ -151,6 +151,42 @@ record SuffixLocality(Set<Case> cases) {
     return head.filter(text::startsWith).map(start -> text.substring(start.length()));
   }
 
+  /** Returns conversations that end with a question. */
+  static List<List<Map<String, ?>>> questions() {
+    List<List<Map<String, ?>>> questions = new ArrayList<>(conversations());
+    questions.removeIf(said -> !Question.ends(said));
+    Map<String, ?> user = said("user", "So?");
+    questions.add(
+        List.of(
+            said("system", "Be brief. "),
+            user,
+            calling("", "Hm."),
+            result("5"),
+            new Answer("Five.", "Well.", List.of()).message(),
+            user));
+    return questions;
+  }
+
+  /** Returns what may follow a question: answers of each kind, alone and in loops of calls. */
+  static List<List<Map<String, ?>>> continuedAnswers() {
+    Map<String, ?> user = said("user", "And now?");
+    Map<String, ?> tool = result("{\"x\": 1}");
+    Map<String, ?> thoughtful = calling("", "Hm.");
+    Map<String, ?> thought = new Answer("No.", "Hm.\nHm.", List.of()).message();
+    List<List<Map<String, ?>>> all = new ArrayList<>();
+    for (Map<String, ?> answer : ANSWERS) {
+      boolean calls = answer.containsKey("tool_calls");
+      all.add(calls ? List.of(answer, tool, user) : List.of(answer, user));
+    }
+    all.add(List.of(CALLING, tool, answer("Yes."), user));
+    all.add(List.of(thoughtful, tool, calling("On it.", "Which?"), tool, tool, thought, user));
+    all.add(List.of(thoughtful, tool, thought, user, answer("So it is."), user));
+    all.add(List.of(THINKING, user, THINKING, user, user));
+    all.add(List.of(CALLING, tool, CALLING, tool));
+    all.add(List.of(thoughtful, tool));
+    return all;
+  }
+
   private static List<List<Map<String, ?>>> conversations() {
     Map<String, ?> system = said("system", "Be brief. ");
     Map<String, ?> user = said("user", " What is this?\n");

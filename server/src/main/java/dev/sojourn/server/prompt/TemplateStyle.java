@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 
 /**
@@ -107,8 +108,13 @@ record TemplateStyle(AnswerStyle answers, boolean takesTools, boolean writesReas
       List<Map<String, ?>> messages,
       Map<String, ?> variables,
       LocalDateTime now) {
+    return tried(() -> renderer.render(messages, variables, now));
+  }
+
+  /** Renders what the template may refuse. */
+  static Optional<String> tried(Supplier<String> rendering) {
     try {
-      return Optional.of(renderer.render(messages, variables, now));
+      return Optional.of(rendering.get());
     } catch (FaultException refused) {
       return Optional.empty();
     }

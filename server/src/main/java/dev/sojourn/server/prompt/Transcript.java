@@ -55,6 +55,7 @@ public final class Transcript {
   private boolean asSampled;
   private boolean implicit;
   private int turns;
+  private Optional<Question> question = Optional.empty();
   private @Nullable LastTurn lastTurn;
   private @Nullable Map<String, ?> asideAnswer; // the last one since the session's last turn
 
@@ -220,6 +221,7 @@ public final class Transcript {
     other.answerBegun = answerBegun;
     other.give(options);
     other.asSampled = asSampled;
+    other.question = question;
     other.begun = begun;
     other.fragment = fragment;
     other.firstPrompt = firstPrompt;
@@ -231,6 +233,13 @@ public final class Transcript {
   private synchronized void add(Prompt prompt, TurnEnd end, Map<String, ?> answer, long newDigest) {
     digest = newDigest;
     Prompt.Draft draft = prompt.draft();
+    int textKept = textEnd(draft.piecesKept());
+    // An older question counts only while all its text is there.
+    question =
+        draft
+            .said()
+            .question()
+            .filter(q -> q.textEnd() <= textKept || !question.equals(Optional.of(q)));
     ids.truncate(prompt.knownPrefix());
     ids.append(prompt.fresh());
     cut(pieces, draft.piecesKept());
@@ -337,6 +346,11 @@ public final class Transcript {
     return begun;
   }
 
+  /** Returns where the user asked last, if what is before that can be left alone. */
+  Optional<Question> question() {
+    return question;
+  }
+
   /** Returns the length of the first prompt that still stands. */
   int firstPrompt() {
     return firstPrompt;
@@ -367,9 +381,10 @@ public final class Transcript {
    * Returns that beginning of a sampled piece, in whole tokens, which another text has in its
    * place; nothing if the first token differs already.
    *
+   * @param from where the other text begins in the transcript's
    * @param text agrees with the pieces before this one
    */
-  Optional<Piece> sampledPrefix(int index, String text) {
+  Optional<Piece> sampledPrefix(int index, int from, String text) {
     Piece piece = pieces.get(index);
     int start = textEnd(index);
     Detokenizer stream = new Detokenizer(tokenizer.spelling());
@@ -380,7 +395,7 @@ public final class Transcript {
       bytes += tokenizer.spelling().of(ids.get(at)).length;
       String more = stream.append(ids.get(at), bytes);
       // The piece's text has marks where an answer spells a control token; none are kept behind.
-      if (!text.startsWith(more, start + shown) || !piece.text().startsWith(more, shown)) {
+      if (!text.startsWith(more, start - from + shown) || !piece.text().startsWith(more, shown)) {
         break;
       }
       shown += more.length();

@@ -165,7 +165,7 @@ class HistoryTest {
     client.add(result());
     ChatTerms tools = ToolLoopTest.TOOLS;
     Prompt second = build(builder, tools);
-    assertThat(second.rendering().all()).isTrue();
+    assertThat(second.divergence()).isPresent();
     assertThat(second.rendering().characters())
         .isGreaterThan(
             2 * builder.chat(client, Input.FULL, tools, Optional.empty()).rendering().characters());
@@ -188,11 +188,39 @@ class HistoryTest {
 
   @Test
   void rendered_templateThatLooksBack_growsAndSaysSo() {
-    List<Prompt> turns = converse("thoughtful", ChatTerms.NONE, 30);
+    List<Prompt> turns = converse("system last", ChatTerms.NONE, 30);
     assertThat(turns.getLast().rendering().all()).isTrue();
     assertThat(turns.getLast().rendering().characters())
         .isGreaterThan(2 * turns.get(10).rendering().characters());
     assertThat(turns.getLast().tokenised()).isEqualTo(turns.get(10).tokenised());
+  }
+
+  /** A new question changes what was said behind the last one, and nothing before that. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void rendered_templateThatForgetsThoughts_isNoMoreAfterThreeHundredTurns(boolean thinks) {
+    PromptBuilder builder = builder("qwen3");
+    Map<String, ?> options = thinks ? Map.of() : Map.of("enable_thinking", false);
+    ChatTerms terms =
+        new ChatTerms(
+            options, TemplateStyle.TOOLS, new ToolChoice.Auto(), true, History.AS_RENDERED);
+    String thought = thinks ? "<think>\nhm\n</think>\n\n" : "";
+    List<Prompt> questions = new ArrayList<>();
+    for (int turn = 0; turn < 300; turn++) {
+      client.add(user("the lower?"));
+      questions.add(build(builder, terms));
+      client.add(say(questions.getLast(), thought + CALL, END));
+      client.add(result());
+      client.add(say(build(builder, terms), thought + "low", END));
+    }
+    Prompt tenth = questions.get(10);
+    Prompt last = questions.getLast();
+    assertThat(last.divergence()).isPresent();
+    assertThat(last.rendering()).isEqualTo(tenth.rendering());
+    assertThat(last.rendering().all()).isFalse();
+    assertThat(last.tokenised()).isEqualTo(tenth.tokenised());
+    Prompt stateless = builder.chat(client.subList(0, 1197), Input.FULL, terms, Optional.empty());
+    assertThat(spelled(last.context())).isEqualTo(spelled(stateless.context()));
   }
 
   @Test

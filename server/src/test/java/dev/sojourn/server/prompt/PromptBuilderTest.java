@@ -43,12 +43,12 @@ class PromptBuilderTest {
   private final Transcript held = transcript();
 
   @Test
-  void of_templatesOfSeveralKinds_knowsWhichWriteFromLeftToRight() {
+  void of_templatesOfSeveralKinds_knowsWhichRenderWhatIsNew() {
     assertThat(Fixture.builder(CHATML).suffixLocal()).isTrue();
     assertThat(Fixture.builder(TRIMMING).suffixLocal()).isTrue();
     assertThat(Fixture.builder(BRACKETS).suffixLocal()).isTrue();
     assertThat(Fixture.builder(Fixture.CALLING).suffixLocal()).isTrue();
-    assertThat(Fixture.builder(THOUGHTFUL).suffixLocal()).isFalse();
+    assertThat(Fixture.builder(THOUGHTFUL).suffixLocal()).isTrue();
     assertThat(Fixture.builder(SYSTEM_LAST).suffixLocal()).isFalse();
   }
 

@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -73,9 +74,58 @@ class PromptPropertyTest {
   void anyConversation_renderedInPartOrWhole_givesTheSamePrompts(String kind) {
     PromptBuilder builder = Fixture.builder(Fixture.template(kind));
     for (long seed = 0; seed < 100; seed++) {
-      new Session(seed, builder, kind).run();
+      new Session(seed, builder, kind, false).run();
     }
   }
+
+  /** Thoughts, calls and results in loops, over the templates of models. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "qwen3",
+        "deepseek",
+        "nemotron",
+        "hermes_tools",
+        "qwen25_tools",
+        "llama31_tools",
+        "granite",
+        "gemma",
+        "mistral",
+        "phi3",
+        "command_r"
+      })
+  void anyToolLoop_renderedInPartOrWhole_givesTheSamePrompts(String model) {
+    PromptBuilder builder = ToolLoopTest.builder(model);
+    int behindQuestions = 0;
+    for (long seed = 0; seed < 15; seed++) {
+      Session session = new Session(seed, builder, model, true);
+      session.run();
+      behindQuestions += session.behindQuestions;
+    }
+    if (FORGETFUL.contains(model)) {
+      assertThat(behindQuestions).isGreaterThan(15);
+    }
+  }
+
+  /** Models whose templates write an answer anew when the next question comes, and no more. */
+  private static final Set<String> FORGETFUL = Set.of("qwen3", "deepseek", "nemotron");
+
+  private static final List<ChatTerms> LOOP_TERMS =
+      List.of(
+          ChatTerms.NONE,
+          ToolLoopTest.TOOLS,
+          new ChatTerms(
+              Map.of("enable_thinking", false),
+              List.of(),
+              new ToolChoice.Auto(),
+              true,
+              History.AS_RENDERED),
+          new ChatTerms(
+              Map.of("enable_thinking", false),
+              TemplateStyle.TOOLS,
+              new ToolChoice.Auto(),
+              true,
+              History.AS_RENDERED));
 
   /** One session, seen by a client, and by a builder of each kind. */
   private static final class Session {
@@ -90,10 +140,13 @@ class PromptPropertyTest {
         new Transcripts(TOKENIZER, Long.MAX_VALUE, CLOCK).open(SESSION, new Incarnation(1));
     private final List<Map<String, ?>> client = new ArrayList<>();
     private final String kind;
+    private final boolean loops;
     private ChatTerms terms = ChatTerms.NONE;
+    private int behindQuestions;
 
-    Session(long seed, PromptBuilder builder, String kind) {
+    Session(long seed, PromptBuilder builder, String kind, boolean loops) {
       this.kind = kind;
+      this.loops = loops;
       label = "template " + kind + ", seed " + seed;
       random = new Random(seed);
       quick = builder;
@@ -104,14 +157,16 @@ class PromptPropertyTest {
       if (random.nextBoolean()) {
         client.add(said("system", text()));
       }
-      for (int turn = 0; turn < 8; turn++) {
+      for (int turn = 0; turn < (loops ? 12 : 8); turn++) {
         CLOCK.advance(Duration.ofHours(random.nextInt(30)));
         List<Map<String, ?>> before = List.copyOf(client);
         boolean edited = random.nextInt(4) == 0 && edit();
-        List<Map<String, ?>> added = new ArrayList<>();
-        added.add(said(random.nextInt(6) == 0 ? "tool" : "user", text()));
+        List<Map<String, ?>> added = loops ? results() : new ArrayList<>();
+        if (added.isEmpty()) {
+          added.add(said(!loops && random.nextInt(6) == 0 ? "tool" : "user", question()));
+        }
         if (random.nextInt(6) == 0) {
-          added.add(said("user", text()));
+          added.add(said(loops && random.nextInt(4) == 0 ? "system" : "user", question()));
         }
         client.addAll(added);
         if (!turn(edited, added)) {
@@ -125,6 +180,8 @@ class PromptPropertyTest {
     private boolean turn(boolean edited, List<Map<String, ?>> added) {
       if (kind.equals("calling") && random.nextInt(6) == 0) {
         terms = TERMS.get(random.nextInt(TERMS.size()));
+      } else if (loops && (client.size() < 3 || random.nextInt(12) == 0)) {
+        terms = LOOP_TERMS.get(random.nextInt(LOOP_TERMS.size()));
       }
       ChatTerms asked =
           new ChatTerms(
@@ -143,6 +200,8 @@ class PromptPropertyTest {
         return false;
       }
       Prompt prompt = quick.chat(sent, input, asked, Optional.of(quickHeld));
+      // What is local behind an answer goes on from there.
+      behindQuestions += !prompt.rendering().all() && prompt.divergence().isPresent() ? 1 : 0;
       assertThat(prompt.context()).as(label).isEqualTo(expected.context());
       assertThat(prompt.knownPrefix()).as(label).isEqualTo(expected.knownPrefix());
       assertThat(prompt.extendsCommitted()).as(label).isEqualTo(expected.extendsCommitted());
@@ -156,7 +215,7 @@ class PromptPropertyTest {
         assertThat(mode).as(label).isNotEqualTo(TurnMode.ASIDE);
       }
       Optional<String> stop = random.nextInt(3) == 0 ? Optional.of("op h") : Optional.empty();
-      Fixture.Ended ended = Fixture.end(prompt, sample(), stop);
+      Fixture.Ended ended = Fixture.end(prompt, loops ? sampleOfAModel() : sample(), stop);
       quickHeld.commit(prompt, mode, ended.end(), ended.message(prompt));
       wholeHeld.commit(expected, mode, ended.end(), ended.message(expected));
       assertThat(wholeHeld.tokens()).as(label).isEqualTo(quickHeld.tokens());
@@ -204,6 +263,47 @@ class PromptPropertyTest {
         default -> client.remove(at);
       }
       return true;
+    }
+
+    /** Returns what the tools say that the last answer calls; nothing if it calls none. */
+    private List<Map<String, ?>> results() {
+      List<Map<String, ?>> results = new ArrayList<>();
+      if (!client.isEmpty() && client.getLast().get("tool_calls") instanceof List<?> calls) {
+        for (Object call : calls) {
+          Object id = call instanceof Map<?, ?> fields ? fields.get("id") : null;
+          results.add(
+              Map.of("role", "tool", "tool_call_id", String.valueOf(id), "content", text()));
+        }
+      }
+      return results;
+    }
+
+    /** Returns what a user says; now and then it looks like the result of a tool. */
+    private String question() {
+      return loops && random.nextInt(8) == 0
+          ? "<tool_response>\n" + text() + "\n</tool_response>"
+          : text();
+    }
+
+    /** Returns an answer as models give them, mostly tokenised as text is. */
+    private Tokens sampleOfAModel() {
+      StringBuilder answer = new StringBuilder();
+      if (random.nextBoolean()) {
+        answer.append("<think>\n").append(text()).append("\n</think>\n\n");
+      }
+      boolean calls = random.nextBoolean();
+      if (!calls || random.nextBoolean()) {
+        answer.append(text());
+      }
+      if (calls) {
+        answer.append(
+            kind.equals("llama31_tools")
+                ? "{\"name\": \"probe_tool\", \"parameters\": {\"a\": 1}}"
+                : "<tool_call>\n{\"name\": \"probe_tool\", \"arguments\": {\"a\": 1}}\n</tool_call>");
+      }
+      Tokens sampled =
+          random.nextInt(8) == 0 ? sample() : Fixture.encode(TOKENIZER.protect(answer.toString()));
+      return random.nextInt(8) == 0 ? sampled : sampled.concat(Tokens.of(END));
     }
 
     private String text() {
