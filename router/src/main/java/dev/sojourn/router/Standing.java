@@ -2,6 +2,7 @@ package dev.sojourn.router;
 
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.Parent;
+import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.affinity.Binding.Bound;
 import dev.sojourn.router.affinity.Binding.Opening;
 import dev.sojourn.router.affinity.Lease;
@@ -54,6 +55,17 @@ sealed interface Standing {
       case Holds holds -> Optional.of(holds.bound());
       case Looks looks -> Optional.of(looks.bound());
     };
+  }
+
+  /** Returns where the parent's context is that the session starts with, if that is not here. */
+  default Optional<WorkerRank> parentElsewhere(WorkerRank here) {
+    return this instanceof Opens opens && opens.forks()
+        ? opens
+            .parent()
+            .filter(bound -> bound.terms().kind() == Terms.Kind.ENGINE_BACKED)
+            .map(Bound::target)
+            .filter(at -> !at.equals(here))
+        : Optional.empty();
   }
 
   /** Returns what the session was opened with. */

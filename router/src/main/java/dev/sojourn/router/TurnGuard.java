@@ -2,6 +2,7 @@ package dev.sojourn.router;
 
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.LossCause;
 import dev.sojourn.core.Opened;
 import dev.sojourn.core.Parent;
 import dev.sojourn.core.SessionControl;
@@ -13,6 +14,7 @@ import dev.sojourn.router.Selection.Affinity;
 import dev.sojourn.router.affinity.Binding.Bound;
 import dev.sojourn.router.affinity.Lease;
 import dev.sojourn.router.affinity.Terms;
+import dev.sojourn.router.affinity.Tip;
 import dev.sojourn.router.lifecycle.CloseAnswer;
 import dev.sojourn.router.load.Rank;
 import java.time.Duration;
@@ -55,6 +57,7 @@ public final class TurnGuard implements AutoCloseable {
   private @Nullable SelectionQuery query;
   private boolean aside;
   private boolean wentElsewhere;
+  private Optional<Tip> committed = Optional.empty();
 
   private final EngineLife life;
 
@@ -233,6 +236,19 @@ public final class TurnGuard implements AutoCloseable {
     return after;
   }
 
+  /**
+   * Returns why what the session held, or the parent that it starts from, is not at the chosen
+   * rank; empty if it is, or nothing was held.
+   */
+  public Optional<LossCause> away() {
+    return switch (selected().affinity()) {
+      case MOVED -> Optional.of(LossCause.MOVED);
+      case BROKEN -> Optional.of(LossCause.WORKER_LOST);
+      case NEW -> standing.parentElsewhere(selected().target()).map(router::whyAway);
+      case HIT, NONE -> Optional.empty();
+    };
+  }
+
   /** Tells that the worker accepted the dispatch: the session is bound to the rank from here on. */
   public void accepted() {
     expect(Step.SELECTED);
@@ -242,6 +258,18 @@ public final class TurnGuard implements AutoCloseable {
     step = Step.ACCEPTED;
     router.counters().accepted(selected().affinity());
     life.accepted(selected());
+  }
+
+  /**
+   * Tells how far the turn has got the session, which is known with its binding from its end on.
+   */
+  public void committed(int length, long digest) {
+    committed = Optional.of(new Tip(length, digest));
+  }
+
+  /** Returns how far the session had got before this turn, whoever served it, if that is known. */
+  public Optional<Tip> tip() {
+    return standing.binding().flatMap(Bound::tip);
   }
 
   /** Tells of the turn's first token: its prompt has been computed. */
@@ -339,7 +367,7 @@ public final class TurnGuard implements AutoCloseable {
   }
 
   private void release(Lease lease) {
-    router.store().release(session(), lease);
+    router.store().release(session(), lease, committed);
     router.expiry().turnEnded(session());
   }
 

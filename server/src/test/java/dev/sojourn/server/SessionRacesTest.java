@@ -109,6 +109,50 @@ final class SessionRacesTest {
     fleet.assertSameAsStateless(next);
   }
 
+  /** What a gateway holds that did not serve the last turns would silently leave them out. */
+  @Test
+  void delta_atAGatewayThatIsBehind_ofASessionThatItsEngineLost_isContextLost() throws Exception {
+    fleet = new TestFleet(dir, 2, keeper -> keeper);
+    fleet.turn("'action': 'open', ", "Remember the sea.");
+    JsonNode elsewhere = fleet.turn(1, "'input': 'delta', ", "And the sand.");
+    fleet.home().close(TestFleet.SESSION, fleet.binding().incarnation(), OnClose.FREE).get();
+    HttpResponse<String> lost = fleet.send(0, "'input': 'delta', ", user("What was it?"));
+    assertThat(lost.statusCode()).as(lost.body()).isEqualTo(409);
+    assertThat(TestGateway.json(lost.body()).path("error").path("code").asString())
+        .isEqualTo("context_lost");
+    JsonNode next = fleet.turn(1, "'input': 'delta', ", "What was it?");
+    assertThat(context(next)).startsWith(context(elsewhere).toArray(Integer[]::new));
+    fleet.assertSameAsStateless(next);
+    JsonNode back = fleet.turn(0, "'input': 'delta', ", "And then?");
+    assertThat(context(back)).startsWith(context(next).toArray(Integer[]::new));
+  }
+
+  @Test
+  void delta_atAGatewayThatIsBehind_ofASessionThatMoves_takesAllOfItAlong() throws Exception {
+    fleet = new TestFleet(dir, 2, keeper -> keeper);
+    fleet.turn("'action': 'open', ", "Remember the sea.");
+    JsonNode elsewhere = fleet.turn(1, "'input': 'delta', ", "And the sand.");
+    fleet.routers.getFirst().drainWorker(fleet.binding().target().orElseThrow().worker());
+    JsonNode moved = fleet.turn(0, "'input': 'delta', ", "What was it?");
+    assertThat(session(moved).path("affinity").asString()).isEqualTo("moved");
+    assertThat(context(moved)).startsWith(context(elsewhere).toArray(Integer[]::new));
+    fleet.assertSameAsStateless(moved);
+  }
+
+  @Test
+  void delta_atAGatewayThatIsBehind_ofASessionWhoseWorkerIsGone_isContextLost() throws Exception {
+    fleet = new TestFleet(dir, 2, keeper -> keeper);
+    fleet.turn("'action': 'open', ", "Remember the sea.");
+    JsonNode elsewhere = fleet.turn(1, "'input': 'delta', ", "And the sand.");
+    var gone = fleet.binding().target().orElseThrow();
+    fleet.home().close();
+    fleet.routers.forEach(router -> router.removeRank(gone));
+    HttpResponse<String> lost = fleet.send(0, "'input': 'delta', ", user("What was it?"));
+    assertThat(lost.statusCode()).as(lost.body()).isEqualTo(409);
+    JsonNode next = fleet.turn(1, "'input': 'delta', ", "What was it?");
+    assertThat(context(next)).startsWith(context(elsewhere).toArray(Integer[]::new));
+  }
+
   @Test
   void watcherThatIsLate_losesNoTranscript() throws Exception {
     Deque<Runnable> late = new ArrayDeque<>();
@@ -217,6 +261,17 @@ final class SessionRacesTest {
     clock.advance(Duration.ofSeconds(61));
     JsonNode other = session(fleet.turn("'action': 'open', ", "Plan a long walk to the hills."));
     assertThat(other.has("lost_tokens")).as("%s", other).isFalse();
+  }
+
+  @Test
+  void expiredSession_whoseNameHasATitleAskedFor_losesNothing() throws Exception {
+    ManualClock clock = new ManualClock();
+    fleet = new TestFleet(dir, 1, keeper -> keeper, clock);
+    fleet.turn("'action': 'open', 'timeout': 60, ", "Remember the sea. ".repeat(9));
+    clock.advance(Duration.ofSeconds(61));
+    JsonNode title = session(fleet.turn("", "Name it."));
+    assertThat(title.path("reason").asString()).isEqualTo("expired");
+    assertThat(title.has("lost_tokens")).as("%s", title).isFalse();
   }
 
   private static Consumer<Change> delayed(Consumer<Change> keeper, Deque<Runnable> late) {

@@ -22,7 +22,7 @@ public final class Branch {
 
   private Context context;
   private int committed;
-  private int heldKv; // tokens that had their KV when the last turn ended
+  private int heldKv; // tokens that had their KV when the last turn was committed, or more
   private int[] boundaries = new int[8]; // where turns' prompts and answers ended; ascending
   private boolean[] endsPrompt = new boolean[8]; // which of them ended a prompt
   private int boundaryCount;
@@ -46,7 +46,8 @@ public final class Branch {
     Branch other = new Branch(pool, by);
     other.context = context.fork(upTo, by);
     other.committed = upTo;
-    other.heldKv = other.context.computed();
+    // What was evicted before counts as lost to whoever goes on from there.
+    other.heldKv = Math.min(upTo, Math.max(heldKv, other.context.computed()));
     other.boundaries = boundaries.clone();
     other.endsPrompt = endsPrompt.clone();
     other.boundaryCount = boundaryCount;
@@ -127,6 +128,7 @@ public final class Branch {
   /** Cuts the committed tokens back. The turn's context is cut by the turn. */
   public void rewind(int to) {
     committed = to;
+    heldKv = Math.min(heldKv, to);
     dropBoundaries(to);
   }
 
@@ -168,7 +170,8 @@ public final class Branch {
               + " has");
     }
     owner = null;
-    heldKv = context.computed();
+    // A turn that was given up leaves what it found evicted to be told by the next.
+    heldKv = Math.max(heldKv(), context.computed());
   }
 
   /** Counts as used now, though no turn has it. */

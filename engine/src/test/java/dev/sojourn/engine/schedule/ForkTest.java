@@ -3,6 +3,7 @@ package dev.sojourn.engine.schedule;
 import static dev.sojourn.core.BlockHasher.BLOCK;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.sojourn.core.LossCause;
 import dev.sojourn.core.SessionControl.OnClose;
 import dev.sojourn.core.SessionSettings;
 import dev.sojourn.core.Tokens;
@@ -11,6 +12,7 @@ import dev.sojourn.engine.EngineStats;
 import dev.sojourn.engine.RecordedAnswer;
 import dev.sojourn.engine.TurnRequest;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -142,5 +144,38 @@ class ForkTest {
       TurnRequest turn = rig.delta(session, Rig.ids(5, 6), 6);
       Rig.assertSameAsStateless(turn, rig.run(turn));
     }
+  }
+
+  @Test
+  void fork_ofAParentWhosePagesWereTaken_tellsThatTheyWereEvicted() {
+    Rig rig = new Rig(16);
+    SessionSettings main = rig.open("main", 1);
+    rig.run(rig.delta(main, Rig.ids(0, 70), 8)); // 78, of which 77 have KV
+    rig.run(rig.stateless(Rig.ids(500, 240), 1)); // leaves one page
+    assertThat(rig.view(main).resident()).isEqualTo(16);
+    SessionSettings child = rig.fork(main, "child", 2);
+    RecordedAnswer answer = rig.run(rig.delta(child, Rig.ids(5, 6), 1));
+    assertThat(answer.start().mode()).isEqualTo(TurnMode.FORK);
+    assertThat(answer.start().reusedTokens()).isEqualTo(16);
+    assertThat(answer.start().losses()).isEqualTo(Map.of(LossCause.EVICTED, 61));
+    answer = rig.run(rig.delta(child, Rig.ids(5, 6), 1));
+    assertThat(answer.start().losses()).isEmpty();
+  }
+
+  @Test
+  void turnThatIsGivenUp_leavesItToTheNextToTellWhatWasEvicted() {
+    Rig rig = new Rig(16);
+    SessionSettings main = rig.open("main", 1);
+    rig.run(rig.delta(main, Rig.ids(0, 70), 8)); // 78, of which 77 have KV
+    rig.run(rig.stateless(Rig.ids(500, 240), 1)); // leaves one page
+    TurnRequest gone = rig.delta(main, Rig.ids(9, 150), 8);
+    rig.submit(gone);
+    rig.scheduler.cancel(gone.requestId());
+    rig.drain();
+    rig.run(rig.stateless(Rig.ids(500, 240), 1));
+    RecordedAnswer answer = rig.run(rig.delta(main, Rig.ids(5, 6), 1));
+    int reused = answer.start().reusedTokens();
+    assertThat(answer.start().losses()).isEqualTo(Map.of(LossCause.EVICTED, 77 - reused));
+    assertThat(answer.start().mode()).isEqualTo(TurnMode.APPEND);
   }
 }

@@ -74,8 +74,15 @@ public interface AffinityStore extends AutoCloseable {
   /**
    * Gives a lease back, whatever revision the binding has by now. With the last one the idle time
    * begins. Returns whether it was held.
+   *
+   * @param tip how far the session has got, if the turn committed something
    */
-  boolean release(SessionId id, Lease lease);
+  boolean release(SessionId id, Lease lease, Optional<Tip> tip);
+
+  /** As {@link #release(SessionId, Lease, Optional)}, of a turn that committed nothing. */
+  default boolean release(SessionId id, Lease lease) {
+    return release(id, lease, Optional.empty());
+  }
 
   /**
    * Lets a binding with this revision that has not expired be idle for {@code idle} until its next

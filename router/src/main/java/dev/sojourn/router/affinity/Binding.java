@@ -42,7 +42,14 @@ public sealed interface Binding {
     /** Returns the binding after a worker accepted the opener's dispatch. */
     public Bound commit(long nextRevision, WorkerRank target) {
       return new Bound(
-          nextRevision, incarnation, terms, target, Set.of(opener), 0, Optional.empty());
+          nextRevision,
+          incarnation,
+          terms,
+          target,
+          Set.of(opener),
+          0,
+          Optional.empty(),
+          Optional.empty());
     }
   }
 
@@ -58,6 +65,7 @@ public sealed interface Binding {
    *     leases
    * @param allowance the idle time that begins when the last lease ends, where it was extended
    *     while there was one; else it is the timeout of the terms
+   * @param tip how far its last turn got, if that is known
    */
   record Bound(
       long revision,
@@ -66,7 +74,8 @@ public sealed interface Binding {
       WorkerRank target,
       Set<Lease> leases,
       long idleDeadlineNanos,
-      Optional<Duration> allowance)
+      Optional<Duration> allowance,
+      Optional<Tip> tip)
       implements Binding {
 
     public Bound {
@@ -81,7 +90,14 @@ public sealed interface Binding {
         WorkerRank target,
         long idleDeadlineNanos) {
       return new Bound(
-          revision, incarnation, terms, target, Set.of(), idleDeadlineNanos, Optional.empty());
+          revision,
+          incarnation,
+          terms,
+          target,
+          Set.of(),
+          idleDeadlineNanos,
+          Optional.empty(),
+          Optional.empty());
     }
 
     /** Returns the binding with one more lease. */
@@ -89,6 +105,19 @@ public sealed interface Binding {
       Set<Lease> more = new HashSet<>(leases);
       more.add(lease);
       return with(more, idleDeadlineNanos, allowance);
+    }
+
+    /** Returns the binding of a session that has got further. */
+    public Bound at(Tip reached) {
+      return new Bound(
+          revision,
+          incarnation,
+          terms,
+          target,
+          leases,
+          idleDeadlineNanos,
+          allowance,
+          Optional.of(reached));
     }
 
     /** Returns the binding without a lease; its idle time begins if that was the last. */
@@ -116,7 +145,14 @@ public sealed interface Binding {
     /** Returns the binding after its session moved; the new place is a new life of it. */
     public Bound repin(long nextRevision, WorkerRank nextTarget, Incarnation nextIncarnation) {
       return new Bound(
-          nextRevision, nextIncarnation, terms, nextTarget, leases, idleDeadlineNanos, allowance);
+          nextRevision,
+          nextIncarnation,
+          terms,
+          nextTarget,
+          leases,
+          idleDeadlineNanos,
+          allowance,
+          tip);
     }
 
     /** Returns whether it has ended by idling: no lease, and the deadline is now or past. */
@@ -126,7 +162,7 @@ public sealed interface Binding {
 
     private Bound with(Set<Lease> nextLeases, long nextDeadline, Optional<Duration> nextAllowance) {
       return new Bound(
-          revision, incarnation, terms, target, nextLeases, nextDeadline, nextAllowance);
+          revision, incarnation, terms, target, nextLeases, nextDeadline, nextAllowance, tip);
     }
   }
 }

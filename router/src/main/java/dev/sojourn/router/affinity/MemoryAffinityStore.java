@@ -147,11 +147,15 @@ public final class MemoryAffinityStore implements AffinityStore {
   }
 
   @Override
-  public boolean release(SessionId id, Lease lease) {
+  public boolean release(SessionId id, Lease lease, Optional<Tip> tip) {
     return change(
             id,
-            binding ->
-                binding instanceof Bound bound ? bound.release(lease, clock.nanos()) : binding)
+            binding -> {
+              if (!(binding instanceof Bound bound) || !bound.leases().contains(lease)) {
+                return binding;
+              }
+              return tip.map(bound::at).orElse(bound).release(lease, clock.nanos());
+            })
         .happened();
   }
 

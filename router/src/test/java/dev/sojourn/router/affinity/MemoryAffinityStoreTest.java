@@ -122,6 +122,22 @@ class MemoryAffinityStoreTest {
   }
 
   @Test
+  void tip_isThatOfTheLastTurnThatCommitted_alsoWhereTheSessionMoved() {
+    Bound bound = bound(ID);
+    assertThat(bound.tip()).isEmpty();
+    Tip tip = new Tip(30, 7);
+    assertThat(store.release(ID, lease(THEM, 0), Optional.of(new Tip(9, 9)))).isFalse();
+    assertThat(store.release(ID, lease(US, 0), Optional.of(tip))).isTrue();
+    Bound held = store.acquire(ID, bound.revision(), lease(US, 1)).orElseThrow();
+    assertThat(held.tip()).hasValue(tip);
+    Bound moved = store.repin(ID, bound.revision(), OTHER, new Incarnation(9)).orElseThrow();
+    assertThat(moved.tip()).hasValue(tip);
+    assertThat(store.release(ID, lease(US, 1))).isTrue();
+    assertThat(store.peek(ID))
+        .isInstanceOfSatisfying(Bound.class, b -> assertThat(b.tip()).hasValue(tip));
+  }
+
+  @Test
   void removeIdle_thatSomebodyTookALeaseOnSince_changesNothing() {
     Bound seen = idle(ID);
     assertThat(store.acquire(ID, seen.revision(), lease(US, 5))).isPresent();

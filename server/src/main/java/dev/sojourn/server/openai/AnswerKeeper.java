@@ -1,15 +1,15 @@
 package dev.sojourn.server.openai;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.sojourn.core.Clock;
 import dev.sojourn.core.Incarnation;
 import dev.sojourn.core.Promise;
 import dev.sojourn.core.SessionControl;
-import dev.sojourn.core.SessionControl.Action;
 import dev.sojourn.core.SessionControl.Input;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.TurnMode;
 import dev.sojourn.router.BindingView;
-import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Router;
 import dev.sojourn.router.TurnGuard;
 import dev.sojourn.server.metrics.GatewayMetrics;
@@ -18,7 +18,7 @@ import dev.sojourn.server.prompt.Transcript;
 import dev.sojourn.server.prompt.Transcripts;
 import dev.sojourn.server.sessions.Ledger;
 import java.util.Optional;
-import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads answers to their end and keeps what is left of them: the transcript of their session, its
@@ -59,30 +59,28 @@ final class AnswerKeeper {
     Prompt prompt = dispatched.prompt();
     TurnReader reader = new TurnReader(spec, prompt, sent.selection(), guard, listener, metrics);
     Promise promise = workers.at(sent.selection().target()).promise();
-    OptionalInt heldAtEnd = heldAtEnd(control, guard);
     Optional<Incarnation> life = sent.selection().incarnation().or(guard::incarnation);
+    Losses.Before before = Losses.before(control, guard, life, ledger);
+    @Nullable TurnResult result = null;
     try {
       reader.read(sent.generation(), begun, clock);
     } finally {
       if (reader.committed()) {
-        TurnResult result = reader.result(guard.reason(), promise, prompt, heldAtEnd);
-        dispatched.transcript().ifPresent(held -> commit(held, prompt, result));
-        life.ifPresent(lived -> ledger.add(control.orElseThrow().session(), lived, result.entry()));
-        metrics.turn(result.start().mode(), result.losses());
+        boolean inEngine = sent.selection().incarnation().isPresent();
+        TurnMode mode = reader.mode(prompt);
+        var losses = Losses.of(reader.start(), mode, prompt, before, inEngine);
+        TurnResult done = reader.result(guard.reason(), promise, prompt, losses);
+        result = done;
+        if (inEngine && mode != TurnMode.ASIDE && dispatched.transcript().isPresent()) {
+          guard.committed(done.end().committed(), done.end().digest());
+        }
+        dispatched.transcript().ifPresent(held -> commit(held, prompt, done));
+        life.ifPresent(lived -> ledger.add(control.orElseThrow().session(), lived, done.entry()));
+        metrics.turn(done.start().mode(), done.losses());
       }
       life.ifPresent(lived -> forgetOrphan(control.orElseThrow().session(), lived));
     }
-    return reader.result(guard.reason(), promise, prompt, heldAtEnd);
-  }
-
-  /**
-   * Returns how much a session held that expired before this turn, which meant to go on with it.
-   */
-  private OptionalInt heldAtEnd(Optional<SessionControl> control, TurnGuard guard) {
-    boolean goesOn = control.filter(asked -> asked.action() == Action.CONTINUE).isPresent();
-    return goesOn && guard.reason() == NoSession.EXPIRED
-        ? ledger.heldAtEnd(control.orElseThrow().session())
-        : OptionalInt.empty();
+    return requireNonNull(result, "a turn that was read to its end has a result");
   }
 
   /**

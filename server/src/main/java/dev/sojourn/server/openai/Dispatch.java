@@ -16,6 +16,7 @@ import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Selection;
 import dev.sojourn.router.TurnGuard;
 import dev.sojourn.server.prompt.Prompt;
+import dev.sojourn.server.prompt.PromptBuilder;
 import dev.sojourn.server.prompt.Transcript;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -84,6 +85,7 @@ final class Dispatch {
       Optional<Transcript> transcript,
       Selection selection)
       throws InterruptedException {
+    requireCurrent(spec, guard, transcript, selection);
     try {
       boolean forked = guard.open().filter(opened -> opened.committed() > 0).isPresent();
       return sendTo(spec, guard, prompt, transcript, selection, forked);
@@ -92,8 +94,22 @@ final class Dispatch {
         throw e;
       }
       Selection elsewhere = elsewhere(guard, e);
+      requireCurrent(spec, guard, transcript, elsewhere);
       guard.open();
       return send(spec, elsewhere, prompt, Tip.ANY);
+    }
+  }
+
+  /**
+   * Refuses a delta that would go on, outside of its engine session, from what is held here, where
+   * that is not what the session's last turn left: another gateway's turns would be missing.
+   */
+  private static void requireCurrent(
+      TurnSpec spec, TurnGuard guard, Optional<Transcript> transcript, Selection selection) {
+    if (spec.input() == Input.DELTA
+        && !selection.incarnation().equals(guard.incarnation())
+        && transcript.filter(held -> Recall.isStale(guard, held)).isPresent()) {
+      throw PromptBuilder.forgotten();
     }
   }
 
@@ -166,11 +182,12 @@ final class Dispatch {
     try {
       return send(spec, selection, prompt, tip);
     } catch (FaultException e) {
-      if (expects && isTipMismatch(e.fault()) && mayReplay(spec, e.fault())) {
+      if (expects && isTipMismatch(e.fault()) && mayReplay(spec, guard, transcript, e.fault())) {
         return replay(spec, prompt, selection);
       }
       if (known && guard.reason() == NoSession.NONE && isLost(e.fault())) {
         Selection anew = guard.lost();
+        requireCurrent(spec, guard, transcript, anew);
         guard.open();
         return send(spec, anew, prompt, Tip.ANY);
       }
@@ -231,11 +248,13 @@ final class Dispatch {
         Optional.empty());
   }
 
-  private static boolean mayReplay(TurnSpec spec, Fault mismatch) {
+  private static boolean mayReplay(
+      TurnSpec spec, TurnGuard guard, Optional<Transcript> transcript, Fault mismatch) {
     boolean empty =
         mismatch instanceof Fault.Conflict found
             && Integer.valueOf(0).equals(found.observed().get("tip"));
-    return empty || spec.input() == Input.FULL;
+    boolean stale = transcript.filter(held -> Recall.isStale(guard, held)).isPresent();
+    return spec.input() == Input.FULL || (empty && !stale);
   }
 
   /** Returns whether a session is not where a turn believed it to be. */

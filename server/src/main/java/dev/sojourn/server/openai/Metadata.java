@@ -112,7 +112,9 @@ final class Metadata {
       session.put("losses", losses);
     }
     boolean left =
-        result.start().mode() == TurnMode.REWIND || result.start().mode() == TurnMode.ASIDE;
+        result.start().mode() == TurnMode.REWIND
+            || result.start().mode() == TurnMode.ASIDE
+            || result.losses().containsKey(LossCause.DIVERGED);
     result
         .divergence()
         .filter(_ -> left)

@@ -119,8 +119,33 @@ final class Recall {
     }
   }
 
+  /**
+   * Returns whether a transcript is not what its session's last turn left, whichever gateway served
+   * that.
+   */
+  static boolean isStale(TurnGuard guard, Transcript held) {
+    return guard
+        .tip()
+        .filter(tip -> tip.length() != held.committed() || tip.digest() != held.digest())
+        .isPresent();
+  }
+
+  /**
+   * Returns what the engine holds where the client expects more than is held here, or says only
+   * what is new behind a turn that another gateway served.
+   */
+  Optional<Transcript> upToDate(TurnSpec spec, TurnGuard guard, Optional<Transcript> found) {
+    Optional<SessionControl> control = spec.ext().control();
+    boolean stale =
+        spec.input() == Input.DELTA && found.filter(held -> isStale(guard, held)).isPresent();
+    if (control.isEmpty() || (Expectations.hold(control.get(), found) && !stale)) {
+      return found;
+    }
+    return found.flatMap(held -> ahead(control.get(), guard, held)).or(() -> found);
+  }
+
   /** Returns what the session's engine holds, if it goes on from what is held here. */
-  Optional<Transcript> ahead(SessionControl control, TurnGuard guard, Transcript behind) {
+  private Optional<Transcript> ahead(SessionControl control, TurnGuard guard, Transcript behind) {
     if (guard.incarnation().isEmpty() || guard.reason() != NoSession.NONE) {
       return Optional.empty();
     }

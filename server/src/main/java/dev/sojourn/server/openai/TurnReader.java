@@ -26,8 +26,6 @@ import dev.sojourn.text.answer.Part;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -184,16 +182,27 @@ final class TurnReader {
   }
 
   /**
+   * Returns how the turn stood to its session. Of a side request that ran apart from it, only the
+   * prompt knows what it is.
+   */
+  TurnMode mode(Prompt prompt) {
+    boolean aside =
+        prompt.aside() || (prompt.mayBeAside() && selection.affinity() == Affinity.NONE);
+    return aside && start().mode() == TurnMode.NONE ? TurnMode.ASIDE : start().mode();
+  }
+
+  /**
    * Returns what came of it.
    *
-   * @param heldAtEnd how many tokens the session held that expired before this turn, if one did
+   * @param losses what the session had held that was computed again, or given up
    */
-  TurnResult result(NoSession why, Promise promise, Prompt prompt, OptionalInt heldAtEnd) {
+  TurnResult result(NoSession why, Promise promise, Prompt prompt, Map<LossCause, Integer> losses) {
     int counted = Math.min(tokens.size(), end().completion().length());
     return new TurnResult(
         spec,
         selection,
-        found(prompt, heldAtEnd),
+        new TurnStart(
+            mode(prompt), start().promptTokens(), start().reusedTokens(), losses),
         end(),
         answer(),
         tokens.subList(0, counted),
@@ -203,32 +212,5 @@ final class TurnReader {
         prompt.rendering(),
         CloseReport.NOT_ASKED,
         false);
-  }
-
-  /**
-   * A new life of a session knows nothing of what the one before had held; the prompt does: all it
-   * shares with that, but for a last sampled token, which never had KV. Of a side request that ran
-   * apart from its session, only the prompt knows what it is.
-   */
-  private TurnStart found(Prompt prompt, OptionalInt heldAtEnd) {
-    boolean aside =
-        prompt.aside() || (prompt.mayBeAside() && selection.affinity() == Affinity.NONE);
-    boolean apart = aside && start().mode() == TurnMode.NONE;
-    TurnMode mode = apart ? TurnMode.ASIDE : start().mode();
-    Optional<LossCause> cause =
-        switch (selection.affinity()) {
-          case MOVED -> Optional.of(LossCause.MOVED);
-          case BROKEN -> Optional.of(LossCause.WORKER_LOST);
-          case NEW, HIT, NONE ->
-              heldAtEnd.isPresent() ? Optional.of(LossCause.EXPIRED) : Optional.empty();
-        };
-    int known = prompt.knownPrefix() - (prompt.extendsCommitted() ? 1 : 0);
-    int held = heldAtEnd.isPresent() ? Math.max(0, heldAtEnd.getAsInt() - 1) : known;
-    int lost = Math.min(held, prompt.length()) - start().reusedTokens();
-    return new TurnStart(
-        mode,
-        start().promptTokens(),
-        start().reusedTokens(),
-        cause.filter(_ -> lost > 0).map(why -> Map.of(why, lost)).orElse(start().losses()));
   }
 }

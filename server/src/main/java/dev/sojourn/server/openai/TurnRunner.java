@@ -2,6 +2,7 @@ package dev.sojourn.server.openai;
 
 import dev.sojourn.backend.Worker;
 import dev.sojourn.core.Clock;
+import dev.sojourn.core.Counted;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.FaultException;
 import dev.sojourn.core.Incarnation;
@@ -48,6 +49,7 @@ public final class TurnRunner {
   private final Dispatch dispatch;
   private final Transcripts transcripts;
   private final Recall recall;
+  private final Ledger ledger;
   private final AnswerKeeper keeper;
   private final TreeTurns trees;
   private final int contextLength;
@@ -74,6 +76,7 @@ public final class TurnRunner {
     dispatch = new Dispatch(this.workers, contextLength, endOfTurn);
     this.transcripts = transcripts;
     recall = new Recall(router, this.workers, transcripts);
+    this.ledger = ledger;
     keeper = new AnswerKeeper(router, this.workers, transcripts, ledger, metrics, clock);
     trees = new TreeTurns(dispatch, keeper, contextLength, metrics);
     this.contextLength = contextLength;
@@ -178,6 +181,7 @@ public final class TurnRunner {
         Selection selection = guard.select(SelectionQuery.ofBlocks(new long[0], 0, 0));
         Dispatch.Begun begun = Dispatch.open(guard, selection);
         recall.begin(id, life, begun, copy);
+        guard.away().ifPresent(cause -> ledger.away(id, life, cause));
         guard.accepted();
       }
       var _ = guard.finish(TurnOutcome.COMPLETED);
@@ -205,7 +209,7 @@ public final class TurnRunner {
       metrics.repeatedTurn();
       RepeatedTurn.tell(result, listener);
     } else {
-      Draft draft = draft(spec, guard, upToDate(control, guard, found));
+      Draft draft = draft(spec, guard, recall.upToDate(spec, guard, found));
       Selection selection = select(spec, guard, draft);
       result = keeper.read(spec, guard, dispatch(spec, guard, draft, selection), listener, begun);
     }
@@ -256,15 +260,6 @@ public final class TurnRunner {
     return selection;
   }
 
-  /** Returns what the engine holds where the client expects more than is held here. */
-  private Optional<Transcript> upToDate(
-      Optional<SessionControl> control, TurnGuard guard, Optional<Transcript> found) {
-    if (control.isEmpty() || Expectations.hold(control.get(), found)) {
-      return found;
-    }
-    return found.flatMap(held -> recall.ahead(control.get(), guard, held)).or(() -> found);
-  }
-
   /** Sends a turn; a delta once more where its session is not where its transcript says. */
   private Dispatched dispatch(TurnSpec spec, TurnGuard guard, Draft draft, Selection selection)
       throws InterruptedException {
@@ -278,6 +273,7 @@ public final class TurnRunner {
       SessionControl control = spec.ext().control().orElseThrow();
       return switch (recall.settle(control, guard, selection.target(), draft.transcript().get())) {
         case Settled.Not() -> throw e;
+        case Settled.ByTranscript() when Recall.isStale(guard, draft.transcript().get()) -> throw e;
         case Settled.ByTranscript() -> draft.sent(dispatch.replay(spec, draft.prompt(), selection));
         case Settled.ByEngine(Transcript restored) -> {
           Optional<Transcript> held = Optional.of(restored);
@@ -300,8 +296,8 @@ public final class TurnRunner {
     if (length >= contextLength) {
       throw new Fault.PromptTooLong(
               "the prompt has "
-                  + length
-                  + " tokens; this model's context has room for "
+                  + new Counted(length, "token")
+                  + "; this model's context has room for "
                   + contextLength
                   + ", the answer included",
               "prompt")

@@ -1,7 +1,9 @@
 package dev.sojourn.server.sessions;
 
 import dev.sojourn.core.Incarnation;
+import dev.sojourn.core.LossCause;
 import dev.sojourn.core.SessionId;
+import dev.sojourn.core.TurnMode;
 import dev.sojourn.router.affinity.Binding.Bound;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -22,8 +24,12 @@ public final class Ledger {
   private final Map<SessionId, Page> pages = new HashMap<>(); // guards itself and the other
   private final Map<SessionId, Integer> ended = new LinkedHashMap<>(); // oldest first
 
-  /** An account, and the present life of its session. */
-  private record Page(Incarnation life, Account account) {}
+  /**
+   * An account, and the present life of its session.
+   *
+   * @param away why that began without what was said before it, until a turn is committed
+   */
+  private record Page(Incarnation life, Account account, Optional<LossCause> away) {}
 
   /** Writes down a turn, under its session's lease. */
   public void add(SessionId session, Incarnation life, Account.Turn turn) {
@@ -31,7 +37,9 @@ public final class Ledger {
       Page page = pages.get(session);
       // Of another life, the end is not told yet.
       Account before = page != null && page.life().equals(life) ? page.account() : Account.EMPTY;
-      pages.put(session, new Page(life, before.with(turn)));
+      Optional<LossCause> away =
+          turn.mode() == TurnMode.ASIDE ? away(session, life) : Optional.empty();
+      pages.put(session, new Page(life, before.with(turn), away));
       ended.remove(session);
     }
   }
@@ -41,7 +49,7 @@ public final class Ledger {
     synchronized (pages) {
       Page page = pages.get(session);
       if (page != null && page.life().equals(from)) {
-        pages.put(session, new Page(to, page.account()));
+        pages.put(session, new Page(to, page.account(), page.away()));
       }
     }
   }
@@ -57,8 +65,25 @@ public final class Ledger {
       if (page != null) {
         boolean known = page.life().equals(from.incarnation());
         Incarnation life = known ? to.incarnation() : page.life();
-        pages.put(session, new Page(life, page.account().moved()));
+        pages.put(session, new Page(life, page.account().moved(), page.away()));
       }
+    }
+  }
+
+  /** Hears that a life begins without what was said before it, under its session's lease. */
+  public void away(SessionId session, Incarnation life, LossCause why) {
+    synchronized (pages) {
+      Page page = pages.get(session);
+      Account before = page != null && page.life().equals(life) ? page.account() : Account.EMPTY;
+      pages.put(session, new Page(life, before, Optional.of(why)));
+    }
+  }
+
+  /** Returns why a life still lacks what was said before it; empty if it does not. */
+  public Optional<LossCause> away(SessionId session, Incarnation life) {
+    synchronized (pages) {
+      Page page = pages.get(session);
+      return page != null && page.life().equals(life) ? page.away() : Optional.empty();
     }
   }
 
