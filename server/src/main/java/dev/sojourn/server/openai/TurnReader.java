@@ -201,8 +201,7 @@ final class TurnReader {
     return new TurnResult(
         spec,
         selection,
-        new TurnStart(
-            mode(prompt), start().promptTokens(), start().reusedTokens(), losses),
+        new TurnStart(mode(prompt), start().promptTokens(), start().reusedTokens(), losses),
         end(),
         answer(),
         tokens.subList(0, counted),
