@@ -52,7 +52,7 @@ final class Recall {
     SessionId id = control.session();
     Incarnation life = guard.incarnation().get();
     if (guard.reason() == NoSession.NONE) {
-      return held(control, life);
+      return held(control, guard, life);
     }
     Optional<Parent> parent = parent(guard);
     if (parent.isPresent()) {
@@ -69,12 +69,13 @@ final class Recall {
     return Optional.of(begun);
   }
 
-  private Optional<Transcript> held(SessionControl control, Incarnation life) {
+  private Optional<Transcript> held(SessionControl control, TurnGuard guard, Incarnation life) {
     SessionId id = control.session();
     Optional<Transcript> found = transcripts.find(id, life);
     if (found.filter(transcript -> transcript.committed() > 0).isEmpty()) {
       Optional<SessionTokens> tokens = tokens(id, life);
-      if (tokens.isPresent()) {
+      boolean misses = control.input() == Input.DELTA && isCut(guard, tokens);
+      if (tokens.isPresent() && !misses) {
         return Optional.of(transcripts.restore(id, life, tokens.get()));
       }
     }
@@ -131,8 +132,19 @@ final class Recall {
   }
 
   /**
+   * Returns whether an engine's record ends before its session's last turn did: a regeneration that
+   * was given up has cut it back, and what it cut off only the gateway of that turn still knows.
+   */
+  private static boolean isCut(TurnGuard guard, Optional<SessionTokens> record) {
+    return record.isPresent()
+        && guard.tip().filter(tip -> tip.length() > record.get().ids().length()).isPresent();
+  }
+
+  /**
    * Returns what the engine holds where the client expects more than is held here, or says only
    * what is new behind a turn that another gateway served.
+   *
+   * @throws FaultException {@code context_lost}, if that turn was cut off there
    */
   Optional<Transcript> upToDate(TurnSpec spec, TurnGuard guard, Optional<Transcript> found) {
     Optional<SessionControl> control = spec.ext().control();
@@ -151,7 +163,11 @@ final class Recall {
     }
     SessionId id = control.session();
     Incarnation life = guard.incarnation().get();
-    return tokens(id, life)
+    Optional<SessionTokens> record = tokens(id, life);
+    if (control.input() == Input.DELTA && isStale(guard, behind) && isCut(guard, record)) {
+      throw PromptBuilder.forgotten();
+    }
+    return record
         .filter(tokens -> extend(tokens.ids(), behind.tokens()))
         .map(tokens -> transcripts.restore(id, life, tokens));
   }
@@ -180,6 +196,9 @@ final class Recall {
     Incarnation life = guard.incarnation().orElseThrow();
     Optional<SessionTokens> record = tokens(at, id, life);
     if (record.isEmpty()) {
+      return new Settled.Not();
+    }
+    if (isStale(guard, said) && isCut(guard, record)) {
       return new Settled.Not();
     }
     Tokens ids = record.get().ids();
