@@ -9,6 +9,7 @@ import dev.sojourn.backend.WorkerSessions;
 import dev.sojourn.core.Clock;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.core.Tenant;
+import dev.sojourn.core.Tokens;
 import dev.sojourn.core.WorkerId;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.engine.Engine;
@@ -207,11 +208,32 @@ public final class TestFleet implements AutoCloseable {
     router.addRank(rank(engine), new RankCapacity(workers.get(engine).stats(0).capacity(), 8));
   }
 
+  /** Makes the next answer of each rank this one, and ends it; what is empty they sample. */
+  public void say(String answer) {
+    Tokens end = Tokens.of(model.vocabulary().tokens().indexOf("<|im_end|>"));
+    Tokens ids = answer.isEmpty() ? Tokens.EMPTY : tokenizer.encode(answer).concat(end);
+    runners.forEach(runner -> runner.say(ids));
+  }
+
   /** Returns what ids spell. */
   public String spelled(JsonNode ids) {
+    return spelled(ids(ids));
+  }
+
+  /** Returns what ids spell. */
+  public String spelled(List<Integer> ids) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    ids.forEach(id -> bytes.writeBytes(tokenizer.spelling().raw(id.asInt())));
+    ids.forEach(id -> bytes.writeBytes(tokenizer.spelling().raw(id)));
     return bytes.toString(UTF_8);
+  }
+
+  /** Returns ids that are told, as numbers. */
+  public static List<Integer> ids(JsonNode... told) {
+    List<Integer> ids = new ArrayList<>();
+    for (JsonNode some : told) {
+      some.forEach(id -> ids.add(id.asInt()));
+    }
+    return ids;
   }
 
   /** Returns where a gateway listens. */
@@ -305,10 +327,8 @@ public final class TestFleet implements AutoCloseable {
 
   /** Returns the ids that the session holds after an answer. */
   static List<Integer> context(JsonNode answer) {
-    List<Integer> ids = new ArrayList<>();
-    answer.path("nvext").path("prompt_token_ids").forEach(id -> ids.add(id.asInt()));
-    answer.path("nvext").path("completion_token_ids").forEach(id -> ids.add(id.asInt()));
-    return ids;
+    JsonNode nvext = answer.path("nvext");
+    return ids(nvext.path("prompt_token_ids"), nvext.path("completion_token_ids"));
   }
 
   static JsonNode session(JsonNode answer) {

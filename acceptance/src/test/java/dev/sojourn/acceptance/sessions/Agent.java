@@ -34,10 +34,30 @@ final class Agent {
   boolean rewound;
 
   /**
+   * Whether its life was begun with more than a first message: earlier answers are no turns of it.
+   */
+  boolean replayed;
+
+  /**
    * Whether a stop string cut the last answer in the middle of a token: what the client was shown
    * of it, only a transcript knows.
    */
   boolean cut;
+
+  /** What may be called. */
+  List<Map<String, ?>> tools = List.of();
+
+  /** The ids that it holds. */
+  List<Integer> context = List.of();
+
+  /** Whether it may hold answers as they were sampled, not as the template writes them. */
+  boolean sampled;
+
+  /** Whether its last turn wanted that, and got it. */
+  boolean asSampled;
+
+  /** The gateways that took all its turns, or a whole conversation and all behind it. */
+  final Set<Integer> whole = new HashSet<>();
 
   /** When it expires, by the clock. */
   long deadline;
@@ -64,14 +84,28 @@ final class Agent {
     this.name = name;
   }
 
+  /** It is started from another. */
+  void takeOver(Agent parent) {
+    tools = parent.tools;
+    context = parent.context;
+    sampled = parent.sampled;
+    asSampled = parent.asSampled;
+  }
+
   /** Nobody holds anything of it any more. */
   void forget() {
     said = List.of();
+    tools = List.of();
+    context = List.of();
+    sampled = false;
+    asSampled = false;
+    whole.clear();
     open = false;
     opener = null;
     bound = false;
     lost = false;
     rewound = false;
+    replayed = false;
     cut = false;
     length = 0;
     known.clear();
@@ -84,8 +118,21 @@ final class Agent {
     return cut && !known.contains(gateway);
   }
 
+  /**
+   * Returns whether answers stand as they were sampled at a gateway that does not know all that was
+   * said: what the template would write of it, nobody can see there.
+   */
+  boolean isUnseen(int gateway) {
+    return asSampled && !whole.contains(gateway);
+  }
+
   /** A gateway took its last turn. */
-  void taken(int gateway, String mode) {
+  void taken(int gateway, String mode, boolean delta) {
+    if (!delta) {
+      whole.add(gateway);
+    } else if (!known.contains(gateway)) {
+      whole.remove(gateway);
+    }
     known.clear();
     known.add(gateway);
     switch (mode) {
@@ -94,6 +141,16 @@ final class Agent {
       default -> following.addAll(Set.of(0, 1)); // nobody else knows this life
     }
     following.add(gateway);
+  }
+
+  /**
+   * A gateway may have begun another life of it, and taken along what it knows: nobody else did.
+   */
+  void movedBy(int gateway) {
+    Set<Integer> only = Set.of(gateway);
+    known.retainAll(only);
+    following.retainAll(only);
+    whole.retainAll(only);
   }
 
   /** Returns what it has said with more behind it. */

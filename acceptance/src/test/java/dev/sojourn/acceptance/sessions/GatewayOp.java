@@ -27,6 +27,26 @@ sealed interface GatewayOp {
   /** The user changes what was said, and all behind it goes. */
   record Edit(int name, int gateway, int at, int salt) implements GatewayOp {}
 
+  /**
+   * A turn with tools, whose answer calls one, and the turn that brings the result.
+   *
+   * @param other the gateway of the second
+   * @param tools which list of them
+   * @param spelled how the model writes the call
+   */
+  record Call(int name, int gateway, int other, Way way, int tools, int spelled, int salt)
+      implements GatewayOp {}
+
+  /** A turn that wants earlier answers as they were sampled. */
+  record Sampled(int name, int gateway, Way way, int salt) implements GatewayOp {}
+
+  /**
+   * The conversation is sent under another system message.
+   *
+   * @param goesOn whether it then goes on from the answer, which is a mere summary if not
+   */
+  record Instruct(int name, int gateway, boolean goesOn, int salt) implements GatewayOp {}
+
   /** A request under a session's name that is none of its turns. */
   record Side(int name, int gateway, int salt) implements GatewayOp {}
 
@@ -72,12 +92,29 @@ sealed interface GatewayOp {
   /** A chat without a session. */
   record Plain(int gateway, int words, int salt) implements GatewayOp {}
 
+  /** A tree of turns is opened, in SGLang's way. */
+  record OpenTree(int tree, int gateway) implements GatewayOp {}
+
+  /**
+   * A turn of a tree.
+   *
+   * @param at which turn it goes on from; 0 for none
+   */
+  record Grow(int tree, int gateway, int at, boolean replaces, boolean drops, int offset, int salt)
+      implements GatewayOp {}
+
+  /** A tree is closed. */
+  record CloseTree(int tree, int gateway) implements GatewayOp {}
+
+  /** An engine loses a tree. */
+  record LoseTree(int tree) implements GatewayOp {}
+
   /** Draws an operation; turns are the most frequent. */
   static GatewayOp draw(Random random) {
     int name = random.nextInt(4);
     int gateway = random.nextInt(3) == 0 ? 1 : 0;
     int salt = random.nextInt(10_000);
-    return switch (random.nextInt(32)) {
+    return switch (random.nextInt(48)) {
       case 0, 1 -> new Regenerate(name, gateway, 1 + random.nextInt(12), salt);
       case 2 -> new Edit(name, gateway, random.nextInt(8), salt);
       case 3, 4 -> new Side(name, gateway, salt);
@@ -93,6 +130,28 @@ sealed interface GatewayOp {
       case 15 -> random.nextInt(3) > 0 ? new Forget(name, gateway) : new Drain(random.nextInt(2));
       case 16 -> new Time(random.nextInt(random.nextInt(3) > 0 ? 60 : 700));
       case 17, 18 -> new Plain(gateway, random.nextInt(120), salt);
+      case 19, 20, 21 ->
+          new Call(
+              name,
+              gateway,
+              random.nextInt(4) == 0 ? 1 - gateway : gateway,
+              way(random),
+              random.nextInt(2),
+              random.nextInt(3),
+              salt);
+      case 22, 23 -> new Sampled(name, gateway, way(random), salt);
+      case 24, 25 -> new Instruct(name, gateway, random.nextBoolean(), salt);
+      case 26, 27 -> new OpenTree(name % 2, gateway);
+      case 28, 29, 30, 31, 32, 33 ->
+          new Grow(
+              name % 2,
+              gateway,
+              random.nextInt(12),
+              random.nextInt(6) == 0,
+              random.nextInt(4) == 0,
+              random.nextInt(3) > 0 ? 0 : random.nextInt(80) - 20,
+              salt);
+      case 34 -> random.nextBoolean() ? new CloseTree(name % 2, gateway) : new LoseTree(name % 2);
       default ->
           new Turn(
               name,

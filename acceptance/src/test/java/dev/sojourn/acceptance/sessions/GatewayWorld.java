@@ -33,6 +33,7 @@ import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 import java.util.stream.IntStream;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -61,6 +62,13 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
       {% endif %}\
       """;
 
+  /** Calls as the template writes them, and one as it does not. */
+  private static final List<String> CALLS =
+      List.of(
+          "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n</tool_call>",
+          "Well.\n<tool_call>\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n</tool_call>",
+          "<tool_call>\n{\"name\":\"f\",\"arguments\":{\"a\":1}}\n</tool_call>");
+
   private static final Duration TIMEOUT = Duration.ofMinutes(5);
   private static final int LONG = 330; // tokens, of 512: then a client begins anew
 
@@ -75,6 +83,7 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
   /** Whether the template writes from left to right. */
   private final boolean local;
 
+  private final GatewayTrees trees;
   private final Map<String, Integer> seen = new HashMap<>();
 
   GatewayWorld(Path dir, long seed) throws Exception {
@@ -89,6 +98,7 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
             34 + random.nextInt(60),
             local ? Optional.empty() : Optional.of(REMINDING));
     client = new GatewayClient(fleet);
+    trees = new GatewayTrees(client, clock, this::see);
   }
 
   @Override
@@ -109,13 +119,17 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
         }
       }
       case GatewayOp.Edit edit -> edit(edit);
-      case GatewayOp.Side side ->
-          full(
-              agents.get(side.name()),
-              side.gateway(),
-              List.of(GatewayClient.user("Title: " + GatewayClient.text(side.salt()))),
-              5,
-              side.salt());
+      case GatewayOp.Side side -> side(side);
+      case GatewayOp.Call call -> call(call);
+      case GatewayOp.Sampled sampled -> sampled(sampled);
+      case GatewayOp.Instruct instruct -> instruct(instruct);
+      case GatewayOp.OpenTree open -> trees.open(open);
+      case GatewayOp.Grow grow -> trees.grow(grow);
+      case GatewayOp.CloseTree close -> trees.close(close);
+      case GatewayOp.LoseTree tree -> {
+        var _ = lose(GatewayTrees.id(tree.tree()));
+        trees.mayBeLost();
+      }
       case GatewayOp.Repeat repeat -> repeat(agents.get(repeat.name()));
       case GatewayOp.Fork fork -> fork(fork);
       case GatewayOp.HangUp hangUp -> hangUp(hangUp);
@@ -123,13 +137,17 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
       case GatewayOp.Close close ->
           close(agents.get(close.name()), close.gateway(), close.retain() ? "retain" : "free");
       case GatewayOp.Extend extend -> extend(extend);
-      case GatewayOp.Lose lose -> lose(agents.get(lose.name()));
+      case GatewayOp.Lose lose -> {
+        Agent agent = agents.get(lose.name());
+        agent.lost |= lose(id(agent));
+      }
       case GatewayOp.Forget forget -> {
         Agent agent = agents.get(forget.name());
         binding(agent)
             .ifPresent(
                 b -> fleet.transcripts.get(forget.gateway()).remove(b.id(), b.incarnation()));
         agent.known.remove(forget.gateway());
+        agent.whole.remove(forget.gateway());
         agent.following.add(forget.gateway());
         agent.last = null;
       }
@@ -168,6 +186,7 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     for (Agent agent : agents) {
       close(agent, 0, "free");
     }
+    trees.closeAll();
     for (int i = 0; i < 20; i++) {
       pass(Duration.ofSeconds(60));
     }
@@ -202,39 +221,196 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     if (isThere(agent) && action != Action.CLOSE && !action.equals(agent.opener)) {
       action = Action.CONTINUE; // else it is refused: it was opened with other settings
     }
-    boolean binds = action == Action.BIND || (isThere(agent) && agent.bound);
-    Map<String, ?> asked = GatewayClient.user(GatewayClient.text(op.salt()));
-    if (op.way() != Way.FULL && !binds && !agent.isCut(op.gateway())) {
-      boolean begins = !isThere(agent) && action == Action.OPEN;
-      boolean expects = op.way() == Way.EXPECTING && isThere(agent);
-      Map<String, Object> body = GatewayClient.body(List.of(asked), op.most(), op.salt());
-      body.put("stream", op.streams());
-      GatewayClient.control(body, agent, action, delta(agent, op.gateway(), expects));
-      Reply reply = client.send(op.gateway(), body);
+    Said said =
+        new Said(
+            agent,
+            op.gateway(),
+            action,
+            op.way(),
+            List.of(GatewayClient.user(GatewayClient.text(op.salt()))),
+            Map.of());
+    var _ =
+        goOn(
+            said,
+            messages -> {
+              Map<String, Object> body = GatewayClient.body(messages, op.most(), op.salt());
+              body.put("stream", op.streams());
+              return body;
+            });
+  }
+
+  /**
+   * What a client says next.
+   *
+   * @param terms what {@code session_control} says besides
+   */
+  private record Said(
+      Agent agent,
+      int gateway,
+      Action action,
+      Way way,
+      List<Map<String, ?>> messages,
+      Map<String, ?> terms) {
+
+    List<Map<String, ?>> all() {
+      List<Map<String, ?>> all = new ArrayList<>(agent.said);
+      all.addAll(messages);
+      return List.copyOf(all);
+    }
+
+    Map<String, ?> and(Map<String, ?> more) {
+      Map<String, Object> all = new LinkedHashMap<>(terms);
+      all.putAll(more);
+      return all;
+    }
+  }
+
+  /** Says more of a conversation; where a delta is refused, with all that came before. */
+  private Reply goOn(Said said, Function<List<Map<String, ?>>, Map<String, Object>> asked)
+      throws Exception {
+    Agent agent = said.agent();
+    int gateway = said.gateway();
+    boolean binds = said.action() == Action.BIND || (isThere(agent) && agent.bound);
+    if (said.way() != Way.FULL && !binds && !agent.isCut(gateway)) {
+      boolean begins = !isThere(agent) && said.action() == Action.OPEN;
+      boolean expects = said.way() == Way.EXPECTING && isThere(agent);
+      if (begins) {
+        agent.forget(); // whatever it said before it expired
+      }
+      Map<String, Object> body = asked.apply(said.messages());
+      GatewayClient.control(body, agent, said.action(), said.and(delta(agent, expects)));
+      Reply reply = client.send(gateway, body);
       if (reply.isAnswer()) {
         assertThat(isThere(agent) || begins).as("a delta goes on from something").isTrue();
-        List<Map<String, ?>> all = begins ? List.of(asked) : agent.saidAnd(asked);
-        answered(agent, op.gateway(), body, all, reply, action);
-        return;
+        answered(agent, gateway, body, said.all(), reply, said.action());
+        return reply;
       }
-      refused(agent, op.gateway(), reply);
+      refused(agent, gateway, reply);
     }
-    Map<String, Object> body = GatewayClient.body(agent.saidAnd(asked), op.most(), op.salt());
-    body.put("stream", op.streams());
-    GatewayClient.control(body, agent, action, Map.of());
-    Reply reply = client.send(op.gateway(), body);
-    boolean told = local || agent.known.contains(op.gateway());
+    List<Map<String, ?>> all = said.all();
+    Map<String, Object> body = asked.apply(all);
+    GatewayClient.control(body, agent, said.action(), said.terms());
+    Reply reply = client.send(gateway, body);
+    boolean other = !GatewayClient.tools(body).equals(agent.tools);
+    boolean follows = !agent.lost || agent.following.contains(gateway);
+    boolean told = (local && !other && follows) || knowsAll(agent, gateway);
+    // Of a life that another gateway began with all that was said, nobody else knows what of it was
+    // sampled: that need not be what a text is tokenised to.
+    told &= !agent.replayed || agent.known.contains(gateway);
     if (isThere(agent) && !agent.said.isEmpty() && !binds && told) {
       assertThat(reply.mode()).as("of what goes on: %s", reply).isNotEqualTo("aside");
     }
-    answered(agent, op.gateway(), body, agent.saidAnd(asked), reply, action);
+    answered(agent, gateway, body, all, reply, said.action());
+    return reply;
+  }
+
+  /** Returns whether a gateway could write all that was said in another way. */
+  private static boolean knowsAll(Agent agent, int gateway) {
+    return agent.known.contains(gateway) && agent.whole.contains(gateway);
+  }
+
+  /** Has a tool called, and brings its result. */
+  private void call(GatewayOp.Call op) throws Exception {
+    Agent agent = agents.get(op.name());
+    if (!local || agent.length > LONG / 2) {
+      return; // the other template has no tools
+    }
+    List<Map<String, ?>> tools = GatewayClient.tools(op.tools());
+    boolean other = !tools.equals(agent.tools);
+    Way way = other && !knowsAll(agent, op.gateway()) ? Way.FULL : op.way();
+    List<Map<String, ?>> asked = List.of(GatewayClient.user(GatewayClient.text(op.salt())));
+    client.speech = CALLS.get(op.spelled());
+    Reply reply;
+    try {
+      reply =
+          goOn(
+              new Said(agent, op.gateway(), Action.CONTINUE, way, asked, Map.of()),
+              messages -> {
+                Map<String, Object> body = GatewayClient.body(messages, 100, op.salt());
+                body.remove("stop");
+                body.put("tools", tools);
+                return body;
+              });
+    } finally {
+      client.speech = "";
+      fleet.say(""); // one of the ranks may not have been asked
+    }
+    assertThat(reply.finish()).as("%s", reply).isEqualTo("tool_calls");
+    if (agent.said.isEmpty() || !agent.said.getLast().equals(reply.message())) {
+      return; // aside
+    }
+    agent.cut = op.spelled() == 2;
+    see("called");
+    Map<String, ?> result =
+        Map.of(
+            "role",
+            "tool",
+            "tool_call_id",
+            reply.calls().path(0).path("id").asString(),
+            "content",
+            GatewayClient.text(op.salt() + 1));
+    var _ =
+        goOn(
+            new Said(agent, op.other(), Action.CONTINUE, op.way(), List.of(result), Map.of()),
+            messages -> GatewayClient.body(messages, 8, op.salt() + 1));
+  }
+
+  private void sampled(GatewayOp.Sampled op) throws Exception {
+    Agent agent = agents.get(op.name());
+    if (agent.length > LONG) {
+      return;
+    }
+    List<Map<String, ?>> asked = List.of(GatewayClient.user(GatewayClient.text(op.salt())));
+    Map<String, ?> terms = Map.of("history", "as_sampled");
+    Reply reply =
+        goOn(
+            new Said(agent, op.gateway(), Action.CONTINUE, op.way(), asked, terms),
+            messages -> GatewayClient.body(messages, 8, op.salt()));
+    see("history " + reply.session().path("history").asString("untold"));
+  }
+
+  private void instruct(GatewayOp.Instruct op) throws Exception {
+    Agent agent = agents.get(op.name());
+    if (agent.length > LONG) {
+      return;
+    }
+    boolean instructed =
+        !agent.said.isEmpty() && "system".equals(agent.said.getFirst().get("role"));
+    List<Map<String, ?>> all = new ArrayList<>();
+    all.add(Map.of("role", "system", "content", GatewayClient.text(op.salt())));
+    all.addAll(agent.said.subList(instructed ? 1 : 0, agent.said.size()));
+    all.add(GatewayClient.user(GatewayClient.text(op.salt() + 1)));
+    Reply reply = full(agent, op.gateway(), List.copyOf(all), 8, op.salt());
+    if (!reply.mode().equals("aside") || !op.goesOn()) {
+      return;
+    }
+    all.add(reply.message());
+    all.add(GatewayClient.user(GatewayClient.text(op.salt() + 2)));
+    boolean knows = agent.known.contains(op.gateway()) && isThere(agent);
+    Reply next = full(agent, op.gateway(), List.copyOf(all), 8, op.salt());
+    if (knows && !agent.said.isEmpty()) {
+      assertThat(next.mode()).as("behind another system message: %s", next).isNotEqualTo("aside");
+      see("instructed anew");
+    }
+  }
+
+  /** Asks for a title, which no session takes for its conversation. */
+  private void side(GatewayOp.Side op) throws Exception {
+    Agent agent = agents.get(op.name());
+    boolean held = isThere(agent) && !agent.bound && !agent.said.isEmpty();
+    boolean known =
+        agent.known.contains(op.gateway()) || !(agent.lost || agent.rewound); // else nobody has it
+    List<Map<String, ?>> asked =
+        List.of(GatewayClient.user("Title: " + GatewayClient.text(op.salt())));
+    Reply reply = full(agent, op.gateway(), asked, 5, op.salt());
+    if (held && known) {
+      assertThat(reply.mode()).as("a title: %s", reply).isIn("aside", "none");
+    }
   }
 
   /** Returns what a delta says of itself. */
-  private Map<String, ?> delta(Agent agent, int gateway, boolean expects) {
-    // Where what a gateway knows may be old and nobody else knows more, only its client can tell.
-    boolean doubtful = !agent.known.contains(gateway) && (agent.lost || agent.rewound);
-    return (expects || doubtful) && isThere(agent)
+  private Map<String, ?> delta(Agent agent, boolean expects) {
+    return expects && isThere(agent)
         ? Map.of("input", "delta", "expected_tip", agent.tip, "expected_digest", agent.digest)
         : Map.of("input", "delta");
   }
@@ -246,6 +422,7 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
         .isIn("session_not_found", "context_lost", "tip_mismatch");
     boolean follows = agent.following.contains(gateway) && !agent.lost && !agent.rewound;
     boolean told = agent.known.contains(gateway) || (local && follows);
+    told &= !agent.isUnseen(gateway);
     assertThat(isThere(agent) && told && !agent.said.isEmpty())
         .as("%s is known at gateway %s, but: %s", agent.name, gateway, reply)
         .isFalse();
@@ -253,11 +430,13 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
   }
 
   /** Sends a whole conversation, which is always answered. */
-  private void full(Agent agent, int gateway, List<Map<String, ?>> messages, int most, int salt)
+  private Reply full(Agent agent, int gateway, List<Map<String, ?>> messages, int most, int salt)
       throws Exception {
     Map<String, Object> body = GatewayClient.body(messages, most, salt);
     GatewayClient.control(body, agent, Action.CONTINUE, Map.of());
-    answered(agent, gateway, body, messages, client.send(gateway, body), Action.CONTINUE);
+    Reply reply = client.send(gateway, body);
+    answered(agent, gateway, body, messages, reply, Action.CONTINUE);
+    return reply;
   }
 
   /** Checks an answer, and takes it into the conversation if the session did. */
@@ -272,9 +451,11 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     assertThat(reply.status()).as("%s", reply).isEqualTo(200);
     assertThat(reply.session().path("repeated").asBoolean(false)).as("%s", reply).isFalse();
     see("mode " + reply.mode());
-    assertThat(fleet.spelled(reply.prompt()))
-        .as("8: the prompt of %s", reply)
-        .isEqualTo(fleet.spelled(client.rendered(conversation)));
+    // A delta that names no tools has those before it.
+    List<Map<String, ?>> tools =
+        isDelta(body) && !body.containsKey("tools") ? agent.tools : GatewayClient.tools(body);
+    String rendered = fleet.spelled(client.rendered(conversation, tools));
+    boolean sampled = isSampled(agent, gateway, reply, rendered);
     client.expectStateless(gateway, body, reply);
     boolean was = isThere(agent);
     boolean binds = action == Action.BIND || (was && agent.bound);
@@ -291,17 +472,28 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     agent.last = delta ? new Agent.Delta(gateway, body, reply) : null;
     agent.said = conversation;
     agent.said = agent.saidAnd(reply.message());
-    agent.length = reply.prompt().size() + reply.completion().size();
+    agent.tools = tools;
+    agent.sampled = sampled;
+    agent.context = TestFleet.ids(reply.prompt(), reply.completion());
+    agent.length = agent.context.size();
     agent.cut =
-        !fleet.spelled(reply.completion()).replace("<|im_end|>", "").equals(reply.content());
+        reply.calls().isEmpty()
+            && !fleet.spelled(reply.completion()).replace("<|im_end|>", "").equals(reply.content());
     if (!was) {
       agent.opener = binds ? Action.BIND : Action.OPEN;
     }
     agent.open = true;
     agent.bound = binds;
     agent.lost = false;
+    agent.taken(gateway, agent.rewound ? "rewind" : reply.mode(), isDelta(body));
     agent.rewound = false;
-    agent.taken(gateway, reply.mode());
+    agent.replayed =
+        switch (reply.mode()) {
+          case "opened" -> conversation.size() > 1;
+          case "append" -> agent.replayed;
+          default -> false;
+        };
+    agent.asSampled = reply.session().path("history").asString("").equals("as_sampled");
     if (!binds) {
       int held = reply.session().path("held_tokens").asInt();
       assertThat(held).as("held: %s", reply).isEqualTo(agent.length);
@@ -309,6 +501,27 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
       agent.digest = reply.session().path("digest").asString();
     }
     reply.session().path("losses").forEach(loss -> see("lost: " + loss.path("cause").asString()));
+  }
+
+  /**
+   * Checks a prompt, which spells what a stateless request renders; unless it has earlier answers
+   * as they were sampled: then only what is behind them is so.
+   */
+  private boolean isSampled(Agent agent, int gateway, Reply reply, String rendered) {
+    String spelled = fleet.spelled(reply.prompt());
+    boolean asked = reply.session().path("history").asString("").equals("as_sampled");
+    if (spelled.equals(rendered) || !(asked || agent.sampled)) {
+      assertThat(spelled).as("8: the prompt of %s", reply).isEqualTo(rendered);
+      return false;
+    }
+    List<Integer> ids = TestFleet.ids(reply.prompt());
+    String behind = spelled.substring(spelled.lastIndexOf("<|im_start|>user"));
+    if (agent.known.contains(gateway)) {
+      assertThat(ids).as("8: %s", reply).startsWith(agent.context.toArray(Integer[]::new));
+      behind = fleet.spelled(ids.subList(agent.context.size(), ids.size()));
+    }
+    assertThat(rendered).as("8: the prompt of %s", reply).endsWith(behind);
+    return true;
   }
 
   private static boolean isDelta(Map<String, ?> body) {
@@ -322,7 +535,11 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     if (agent.said.isEmpty()) {
       return;
     }
-    int at = op.at() % agent.said.size() / 2 * 2; // of the user
+    int[] asked =
+        IntStream.range(0, agent.said.size())
+            .filter(i -> "user".equals(agent.said.get(i).get("role")))
+            .toArray();
+    int at = asked[op.at() / 2 % asked.length];
     List<Map<String, ?>> edited = new ArrayList<>(agent.said.subList(0, at));
     edited.add(GatewayClient.user(GatewayClient.text(op.salt())));
     full(agent, op.gateway(), List.copyOf(edited), 8, op.salt());
@@ -373,12 +590,13 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
               Map.of("session_id", child.name));
       assertThat(forked.statusCode()).as(forked.body()).isEqualTo(201);
       child.said = parent.said;
+      child.takeOver(parent);
       child.open = true;
       child.cut = parent.cut;
       child.length = parent.length;
       child.tip = parent.tip;
       child.digest = parent.digest;
-      child.taken(op.gateway(), "fork");
+      child.taken(op.gateway(), "fork", true);
       child.lost = true; // where it is not on its parent's rank, it is empty till its first turn
       touch(child);
       return;
@@ -387,6 +605,7 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     boolean delta = op.way() != Way.FULL;
     Map<String, Object> body =
         GatewayClient.body(delta ? List.of(asked) : parent.saidAnd(asked), 8, op.salt());
+    child.takeOver(parent);
     Map<String, Object> terms = new LinkedHashMap<>();
     terms.put("parent", parent.name);
     if (delta) {
@@ -422,10 +641,7 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     body.remove("stop"); // so that it goes on until it is given up
     body.put("stream", op.salt() % 2 == 0);
     GatewayClient.control(
-        body,
-        agent,
-        Action.CONTINUE,
-        full ? Map.of() : delta(agent, op.gateway(), op.way() == Way.EXPECTING));
+        body, agent, Action.CONTINUE, full ? Map.of() : delta(agent, op.way() == Way.EXPECTING));
     Router router = fleet.routers.get(op.gateway());
     fleet.runners.forEach(GatedRunner::hold);
     long ended = ended(router);
@@ -449,8 +665,9 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     }
     touch(agent);
     agent.rewound |= again || !local;
-    if (!full && !agent.known.contains(op.gateway())) {
-      agent.rewound |= agent.lost;
+    if (agent.lost) {
+      agent.rewound |= !full && !agent.known.contains(op.gateway());
+      agent.movedBy(op.gateway());
     }
     agent.lost |= again || full;
     view(agent)
@@ -489,12 +706,12 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
       return;
     }
     Map<String, ?> asked = GatewayClient.user(GatewayClient.text(op.salt()));
-    boolean delta = op.way() != Way.FULL && agent.known.contains(op.gateway());
+    boolean delta =
+        op.way() != Way.FULL && agent.known.contains(op.gateway()) && !agent.isUnseen(op.gateway());
     Map<String, Object> first =
         GatewayClient.body(delta ? List.of(asked) : agent.saidAnd(asked), 8, op.salt());
     first.remove("stop"); // what it cuts off, another gateway would not know
-    GatewayClient.control(
-        first, agent, Action.CONTINUE, delta ? delta(agent, op.gateway(), false) : Map.of());
+    GatewayClient.control(first, agent, Action.CONTINUE, delta ? delta(agent, false) : Map.of());
     Map<String, ?> more = GatewayClient.user("And " + GatewayClient.text(op.salt() + 1));
     Map<String, Object> second = GatewayClient.body(List.of(more), 8, op.salt() + 1);
     GatewayClient.control(second, agent, Action.CONTINUE, Map.of("input", "delta"));
@@ -549,14 +766,15 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     }
   }
 
-  private void lose(Agent agent) throws InterruptedException, ExecutionException {
-    Optional<BindingView> binding = binding(agent);
+  /** Lets an engine lose a session; returns whether there was one. */
+  private boolean lose(SessionId id) throws InterruptedException, ExecutionException {
+    Optional<BindingView> binding = fleet.routers.getFirst().binding(id);
     for (Engine engine : fleet.engines) {
       if (binding.isPresent()) {
-        engine.close(id(agent), binding.get().incarnation(), OnClose.FREE).get();
-        agent.lost = true;
+        engine.close(id, binding.get().incarnation(), OnClose.FREE).get();
       }
     }
+    return binding.isPresent();
   }
 
   private void pass(Duration by) {
@@ -575,6 +793,7 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
       live[rank] = false;
       fleet.routers.forEach(router -> router.removeRank(fleet.rank(rank)));
       agents.forEach(agent -> agent.lost = true);
+      trees.mayBeLost();
     }
   }
 

@@ -71,8 +71,22 @@ record Reply(int status, String code, JsonNode body, String content, String fini
     return session().path("mode").asString("none");
   }
 
+  /** Returns the calls of a whole answer. */
+  JsonNode calls() {
+    return body.path("choices").path(0).path("message").path("tool_calls");
+  }
+
   /** Returns it as the message that clients send back. */
   Map<String, ?> message() {
-    return Map.of("role", "assistant", "content", content);
+    if (calls().isEmpty()) {
+      return Map.of("role", "assistant", "content", content);
+    }
+    return Map.of(
+        "role",
+        "assistant",
+        "content",
+        content,
+        "tool_calls",
+        JsonMapper.shared().convertValue(calls(), List.class));
   }
 }
