@@ -34,6 +34,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Until {@link #accepted}, the binding is as it was; a turn that ends before leaves no trace.
  * After it, a turn that fails leaves an open session without that turn. {@link #finish} releases in
  * one order: metrics, load, lease, then the close. Used by one thread at a time.
+ *
+ * <p>Longer than other classes because each step says in which steps it may come, and what it leaves
+ * to give back.
  */
 public final class TurnGuard implements AutoCloseable {
 

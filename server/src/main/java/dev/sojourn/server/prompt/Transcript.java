@@ -34,6 +34,9 @@ import org.jspecify.annotations.Nullable;
  * <p>The ids of an answer are those that were sampled, whatever its text would be tokenised to. A
  * turn reads the transcript and leaves it alone; only {@link #commit} changes it. Used by one
  * thread at a time: whoever holds the lease on the session; {@link #copyTo} may be called by any.
+ *
+ * <p>Longer than other classes because ids, text and messages are three views of one thing: every
+ * commit, cut and copy changes all of them or none.
  */
 public final class Transcript {
 
