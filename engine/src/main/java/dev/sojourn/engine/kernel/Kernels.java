@@ -96,8 +96,18 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
    */
   float sum(float[] x, int at, int n, float[] sums);
 
-  /** Returns the greatest of {@code n} floats, of zeros any; NaN if one is NaN. */
-  float greatest(float[] x, int at, int n);
+  /**
+   * Returns the greatest of {@code n} floats; NaN if one is NaN. A plain loop: C2 makes vectors of
+   * it itself. Of a vector that goes round the loop it has been seen, on a busy machine, to make an
+   * object each time, for good.
+   */
+  static float greatest(float[] x, int at, int n) {
+    float greatest = Float.NEGATIVE_INFINITY;
+    for (int i = at; i < at + n; i++) {
+      greatest = Math.max(greatest, x[i]);
+    }
+    return greatest;
+  }
 
   /**
    * Sets {@code out[outAt + i]} to {@code exp((x[at + i] - minus) * factor)} for {@code n} floats;

@@ -57,15 +57,6 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
-  public float greatest(float[] x, int at, int n) {
-    float greatest = Float.NEGATIVE_INFINITY;
-    for (int i = 0; i < n; i++) {
-      greatest = Math.max(greatest, x[at + i]);
-    }
-    return greatest;
-  }
-
-  @Override
   public void exp(float[] x, int at, float minus, float factor, float[] out, int outAt, int n) {
     for (int i = 0; i < n; i++) {
       out[outAt + i] = Exp.exp((x[at + i] - minus) * factor);

@@ -9,7 +9,6 @@ import static jdk.incubator.vector.VectorOperators.B2F;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LT;
-import static jdk.incubator.vector.VectorOperators.MAX;
 import static jdk.incubator.vector.VectorOperators.S2I;
 
 import jdk.incubator.vector.ByteVector;
@@ -75,20 +74,6 @@ final class VectorKernels implements Kernels {
       sums[i - whole] += x[at + i];
     }
     return Kernels.tree(sums, 0);
-  }
-
-  @Override
-  public float greatest(float[] x, int at, int n) {
-    FloatVector greatest = FloatVector.broadcast(F, Float.NEGATIVE_INFINITY);
-    int i = 0;
-    for (; i <= n - L; i += L) {
-      greatest = greatest.max(FloatVector.fromArray(F, x, at + i)); // NaN, if one of the two is
-    }
-    float most = greatest.reduceLanes(MAX);
-    for (; i < n; i++) {
-      most = Math.max(most, x[at + i]);
-    }
-    return most;
   }
 
   /** {@link Exp#exp}, lane by lane. */

@@ -135,7 +135,7 @@ public final class Sampler {
     sharpness = 0;
     int best = 0;
     for (int block = 0; block < greatest.length; block++) {
-      greatest[block] = kernels.greatest(of, block * BLOCK, end(block) - block * BLOCK);
+      greatest[block] = Kernels.greatest(of, block * BLOCK, end(block) - block * BLOCK);
       if (!(greatest[block] <= greatest[best])) { // seldom; also where it is NaN
         best = block;
         if (Float.isNaN(greatest[block])) {

@@ -66,7 +66,6 @@ class KernelsAllocationTest {
         () -> {
           kernels.squares(q, 0, q.length, sums);
           kernels.sum(q, 0, q.length, sums);
-          kernels.greatest(q, 0, q.length);
           kernels.exp(q, 0, 1, 2, out, 0, q.length);
         });
   }
