@@ -35,8 +35,8 @@ import org.jspecify.annotations.Nullable;
  * After it, a turn that fails leaves an open session without that turn. {@link #finish} releases in
  * one order: metrics, load, lease, then the close. Used by one thread at a time.
  *
- * <p>Longer than other classes because each step says in which steps it may come, and what it leaves
- * to give back.
+ * <p>Longer than other classes because each step says in which steps it may come, and what it
+ * leaves to give back.
  */
 public final class TurnGuard implements AutoCloseable {
 
@@ -273,6 +273,13 @@ public final class TurnGuard implements AutoCloseable {
   /** Returns how far the session had got before this turn, whoever served it, if that is known. */
   public Optional<Tip> tip() {
     return standing.binding().flatMap(Bound::tip);
+  }
+
+  /** Returns how far the parent of a session that begins has got, if that is known. */
+  public Optional<Tip> parentTip() {
+    return standing instanceof Standing.Opens opens
+        ? opens.parent().flatMap(Bound::tip)
+        : Optional.empty();
   }
 
   /** Tells of the turn's first token: its prompt has been computed. */

@@ -147,6 +147,32 @@ final class HangUpTest {
   }
 
   @Test
+  void forks_ofASessionWhoseRegenerationWasGivenUp_beginWithItsLastTurn() throws Exception {
+    gateway.post(CHAT, chat("Hi", "'max_tokens': 6, " + session("'action': 'open',")));
+    JsonNode before =
+        gateway.post(CHAT, chat("Go on", "'max_tokens': 6, " + session("'input': 'delta',")));
+    runner.hold();
+    try (RawClient client = new RawClient(gateway.address())) {
+      client.post(CHAT, chat("Hi", "'max_tokens': 100, " + session("")));
+      runner.awaitStep();
+    }
+    awaitAborted(1);
+    runner.release();
+    String fork = "{'session_id': 'made'}".replace('\'', '"');
+    assertThat(gateway.send("POST", "/v1/sessions/s/fork", fork).statusCode()).isEqualTo(201);
+    String made = "'nvext': {'session_control': {'session_id': 'made', 'input': 'delta'}}";
+    String begun =
+        "'nvext': {'session_control': {'session_id': 'begun', 'action': 'open', 'parent': 's',"
+            + " 'input': 'delta'}}";
+    for (String child : List.of(begun, made)) {
+      JsonNode next = gateway.post(CHAT, chat("And now?", "'max_tokens': 4, " + child));
+      assertThat(next.path("usage").path("prompt_tokens").asInt())
+          .as("%s", next)
+          .isGreaterThan(before.path("usage").path("total_tokens").asInt());
+    }
+  }
+
+  @Test
   void client_thatHangsUpInTheEnginesQueue_leavesItAndTheSessionGoesOn() throws Exception {
     try (TestGateway narrow = new TestGateway(dir, 1, HangUpTest::withOneAtATime)) {
       GatedRunner held = narrow.runners.getFirst();
@@ -195,7 +221,13 @@ final class HangUpTest {
     assertThat(send(session("'action': 'open',")).get().statusCode()).isEqualTo(200);
     runner.hold();
     try (RawClient client = new RawClient(gateway.address())) {
-      client.post(CHAT, chat("Bye", "'max_tokens': 100, " + session("'action': 'close',")));
+      String last = "'max_tokens': 100, 'stream': true, " + session("'action': 'close',");
+      client.post(CHAT, chat("Bye", last));
+      for (int i = 0; i < 3; i++) {
+        runner.awaitStep();
+        runner.step();
+      }
+      client.lineWith("data:"); // so the worker has accepted it
       runner.awaitStep();
     }
     runner.release();

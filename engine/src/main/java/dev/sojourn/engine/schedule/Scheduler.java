@@ -169,6 +169,9 @@ public final class Scheduler {
     } catch (RuntimeException e) { // nothing was taken yet
       refuse(request, sink, e);
       return;
+    } catch (Error e) {
+      refuse(request, sink, e);
+      throw e;
     }
     Turn turn;
     try {

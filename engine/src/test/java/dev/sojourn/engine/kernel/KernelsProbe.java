@@ -14,7 +14,7 @@ public final class KernelsProbe {
     KernelsTest test = new KernelsTest();
     test.product_ofOneTokenAndOfMany_isTheSame();
     test.squares_ofAnyLength_equalsTheOracleAndASumInDouble();
-    test.sumAndGreatest_ofAnyLength_equalTheOracle();
+    test.sum_ofAnyLength_equalsTheOracle();
     test.exp_ofAnyLengthAndSpecialValues_equalsTheOracle();
     test.attentionOverSpans_withPoisonOutsideWhatIsSeen_equalsTheOracleAndNeverSeesIt();
     test.widen_ofEveryShort_equalsTheOracle();

@@ -22,17 +22,28 @@ public record CloseAnswer(Optional<CloseResult> result, boolean pending) {
   /** The worker is gone, and its sessions with it. */
   public static final CloseAnswer LOST = new CloseAnswer(Optional.empty(), false);
 
-  /** Waits for an answer, which is pending where it takes longer or the waiting is interrupted. */
+  /**
+   * Waits for an answer, which is pending where it takes longer. An interrupt, which says that
+   * nobody asks any more, is kept for later: whoever is behind the close must not overtake it.
+   */
   public static CloseAnswer of(CompletableFuture<CloseAnswer> answer, Duration patience) {
+    boolean interrupted = Thread.interrupted();
     try {
-      return answer.get(patience.toNanos(), TimeUnit.NANOSECONDS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return PENDING;
+      while (true) {
+        try {
+          return answer.get(patience.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
     } catch (TimeoutException e) {
       return PENDING;
     } catch (ExecutionException e) {
       throw new IllegalStateException("a close is never completed exceptionally", e);
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 }

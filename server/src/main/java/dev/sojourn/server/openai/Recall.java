@@ -14,6 +14,7 @@ import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.NoSession;
 import dev.sojourn.router.Router;
 import dev.sojourn.router.TurnGuard;
+import dev.sojourn.router.affinity.Tip;
 import dev.sojourn.server.prompt.PromptBuilder;
 import dev.sojourn.server.prompt.Transcript;
 import dev.sojourn.server.prompt.Transcripts;
@@ -56,7 +57,7 @@ final class Recall {
     }
     Optional<Parent> parent = parent(guard);
     if (parent.isPresent()) {
-      Optional<Transcript> forked = fork(parent.get(), id, life);
+      Optional<Transcript> forked = fork(parent.get(), guard.parentTip(), id, life);
       if (forked.isPresent() || control.input() == Input.DELTA) {
         return forked;
       }
@@ -74,7 +75,7 @@ final class Recall {
     Optional<Transcript> found = transcripts.find(id, life);
     if (found.filter(transcript -> transcript.committed() > 0).isEmpty()) {
       Optional<SessionTokens> tokens = tokens(id, life);
-      boolean misses = control.input() == Input.DELTA && isCut(guard, tokens);
+      boolean misses = control.input() == Input.DELTA && isCut(guard.tip(), tokens);
       if (tokens.isPresent() && !misses) {
         return Optional.of(transcripts.restore(id, life, tokens.get()));
       }
@@ -87,19 +88,37 @@ final class Recall {
   /**
    * Gives a session that begins what its parent has said; empty if nobody knows that. A transcript
    * that is still empty proves nothing: the engine commits a turn before its answer is all told.
+   *
+   * @param tip of the parent, if it is known: where the transcript is not at it, and the engine's
+   *     record ends before it, neither has all that was said
    */
-  Optional<Transcript> fork(Parent parent, SessionId child, Incarnation life) {
+  Optional<Transcript> fork(Parent parent, Optional<Tip> tip, SessionId child, Incarnation life) {
     Optional<Transcript> copy = transcripts.fork(parent.id(), parent.incarnation(), child, life);
-    return copy.filter(said -> said.committed() > 0)
-        .or(() ->
-            tokens(parent.id(), parent.incarnation())
-                .map(tokens -> transcripts.restore(child, life, tokens)))
-        .or(() -> copy.filter(said -> !said.isForgotten()));
+    Optional<Transcript> said = copy.filter(held -> held.committed() > 0);
+    if (said.filter(held -> !isElsewhere(tip, held)).isPresent()) {
+      return said;
+    }
+    Optional<SessionTokens> record = tokens(parent.id(), parent.incarnation());
+    if (said.filter(held -> agree(held, record)).isPresent()) {
+      return said; // a turn has just ended, whose tip is not known yet
+    }
+    if (record.isPresent() && !isCut(tip, record)) {
+      return record.map(tokens -> transcripts.restore(child, life, tokens));
+    }
+    return tip.isPresent() ? Optional.empty() : copy.filter(held -> !held.isForgotten());
+  }
+
+  private static boolean agree(Transcript held, Optional<SessionTokens> record) {
+    return record
+        .filter(
+            tokens -> tokens.ids().length() == held.committed() && tokens.digest() == held.digest())
+        .isPresent();
   }
 
   /**
    * Sees to it that the transcript of a session that was just started from its parent says what its
-   * engine session begins with: of the parent, a turn may have ended between the two copies.
+   * engine session begins with: of the parent, a turn may have ended between the two copies. Where
+   * a regeneration has cut back what the engine copied, the first turn replays the transcript.
    *
    * @param copy of the parent's transcript
    * @throws FaultException {@code context_lost}, if neither has what the parent said
@@ -116,7 +135,9 @@ final class Recall {
         copy.filter(said -> said.committed() == with.committed() && said.digest() == with.digest())
             .isPresent();
     if (!same) {
-      tokens(begun.at(), child, life).ifPresent(tokens -> transcripts.restore(child, life, tokens));
+      tokens(begun.at(), child, life)
+          .filter(tokens -> copy.filter(said -> extend(said.tokens(), tokens.ids())).isEmpty())
+          .ifPresent(tokens -> transcripts.restore(child, life, tokens));
     }
   }
 
@@ -125,8 +146,11 @@ final class Recall {
    * that.
    */
   static boolean isStale(TurnGuard guard, Transcript held) {
-    return guard
-        .tip()
+    return isElsewhere(guard.tip(), held);
+  }
+
+  private static boolean isElsewhere(Optional<Tip> known, Transcript held) {
+    return known
         .filter(tip -> tip.length() != held.committed() || tip.digest() != held.digest())
         .isPresent();
   }
@@ -135,9 +159,9 @@ final class Recall {
    * Returns whether an engine's record ends before its session's last turn did: a regeneration that
    * was given up has cut it back, and what it cut off only the gateway of that turn still knows.
    */
-  private static boolean isCut(TurnGuard guard, Optional<SessionTokens> record) {
+  private static boolean isCut(Optional<Tip> known, Optional<SessionTokens> record) {
     return record.isPresent()
-        && guard.tip().filter(tip -> tip.length() > record.get().ids().length()).isPresent();
+        && known.filter(tip -> tip.length() > record.get().ids().length()).isPresent();
   }
 
   /**
@@ -153,7 +177,11 @@ final class Recall {
     if (control.isEmpty() || (Expectations.hold(control.get(), found) && !stale)) {
       return found;
     }
-    return found.flatMap(held -> ahead(control.get(), guard, held)).or(() -> found);
+    Optional<Transcript> ahead = found.flatMap(held -> ahead(control.get(), guard, held));
+    if (ahead.isEmpty() && stale && found.get().committed() == 0) {
+      throw PromptBuilder.forgotten();
+    }
+    return ahead.or(() -> found);
   }
 
   /** Returns what the session's engine holds, if it goes on from what is held here. */
@@ -164,7 +192,7 @@ final class Recall {
     SessionId id = control.session();
     Incarnation life = guard.incarnation().get();
     Optional<SessionTokens> record = tokens(id, life);
-    if (control.input() == Input.DELTA && isStale(guard, behind) && isCut(guard, record)) {
+    if (control.input() == Input.DELTA && isStale(guard, behind) && isCut(guard.tip(), record)) {
       throw PromptBuilder.forgotten();
     }
     return record
@@ -198,14 +226,16 @@ final class Recall {
     if (record.isEmpty()) {
       return new Settled.Not();
     }
-    if (isStale(guard, said) && isCut(guard, record)) {
+    if (isStale(guard, said) && isCut(guard.tip(), record)) {
       return new Settled.Not();
     }
     Tokens ids = record.get().ids();
-    if (begins(guard) || extend(ids, said.tokens())) {
-      return new Settled.ByEngine(transcripts.restore(id, life, record.get()));
+    if (extend(said.tokens(), ids)) {
+      return new Settled.ByTranscript();
     }
-    return extend(said.tokens(), ids) ? new Settled.ByTranscript() : new Settled.Not();
+    return begins(guard) || extend(ids, said.tokens())
+        ? new Settled.ByEngine(transcripts.restore(id, life, record.get()))
+        : new Settled.Not();
   }
 
   /** Returns whether a turn is the first of a session that is started from its parent. */

@@ -176,7 +176,7 @@ public final class TurnRunner {
         Optional<Parent> parent = Recall.parent(guard);
         Optional<Transcript> copy =
             parent.isPresent()
-                ? recall.fork(parent.get(), id, life)
+                ? recall.fork(parent.get(), guard.parentTip(), id, life)
                 : Optional.of(transcripts.open(id, life));
         Selection selection = guard.select(SelectionQuery.ofBlocks(new long[0], 0, 0));
         Dispatch.Begun begun = Dispatch.open(guard, selection);
