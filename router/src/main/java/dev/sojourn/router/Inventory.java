@@ -117,10 +117,14 @@ final class Inventory {
       Set<Life> found,
       List<SessionView> learnt) {
     Life life = new Life(rank, session.incarnation());
+    // In hand is asked twice: what is opened leaves it once it is bound, what is to be closed
+    // enters
+    // it before it is bound no more.
     if (session.running()
         || session.closing()
         || lifecycle.isInHand(rank, session.incarnation())
-        || stands(store.peek(session.id()), life)) {
+        || stands(store.peek(session.id()), life)
+        || lifecycle.isInHand(rank, session.incarnation())) {
       return;
     }
     if (learns && learn(rank, session)) {

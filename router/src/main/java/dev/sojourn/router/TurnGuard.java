@@ -385,11 +385,28 @@ public final class TurnGuard implements AutoCloseable {
   private Optional<Bound> unbind(Lease lease) {
     while (router.store().peek(session()) instanceof Bound bound
         && bound.leases().contains(lease)) {
-      if (router.store().remove(session(), bound.revision())) {
+      if (remove(bound)) {
         return Optional.of(bound);
       }
     }
     return Optional.empty();
+  }
+
+  /** Removes a binding; its engine session is in hand before nothing stands for it any more. */
+  private boolean remove(Bound bound) {
+    boolean closes = bound.terms().kind() == Terms.Kind.ENGINE_BACKED;
+    if (closes) {
+      router.lifecycle().ending(bound.target(), bound.incarnation());
+    }
+    boolean removed = false;
+    try {
+      removed = router.store().remove(session(), bound.revision());
+      return removed;
+    } finally {
+      if (closes && !removed) {
+        router.lifecycle().bound(bound.target(), bound.incarnation());
+      }
+    }
   }
 
   private OnClose onClose(Bound bound) {

@@ -211,6 +211,11 @@ public final class EngineLifecycle {
     inHand.remove(new Life(target, incarnation));
   }
 
+  /** Hears that a binding is about to go, and that what it stands for will be closed then. */
+  public void ending(WorkerRank target, Incarnation incarnation) {
+    inHand.add(new Life(target, incarnation));
+  }
+
   /** Returns whether an engine session is about to be bound or to be closed. */
   public boolean isInHand(WorkerRank target, Incarnation incarnation) {
     return inHand.contains(new Life(target, incarnation));
