@@ -277,6 +277,9 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
       if (begins) {
         agent.forget(); // whatever it said before it expired
       }
+      if (expects && agent.tip % 4 == 0) {
+        expectWrongTipRefused(said, asked.apply(said.messages()));
+      }
       Map<String, Object> body = asked.apply(said.messages());
       GatewayClient.control(body, agent, said.action(), said.and(delta(agent, expects)));
       Reply reply = client.send(gateway, body);
@@ -413,6 +416,20 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     return expects && isThere(agent)
         ? Map.of("input", "delta", "expected_tip", agent.tip, "expected_digest", agent.digest)
         : Map.of("input", "delta");
+  }
+
+  /** Sends a delta of a client that takes the session to be where it is not. */
+  private void expectWrongTipRefused(Said said, Map<String, Object> body) throws Exception {
+    Agent agent = said.agent();
+    Map<String, Object> delta = new LinkedHashMap<>(delta(agent, true));
+    delta.put("expected_tip", agent.tip - 1);
+    GatewayClient.control(body, agent, said.action(), said.and(delta));
+    Reply reply = client.send(said.gateway(), body);
+    assertThat(reply.isAnswer()).as("over another tip: %s", reply).isFalse();
+    assertThat(reply.code())
+        .as("%s", reply)
+        .isIn("session_not_found", "context_lost", "tip_mismatch");
+    see("refused " + reply.code());
   }
 
   /** A delta was refused: nobody may have what comes before it. */

@@ -168,7 +168,8 @@ final class Recall {
    * Returns what the engine holds where the client expects more than is held here, or says only
    * what is new behind a turn that another gateway served.
    *
-   * @throws FaultException {@code context_lost}, if that turn was cut off there
+   * @throws FaultException {@code context_lost}, if the engine does not hold that turn behind what
+   *     is held here
    */
   Optional<Transcript> upToDate(TurnSpec spec, TurnGuard guard, Optional<Transcript> found) {
     Optional<SessionControl> control = spec.ext().control();
@@ -178,7 +179,7 @@ final class Recall {
       return found;
     }
     Optional<Transcript> ahead = found.flatMap(held -> ahead(control.get(), guard, held));
-    if (ahead.isEmpty() && stale && found.get().committed() == 0) {
+    if (stale && ahead.isEmpty()) {
       throw PromptBuilder.forgotten();
     }
     return ahead.or(() -> found);
@@ -191,11 +192,9 @@ final class Recall {
     }
     SessionId id = control.session();
     Incarnation life = guard.incarnation().get();
-    Optional<SessionTokens> record = tokens(id, life);
-    if (control.input() == Input.DELTA && isStale(guard, behind) && isCut(guard.tip(), record)) {
-      throw PromptBuilder.forgotten();
-    }
-    return record
+    return tokens(id, life)
+        .filter(
+            record -> !(control.input() == Input.DELTA && isCut(guard.tip(), Optional.of(record))))
         .filter(tokens -> extend(tokens.ids(), behind.tokens()))
         .map(tokens -> transcripts.restore(id, life, tokens));
   }
