@@ -59,12 +59,13 @@ sealed interface Standing {
 
   /** Returns where the parent's context is that the session starts with, if that is not here. */
   default Optional<WorkerRank> parentElsewhere(WorkerRank here) {
+    return heldParent().map(Bound::target).filter(at -> !at.equals(here));
+  }
+
+  /** Returns the parent whose context the session starts with, if an engine session has that. */
+  default Optional<Bound> heldParent() {
     return this instanceof Opens opens && opens.forks()
-        ? opens
-            .parent()
-            .filter(bound -> bound.terms().kind() == Terms.Kind.ENGINE_BACKED)
-            .map(Bound::target)
-            .filter(at -> !at.equals(here))
+        ? opens.parent().filter(bound -> bound.terms().kind() == Terms.Kind.ENGINE_BACKED)
         : Optional.empty();
   }
 

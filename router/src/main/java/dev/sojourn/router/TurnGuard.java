@@ -282,6 +282,11 @@ public final class TurnGuard implements AutoCloseable {
         : Optional.empty();
   }
 
+  /** Returns whether a session that begins starts with what a worker holds of its parent. */
+  public boolean isParentHeld() {
+    return standing.heldParent().isPresent();
+  }
+
   /** Tells of the turn's first token: its prompt has been computed. */
   public void firstToken() {
     if (booking != null) {

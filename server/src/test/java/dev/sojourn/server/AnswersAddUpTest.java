@@ -118,6 +118,26 @@ final class AnswersAddUpTest {
   }
 
   @Test
+  void fork_whoseParentsEngineLostIt_tellsThat() throws Exception {
+    send("s", "'action': 'open', ", user("Remember the sea."), "opened", "");
+    fleet.home().close(TestFleet.SESSION, fleet.binding().incarnation(), OnClose.FREE).get();
+    fork("c", FORK + DELTA, user("What was it?"), "opened", "worker_lost");
+    assertThat(sums.get("c").lost).containsOnlyKeys("worker_lost");
+    HttpResponse<String> forked = fleet.post(0, "/v1/sessions/s/fork", "'session_id': 'd'");
+    assertThat(forked.statusCode()).as(forked.body()).isEqualTo(201);
+    fork("d", DELTA, user("Go on with the sea."), "opened", "worker_lost");
+    assertThat(sums.get("d").lost).containsOnlyKeys("worker_lost");
+  }
+
+  @Test
+  void fork_ofASessionByAffinityAlone_hasLostNothing() throws Exception {
+    answered(fleet.send(0, "s", "'action': 'bind', ", user("Remember the sea.")));
+    sums.put("s", new Sum()); // no engine holds it
+    fork("c", FORK, user("Something else."), "opened", "");
+    send("c", DELTA, user("And then?"), "append", "");
+  }
+
+  @Test
   void sessionThatMoves_withAnotherEnd_tellsBothCauses() throws Exception {
     String first = user("Remember the sea.");
     JsonNode opened = send("s", "'action': 'open', ", first, "opened", "");

@@ -60,15 +60,15 @@ final class AnswerKeeper {
     TurnReader reader = new TurnReader(spec, prompt, sent.selection(), guard, listener, metrics);
     Promise promise = workers.at(sent.selection().target()).promise();
     Optional<Incarnation> life = sent.selection().incarnation().or(guard::incarnation);
-    Losses.Before before = Losses.before(control, guard, life, ledger);
+    boolean inEngine = sent.selection().incarnation().isPresent();
+    Losses.Before before = Losses.before(control, guard, life, inEngine, ledger);
     @Nullable TurnResult result = null;
     try {
       reader.read(sent.generation(), begun, clock);
     } finally {
       if (reader.committed()) {
-        boolean inEngine = sent.selection().incarnation().isPresent();
         TurnMode mode = reader.mode(prompt);
-        var losses = Losses.of(reader.start(), mode, prompt, before, inEngine);
+        var losses = Losses.of(reader.start(), mode, prompt, before);
         TurnResult done = reader.result(guard.reason(), promise, prompt, losses);
         result = done;
         if (inEngine && mode != TurnMode.ASIDE && dispatched.transcript().isPresent()) {

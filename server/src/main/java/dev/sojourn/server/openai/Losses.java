@@ -29,24 +29,27 @@ final class Losses {
    * What became of a session before a turn.
    *
    * @param away why its engine's record begins with less than was said so far, if that is so
+   * @param otherwise why the record may lack more than that explains; empty if no engine held it
    * @param expired how many tokens it held when it expired, if the turn meant to go on with it
    */
-  record Before(Optional<LossCause> away, OptionalInt expired) {}
+  record Before(Optional<LossCause> away, Optional<LossCause> otherwise, OptionalInt expired) {}
 
   /**
    * Returns what became of a turn's session, and writes down that it is away: that counts until a
    * turn is committed, since one that is given up tells nobody.
    *
    * @param life the one that the turn runs in
+   * @param inEngine whether it runs in an engine session
    */
   static Before before(
       Optional<SessionControl> control,
       TurnGuard guard,
       Optional<Incarnation> life,
+      boolean inEngine,
       Ledger ledger) {
     Optional<LossCause> now = guard.away();
     if (control.isEmpty()) {
-      return new Before(now, OptionalInt.empty());
+      return new Before(now, Optional.empty(), OptionalInt.empty());
     }
     SessionId session = control.get().session();
     life.ifPresent(lived -> now.ifPresent(cause -> ledger.away(session, lived, cause)));
@@ -54,7 +57,21 @@ final class Losses {
         control.get().action() == Action.CONTINUE && guard.reason() == NoSession.EXPIRED;
     return new Before(
         now.or(() -> life.flatMap(lived -> ledger.away(session, lived))),
+        inEngine ? otherwise(guard) : Optional.empty(),
         expired ? ledger.heldAtEnd(session) : OptionalInt.empty());
+  }
+
+  /**
+   * A session that goes on was cut back by a regeneration that was given up. One that starts from a
+   * parent finds nothing of it where the worker lost it, or never held it.
+   */
+  private static Optional<LossCause> otherwise(TurnGuard guard) {
+    return Recall.begins(guard) ? ofParent(guard) : Optional.of(LossCause.DIVERGED);
+  }
+
+  /** Returns why a worker that should hold a session's parent does not; empty if none should. */
+  static Optional<LossCause> ofParent(TurnGuard guard) {
+    return guard.isParentHeld() ? Optional.of(LossCause.WORKER_LOST) : Optional.empty();
   }
 
   /**
@@ -62,10 +79,8 @@ final class Losses {
    *
    * @param start what the engine found
    * @param mode how the turn stood to its session
-   * @param inEngine whether the turn runs in an engine session
    */
-  static Map<LossCause, Integer> of(
-      TurnStart start, TurnMode mode, Prompt prompt, Before before, boolean inEngine) {
+  static Map<LossCause, Integer> of(TurnStart start, TurnMode mode, Prompt prompt, Before before) {
     Optional<LossCause> away = before.away();
     Map<LossCause, Integer> losses = new EnumMap<>(LossCause.class);
     losses.putAll(start.losses());
@@ -82,10 +97,9 @@ final class Losses {
               .mapToInt(Map.Entry::getValue)
               .sum();
       int shared = Math.min(kv(prompt.committed(), most), prompt.knownPrefix());
-      // What no move explains was cut off by a regeneration that was given up.
-      away.or(() -> inEngine ? Optional.of(LossCause.DIVERGED) : Optional.empty())
+      away.or(before::otherwise)
           .ifPresent(cause -> add(losses, cause, shared - start.reusedTokens() - told));
-      if (away.isPresent() || mode == TurnMode.OPENED) {
+      if (away.isPresent() || (mode == TurnMode.OPENED && before.otherwise().isPresent())) {
         int held = kv(prompt.committed(), Integer.MAX_VALUE);
         add(losses, LossCause.DIVERGED, held - prompt.knownPrefix());
       }

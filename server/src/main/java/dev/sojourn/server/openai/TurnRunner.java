@@ -181,7 +181,11 @@ public final class TurnRunner {
         Selection selection = guard.select(SelectionQuery.ofBlocks(new long[0], 0, 0));
         Dispatch.Begun begun = Dispatch.open(guard, selection);
         recall.begin(id, life, begun, copy);
-        guard.away().ifPresent(cause -> ledger.away(id, life, cause));
+        boolean empty = begun.with().committed() == 0;
+        guard
+            .away()
+            .or(() -> empty ? Losses.ofParent(guard) : Optional.empty())
+            .ifPresent(cause -> ledger.away(id, life, cause));
         guard.accepted();
       }
       var _ = guard.finish(TurnOutcome.COMPLETED);

@@ -72,12 +72,14 @@ public final class Transcripts {
    * Transcript#isForgotten says} that this proves nothing.
    */
   public Transcript openForgotten(SessionId session, Incarnation incarnation) {
-    return find(session, incarnation)
-        .orElseGet(() -> {
-          Transcript transcript = open(session, incarnation);
-          transcript.forget();
-          return transcript;
-        });
+    synchronized (entries) { // or a fork could copy one that does not say so yet
+      return find(session, incarnation)
+          .orElseGet(() -> {
+            Transcript transcript = open(session, incarnation);
+            transcript.forget();
+            return transcript;
+          });
+    }
   }
 
   /**
