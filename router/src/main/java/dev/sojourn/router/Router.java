@@ -248,7 +248,9 @@ public final class Router implements AutoCloseable {
    */
   public CloseReport close(SessionId id, OnClose how, WhileBusy busy, Duration patience)
       throws InterruptedException {
-    try (TurnGuard guard = begin(ComingClose.intent(id, how, busy))) {
+    TurnOrder.Place place = order.enter(id, busy == WhileBusy.QUEUE, TurnOrder.Kind.CLOSE);
+    TurnIntent intent = ComingClose.intent(id, how, busy);
+    try (TurnGuard guard = enter(intent, place, false).orElseThrow()) {
       return guard.finish(TurnOutcome.COMPLETED, patience);
     }
   }

@@ -25,13 +25,19 @@ final class TurnOrder implements AutoCloseable {
     ALONE,
     /** A turn that runs beside others of the kind. */
     SHARED,
-    /** A turn that ends the session, or a close that somebody waits for. */
+    /** A turn that ends the session. */
     LAST,
+    /** A close that somebody waits for. */
+    CLOSE,
     /** A close that was promised. */
     PROMISED;
 
     private boolean ends() {
-      return this == LAST || this == PROMISED;
+      return this == LAST || isClose();
+    }
+
+    private boolean isClose() {
+      return this == CLOSE || this == PROMISED;
     }
   }
 
@@ -201,7 +207,7 @@ final class TurnOrder implements AutoCloseable {
   }
 
   private Place counted(Place place) {
-    if (waiting.getAndIncrement() >= maxWaitingInAll && !place.kind.ends()) {
+    if (waiting.getAndIncrement() >= maxWaitingInAll && !place.kind.isClose()) {
       waiting.decrementAndGet();
       place.leave();
       throw new Fault.Overloaded(

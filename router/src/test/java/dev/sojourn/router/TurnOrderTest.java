@@ -133,9 +133,9 @@ class TurnOrderTest {
     assertThatThrownBy(() -> order.enter(ID, true, Kind.ALONE))
         .hasMessageContaining("4 turns waiting, the most");
     for (int i = 0; i < 5; i++) {
-      waiting.add(enter(Kind.LAST));
+      waiting.add(enter(Kind.CLOSE));
     }
-    assertThatThrownBy(() -> order.enter(ID, true, Kind.LAST))
+    assertThatThrownBy(() -> order.enter(ID, true, Kind.CLOSE))
         .hasMessageContaining("4 closes waiting, the most");
     TurnOrder.Place promised = order.promise(ID).orElseThrow();
     assertThat(promised.hasTurn()).isFalse();
@@ -154,24 +154,29 @@ class TurnOrderTest {
       SessionId id = new SessionId(Tenant.DEFAULT, "s" + session);
       running.add(order.enter(id, true, Kind.ALONE));
       if (session < 8) {
-        waiting.add(threads.submit(() -> leave(id)));
+        waiting.add(threads.submit(() -> leave(id, Kind.ALONE)));
       }
     }
     House.await(() -> order.waiting() == 8);
     SessionId last = new SessionId(Tenant.DEFAULT, "s8");
     assertThatThrownBy(() -> order.enter(last, true, Kind.ALONE))
         .hasMessageContaining("no more than 8 turns");
-    assertThat(order.promise(last)).isPresent();
-    assertThat(order.turns(last)).isEqualTo(2);
+    assertThatThrownBy(() -> order.enter(last, true, Kind.LAST))
+        .hasMessageContaining("no more than 8 turns");
+    Future<Boolean> close = threads.submit(() -> leave(last, Kind.CLOSE));
+    House.await(() -> order.turns(last) == 2);
+    assertThat(order.promise(last).orElseThrow().hasTurn()).isFalse();
+    assertThat(order.turns(last)).isEqualTo(3);
+    waiting.add(close);
     running.forEach(TurnOrder.Place::leave);
     for (Future<Boolean> turn : waiting) {
       assertThat(turn.get()).isTrue();
     }
   }
 
-  private boolean leave(SessionId id) {
+  private boolean leave(SessionId id, Kind kind) {
     try {
-      order.enter(id, true, Kind.ALONE).leave();
+      order.enter(id, true, kind).leave();
       return true;
     } catch (InterruptedException e) {
       return false;
