@@ -117,9 +117,8 @@ final class Inventory {
       Set<Life> found,
       List<SessionView> learnt) {
     Life life = new Life(rank, session.incarnation());
-    // In hand is asked twice: what is opened leaves it once it is bound, what is to be closed
-    // enters
-    // it before it is bound no more.
+    // In hand is asked twice: what is opened leaves it once it is bound, and what is to be closed
+    // enters it before it is bound no more.
     if (session.running()
         || session.closing()
         || lifecycle.isInHand(rank, session.incarnation())
