@@ -121,8 +121,10 @@ public class FleetLincheckTest {
     fleet.find(id(rank)).ifPresent(known -> known.feed().apply(STORED));
   }
 
-  /** Returns how many blocks a rank is known to hold; -1 of one that is not there. */
-  @Operation
+  /**
+   * Returns how many blocks a rank is known to hold; -1 of one that is not there. For the looks
+   * behind a race only, and so no operation: it asks fleet and index one after the other.
+   */
   public int held(@Param(name = "rank") int rank) {
     int[] overlaps = index.overlaps(new long[] {STORED.hash()}, fleet.slots());
     return fleet.find(id(rank)).map(known -> overlaps[known.slot()]).orElse(-1);
