@@ -124,6 +124,35 @@ final class SideRequestsTest {
   }
 
   @Test
+  void compactedConversation_goesOnFromTheAnswerItGotAside() throws Exception {
+    Conversation main = new Conversation("Be brief.");
+    main.say("Plan a walk.");
+    main.say("By the sea.");
+    Conversation compacted = new Conversation("Be brief.");
+    assertThat(mode(compacted.say("So far we planned a walk. Go on."))).isEqualTo("aside");
+    JsonNode second = compacted.say("And back?");
+    assertThat(mode(second)).isEqualTo("rewind");
+    int held = second.path("usage").path("total_tokens").asInt();
+    assertThat(session(second).path("held_tokens").asInt()).isEqualTo(held);
+    JsonNode third = compacted.say("How far?");
+    assertThat(mode(third)).isEqualTo("append");
+    assertThat(cached(third)).isEqualTo(held - 1);
+  }
+
+  @Test
+  void windowOfTheConversation_withItsLastAnswer_isATurnOfTheSession() throws Exception {
+    Conversation main = new Conversation("Be brief.");
+    main.say("Plan a walk.");
+    main.say("By the sea.");
+    main.messages.subList(1, 3).clear();
+    JsonNode third = main.say("And back?");
+    assertThat(mode(third)).isEqualTo("rewind");
+    main.messages.clear();
+    main.messages.add("{'role': 'system', 'content': 'Be brief.'}");
+    assertThat(mode(main.say("Name this conversation."))).isEqualTo("aside");
+  }
+
+  @Test
   void summaryOfAllThatWasSaid_underAnotherSystemMessage_isAside() throws Exception {
     Conversation main = new Conversation("Be brief.");
     main.say("Plan a walk.");

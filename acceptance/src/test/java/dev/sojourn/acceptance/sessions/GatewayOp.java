@@ -47,6 +47,9 @@ sealed interface GatewayOp {
    */
   record Instruct(int name, int gateway, boolean goesOn, int salt) implements GatewayOp {}
 
+  /** The conversation goes on from a summary of it. */
+  record Compact(int name, int gateway, int salt) implements GatewayOp {}
+
   /** A request under a session's name that is none of its turns. */
   record Side(int name, int gateway, int salt) implements GatewayOp {}
 
@@ -140,7 +143,8 @@ sealed interface GatewayOp {
               random.nextInt(3),
               salt);
       case 22, 23 -> new Sampled(name, gateway, way(random), salt);
-      case 24, 25 -> new Instruct(name, gateway, random.nextBoolean(), salt);
+      case 24 -> new Instruct(name, gateway, random.nextBoolean(), salt);
+      case 25 -> new Compact(name, gateway, salt);
       case 26, 27 -> new OpenTree(name % 2, gateway);
       case 28, 29, 30, 31, 32, 33 ->
           new Grow(

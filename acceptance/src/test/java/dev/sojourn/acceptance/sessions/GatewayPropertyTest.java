@@ -50,6 +50,7 @@ class GatewayPropertyTest {
             "history as_sampled",
             "history as_rendered",
             "instructed anew",
+            "compacted",
             "tree opened",
             "tree append",
             "tree rewind",

@@ -123,6 +123,7 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
       case GatewayOp.Call call -> call(call);
       case GatewayOp.Sampled sampled -> sampled(sampled);
       case GatewayOp.Instruct instruct -> instruct(instruct);
+      case GatewayOp.Compact compact -> compact(compact);
       case GatewayOp.OpenTree open -> trees.open(open);
       case GatewayOp.Grow grow -> trees.grow(grow);
       case GatewayOp.CloseTree close -> trees.close(close);
@@ -397,6 +398,26 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     }
   }
 
+  private void compact(GatewayOp.Compact op) throws Exception {
+    Agent agent = agents.get(op.name());
+    List<Map<String, ?>> all =
+        new ArrayList<>(
+            agent.said.stream().filter(message -> "system".equals(message.get("role"))).toList());
+    all.add(GatewayClient.user("So far: " + GatewayClient.text(op.salt())));
+    Reply reply = full(agent, op.gateway(), List.copyOf(all), 8, op.salt());
+    if (!reply.mode().equals("aside")) {
+      return;
+    }
+    all.add(reply.message());
+    all.add(GatewayClient.user(GatewayClient.text(op.salt() + 1)));
+    boolean knows = isThere(agent) && knowsAll(agent, op.gateway()) && agent.tools.isEmpty();
+    Reply next = full(agent, op.gateway(), List.copyOf(all), 8, op.salt());
+    if (knows && !agent.said.isEmpty()) {
+      assertThat(next.mode()).as("behind a summary: %s", next).isNotEqualTo("aside");
+      see("compacted");
+    }
+  }
+
   /** Asks for a title, which no session takes for its conversation. */
   private void side(GatewayOp.Side op) throws Exception {
     Agent agent = agents.get(op.name());
@@ -588,6 +609,7 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     Agent child = agents.get(op.name());
     Agent parent = agents.get(op.parent());
     boolean told = parent.known.contains(op.gateway()) || (local && !parent.lost);
+    told &= !(op.turn() && op.way() != Way.FULL && parent.isUnseen(op.gateway()));
     boolean lives = isThere(parent) && !parent.bound && !parent.said.isEmpty();
     if (child == parent
         || !lives

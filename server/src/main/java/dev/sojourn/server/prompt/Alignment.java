@@ -175,16 +175,38 @@ final class Alignment {
 
   /**
    * Returns whether a prompt goes on from some message of the session after the system message; of
-   * completions, which have no messages, whether it goes on from the first prompt. Behind another
-   * system message, what has answers of the session may be a summary of it, until it goes on from
-   * the answer that it got aside.
+   * completions, which have no messages, whether it goes on from the first prompt. Else it may
+   * carry the conversation on without what was said first. Behind another system message, what has
+   * answers of the session may be a summary of it, until it goes on from the answer that it got
+   * aside.
    */
   private static boolean sharesAMessage(Transcript held, int same, Said said) {
     if (!said.chat() || held.messages().isEmpty()) {
       return same >= held.firstPrompt();
     }
     return !held.messages().subList(0, said.kept()).stream().allMatch(Conversation::isSystem)
+        || carriesOn(held, said)
         || (held.goesOnAside(said.added()) && sharesAnAnswer(held, said));
+  }
+
+  /**
+   * Returns whether a prompt under the session's own system message and tools is the conversation
+   * after it was compacted, or a window of it: it has the session's last answer, or the one that it
+   * got aside.
+   */
+  private static boolean carriesOn(Transcript held, Said said) {
+    List<Map<String, ?>> added = said.added();
+    List<Map<String, ?>> before = held.messages();
+    boolean sameStage =
+        !added.isEmpty()
+            && !Conversation.isSystem(added.getFirst())
+            && said.kept() < before.size()
+            && !Conversation.isSystem(before.get(said.kept()))
+            && held.wasGiven(said.options());
+    return sameStage
+        && (held.goesOnAside(added)
+            || (Conversation.isAnswer(before.getLast())
+                && Conversation.contains(added, before.getLast())));
   }
 
   /** Returns whether a prompt whose first message is another one goes on from a held answer. */
