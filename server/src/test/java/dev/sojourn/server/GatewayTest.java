@@ -334,6 +334,77 @@ final class GatewayTest {
     assertThat(unknown.path("nvext").path("session").path("existed").asBoolean()).isFalse();
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '~',
+      value = {
+        "'nvext': {'session_control': {'session_id': 'f'}}",
+        "'nvext': {'session_control': {'session_id': 'f', 'input': 'delta'}}",
+        "'nvext': {'session_control': {'session_id': 'f', 'action': 'close'}}",
+        "'nvext': {'session_params': {'id': 'f'}}",
+        "'session_id': 'f'",
+      })
+  void session_namedByTheBody_endsWhenTheHeaderSaysSo(String named) throws Exception {
+    gateway.post(
+        CHAT,
+        chat(
+            "'max_tokens': 3, 'nvext': {'session_control': {'session_id': 'f', 'action': 'open'}}"));
+    String turn = chat("'max_tokens': 3, " + named);
+    JsonNode end = gateway.post(CHAT, turn, "x-dynamo-session-final", "true");
+    assertThat(end.path("nvext").path("session").path("existed").asBoolean()).isTrue();
+    assertThat(gateway.send("GET", "/v1/sessions/f", "").statusCode()).isEqualTo(404);
+  }
+
+  @Test
+  void session_namedByAnAgentsHeader_endsWhenTheHeaderSaysSo() throws Exception {
+    String turn = chat("'max_tokens': 3");
+    gateway.post(CHAT, turn, "x-session-id", "f");
+    gateway.post(CHAT, turn, "x-session-id", "f", "x-dynamo-session-final", "true");
+    assertThat(gateway.send("GET", "/v1/sessions/f", "").statusCode()).isEqualTo(404);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"true, open", "true, bind", "false, close"})
+  void finalHeader_thatTheBodyContradicts_isRefusedAndChangesNothing(String last, String action)
+      throws Exception {
+    gateway.post(CHAT, chat("'max_tokens': 3"), "x-dynamo-session-id", "f");
+    String control =
+        "'nvext': {'session_control': {'session_id': 'f', 'action': '" + action + "'}}";
+    String[] header = {"x-dynamo-session-final", last};
+    HttpResponse<String> refused = gateway.send("POST", CHAT, chat(control), header);
+    assertThat(refused.statusCode()).isEqualTo(400);
+    assertThat(error(refused).path("param").asString()).isEqualTo("nvext.session_control.action");
+    assertThat(error(refused).path("message").asString())
+        .isEqualTo(
+            "header x-dynamo-session-final is %s, but nvext.session_control.action is %s"
+                .formatted(last, action));
+    assertThat(gateway.get("/v1/sessions/f").path("turns").asInt()).isEqualTo(1);
+  }
+
+  @Test
+  void finalHeader_ofNoSession_isRefused() throws Exception {
+    String[] last = {"x-dynamo-session-final", "true"};
+    HttpResponse<String> refused = gateway.send("POST", CHAT, chat("'max_tokens': 3"), last);
+    assertThat(refused.statusCode()).isEqualTo(400);
+    assertThat(error(refused).path("message").asString())
+        .isEqualTo("x-dynamo-session-final is true, but the request names no session");
+    gateway.post(CHAT, chat("'max_tokens': 3"), "x-dynamo-session-final", "false");
+  }
+
+  @Test
+  void session_boundAlone_isExpectedWhereItsTurnsHereGotTo() throws Exception {
+    String control = "'max_tokens': 3, 'nvext': {'session_control': {'session_id': 'b', %s}}";
+    String bind = control.formatted("'action': 'bind', 'expected_tip': %d");
+    assertThat(code(gateway.send("POST", CHAT, chat(bind.formatted(1))))).isEqualTo("tip_mismatch");
+    JsonNode bound = gateway.post(CHAT, chat(bind.formatted(0)));
+    int tip = bound.path("usage").path("total_tokens").asInt();
+    String next = control.formatted("'expected_tip': %d");
+    HttpResponse<String> wrong = gateway.send("POST", CHAT, chat(next.formatted(0)));
+    assertThat(error(wrong).path("observed").path("tip").asInt()).isEqualTo(tip);
+    gateway.post(CHAT, chat(next.formatted(tip)));
+  }
+
   @Test
   void session_ofACodingAgent_isKnownByItsOwnHeaders() throws Exception {
     gateway.post(
@@ -640,6 +711,8 @@ final class GatewayTest {
             + " 'action': 'open', 'parent': 'x'}}",
         "nvext.session_control.parent | 400 | | 'nvext': {'session_control': {'session_id': 'x',"
             + " 'action': 'open', 'parent': ''}}",
+        "nvext.session_control.capacity | 400 | | 'nvext': {'session_control': {'session_id': 'x',"
+            + " 'action': 'bind', 'capacity': 30}}",
         "nvext.session_control.input | 400 | | 'nvext': {'session_control': {'session_id': 'x',"
             + " 'input': 'half'}}",
         "nvext.session_control.expected_digest | 400 | | 'nvext': {'session_control':"
@@ -731,7 +804,7 @@ final class GatewayTest {
       quoteCharacter = '~',
       value = {
         "'top_p': 0             | top_p must be above 0 and at most 1, but is 0",
-        "'max_tokens': 1.5      | max_tokens must be a whole number, but is a number",
+        "'max_tokens': 1.5      | max_tokens must be a whole number, but is 1.5",
         "'messages': [null]     | messages[0] must be an object, but is null",
         "'messages': null       | messages is required",
         "'stop': 7              | stop must be a string or a list of strings, but is a whole number",

@@ -455,12 +455,7 @@ class SglangSessionsTest {
     String last = asked("'On.'", "'session_params': {" + session + rid(first) + "}");
     JsonNode answer =
         gateway.post(
-            COMPLETIONS,
-            ("{" + last + "}").replace('\'', '"'),
-            "x-dynamo-session-id",
-            "s",
-            "x-dynamo-session-final",
-            "true");
+            COMPLETIONS, ("{" + last + "}").replace('\'', '"'), "x-dynamo-session-final", "true");
     assertThat(cached(answer)).isEqualTo(whole(first).size() - 1);
     assertThat(answer.path("nvext").path("session").path("closed").asBoolean()).isTrue();
     assertThat(gateway.send("GET", "/v1/sessions/s", "").statusCode()).isEqualTo(404);

@@ -363,6 +363,20 @@ final class ToolsTest {
   }
 
   @Test
+  void history_asSampled_isKeptOfASessionThatIsBoundAlone() throws Exception {
+    String session =
+        "'nvext': {'session_control': {'session_id': 'bound', 'action': 'bind',"
+            + " 'history': 'as_sampled'}}";
+    gateway.say("Fine.");
+    var _ = gateway.post(CHAT, chat(ASK, session));
+    gateway.say("Fine.");
+    String more = ASK + ", {'role': 'assistant', 'content': 'Fine.'}, " + ASK;
+    JsonNode second = gateway.post(CHAT, chat(more, session)).path("nvext").path("session");
+    assertThat(second.path("history").asString()).isEqualTo("as_sampled");
+    assertThat(second.path("rendered").path("what").asString()).isEqualTo("new");
+  }
+
+  @Test
   void models_tellHowAnswersAreRead() throws Exception {
     JsonNode model = gateway.get("/v1/models").path("data").get(0);
     assertThat(model.path("tool_parser").asString()).isEqualTo("hermes");

@@ -171,6 +171,7 @@ final class Fields {
       case BigInteger big ->
           throw wrong(name, "must be " + least + " to " + most + ", but is " + big);
       case Double d when d == Math.rint(d) && Math.abs(d) < 1e15 -> value = d.longValue();
+      case Number number -> throw wrong(name, "must be a whole number, but is " + number);
       case Object other -> throw wrong(name, "must be a whole number, but is " + kind(other));
     }
     if (value < least || value > most) {

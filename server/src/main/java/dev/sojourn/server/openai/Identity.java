@@ -11,43 +11,53 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /**
- * Who a request says it is, in its headers.
+ * Who a request says it is, in its headers. What they say besides the session's name counts however
+ * that is named.
  *
  * @param session the session's name
  * @param parent the session that it was started from; only a hint where to run
  * @param last whether this is the session's last request
- * @param header the header that said so
  */
-record Identity(String session, Optional<String> parent, boolean last, String header) {
+record Identity(
+    Optional<Asserted<String>> session, Optional<String> parent, Optional<Asserted<Boolean>> last) {
 
   /**
-   * Reads it from a request's headers. Blanks around values do not count, nor does a parent that is
-   * the session itself, nor an empty value of a header that coding agents send by themselves.
+   * Reads it from a request's headers. Blanks around values do not count, nor does an empty value
+   * of a header that coding agents send by themselves.
    *
    * @param header returns a header's value by its name
    * @throws dev.sojourn.core.FaultException InvalidRequest, if a name is too long, the canonical
    *     header is empty, or a "final" is neither true nor false
    */
-  static Optional<Identity> of(
-      List<IdentityRule> rules, Function<String, Optional<String>> header) {
-    for (IdentityRule rule : rules) {
-      boolean last = !rule.last().isEmpty() && isLast(header, rule.last());
-      if (rule.session().equals(IdentityRule.CANONICAL)) {
-        header.apply(rule.session()).ifPresent(name -> checkName(name.strip(), rule.session()));
-      }
-      Optional<String> session = value(header, rule.session());
-      if (session.isPresent()) {
-        checkName(session.get(), rule.session());
-        Optional<String> parent =
-            rule.parents().stream()
-                .flatMap(name -> value(header, name).stream())
-                .findFirst()
-                .filter(name -> !name.equals(session.get()));
-        parent.ifPresent(name -> checkName(name, rule.session() + "'s parent"));
-        return Optional.of(new Identity(session.get(), parent, last, rule.session()));
-      }
-    }
-    return Optional.empty();
+  static Identity of(List<IdentityRule> rules, Function<String, Optional<String>> header) {
+    header
+        .apply(IdentityRule.CANONICAL)
+        .ifPresent(name -> checkName(name.strip(), IdentityRule.CANONICAL));
+    Optional<IdentityRule> names =
+        rules.stream().filter(rule -> value(header, rule.session()).isPresent()).findFirst();
+    Optional<Asserted<String>> session =
+        names
+            .map(IdentityRule::session)
+            .flatMap(name -> value(header, name).map(said -> new Asserted<>(name, said)));
+    session.ifPresent(said -> checkName(said.value(), said.field()));
+    Optional<Asserted<String>> parent =
+        names.map(List::of).orElse(rules).stream()
+            .flatMap(rule -> rule.parents().stream())
+            .flatMap(name -> value(header, name).map(said -> new Asserted<>(name, said)).stream())
+            .findFirst();
+    parent.ifPresent(said -> checkName(said.value(), said.field()));
+    Optional<Asserted<Boolean>> last =
+        rules.stream()
+            .map(IdentityRule::last)
+            .filter(name -> !name.isEmpty())
+            .flatMap(name -> value(header, name).map(said -> isLast(name, said)).stream())
+            .findFirst();
+    return new Identity(session, parent.map(Asserted::value), last);
+  }
+
+  /** Returns the session that another one was started from; nobody is started from itself. */
+  Optional<String> near(String name) {
+    return parent.filter(other -> !other.equals(name));
   }
 
   /** Refuses a name that is empty or too long. */
@@ -65,14 +75,16 @@ record Identity(String session, Optional<String> parent, boolean last, String he
     return header.apply(name).filter(value -> !value.isBlank());
   }
 
-  private static boolean isLast(Function<String, Optional<String>> header, String name) {
-    String value = value(header, name).orElse("false");
-    return switch (value.toLowerCase(Locale.ROOT)) {
-      case "true", "1" -> true;
-      case "false", "0" -> false;
-      default ->
-          throw Fault.invalid(name, name + " must be true or false, but is " + Fields.shown(value))
-              .asException();
-    };
+  private static Asserted<Boolean> isLast(String name, String value) {
+    return new Asserted<>(
+        name,
+        switch (value.toLowerCase(Locale.ROOT)) {
+          case "true", "1" -> true;
+          case "false", "0" -> false;
+          default ->
+              throw Fault.invalid(
+                      name, name + " must be true or false, but is " + Fields.shown(value))
+                  .asException();
+        });
   }
 }

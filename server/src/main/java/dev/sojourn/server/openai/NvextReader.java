@@ -16,7 +16,7 @@ import java.util.function.Function;
 
 /**
  * Reads {@link Nvext} from a request: the body's {@code nvext}, the headers that name a session, a
- * worker or a priority, and SGLang's fields. Body and header that name different sessions are
+ * worker or a priority, and SGLang's fields. Body and header that disagree on a session are
  * refused; of the others, headers win, as in Dynamo. Immutable.
  */
 final class NvextReader {
@@ -51,7 +51,7 @@ final class NvextReader {
   /** Reads what a request says beyond OpenAI's fields. */
   Nvext read(Fields body, Function<String, Optional<String>> header, Tenant tenant) {
     Optional<Fields> nvext = body.object("nvext");
-    Optional<Identity> identity = Identity.of(ladder, header);
+    Identity identity = Identity.of(ladder, header);
     Optional<Fields> asked = nvext.flatMap(fields -> fields.object("session_control"));
     Optional<SessionControl> control =
         asked.isPresent()

@@ -15,7 +15,9 @@ import dev.sojourn.core.Tenant;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.HexFormat;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.Set;
 
@@ -40,13 +42,10 @@ final class SessionFields {
   }
 
   /** A body that controls a session; a header may only agree with it, or add that it ends. */
-  SessionControl control(Fields asked, Optional<Identity> identity, Tenant tenant) {
+  SessionControl control(Fields asked, Identity identity, Tenant tenant) {
     String name = name(asked);
-    identity.ifPresent(said -> refuseOther(said, name, asked.at("session_id")));
-    Action action =
-        asked
-            .choice("action", Action.class, CLIENT_ACTIONS)
-            .orElse(identity.filter(Identity::last).isPresent() ? Action.CLOSE : Action.CONTINUE);
+    refuseOther(identity, name, asked.at("session_id"));
+    Action action = action(asked, identity);
     return new SessionControl(
         new SessionId(tenant, name),
         action,
@@ -55,7 +54,7 @@ final class SessionFields {
         asked.integer("expected_tip", 0, Integer.MAX_VALUE),
         digest(asked),
         parent(asked, action, name),
-        identity.flatMap(Identity::parent),
+        identity.near(name),
         asked
             .choice("on_divergence", OnDivergence.class, EnumSet.allOf(OnDivergence.class))
             .orElse(OnDivergence.REWIND),
@@ -63,7 +62,7 @@ final class SessionFields {
         asked
             .choice("while_busy", WhileBusy.class, EnumSet.allOf(WhileBusy.class))
             .orElse(WhileBusy.QUEUE),
-        asked.integer("capacity", 1, Integer.MAX_VALUE),
+        capacity(asked, action),
         asked
             .choice("history", History.class, EnumSet.allOf(History.class))
             .orElse(History.AS_RENDERED),
@@ -103,6 +102,28 @@ final class SessionFields {
         plain.kind());
   }
 
+  /** Reads what happens to a session; a header that says whether it ends may only agree. */
+  private static Action action(Fields asked, Identity identity) {
+    Optional<Action> action = asked.choice("action", Action.class, CLIENT_ACTIONS);
+    identity
+        .last()
+        .filter(last -> action.filter(a -> last.value() != (a == Action.CLOSE)).isPresent())
+        .ifPresent(last -> {
+          String said = action.orElseThrow().name().toLowerCase(Locale.ROOT);
+          throw Fault.invalid(
+                  asked.at("action"),
+                  "header %s is %s, but %s is %s"
+                      .formatted(last.field(), last.value(), asked.at("action"), said))
+              .asException();
+        });
+    return action.orElse(named(identity));
+  }
+
+  /** Returns what happens to a session that is only named. */
+  private static Action named(Identity identity) {
+    return identity.last().filter(Asserted::value).isPresent() ? Action.CLOSE : Action.CONTINUE;
+  }
+
   private static String name(Fields fields) {
     String name =
         fields.text("session_id").orElseThrow(() -> fields.wrong("session_id", "is required"));
@@ -135,27 +156,40 @@ final class SessionFields {
     return parent;
   }
 
+  /** Reads how much an engine session may hold; one that is only bound has none. */
+  private static OptionalInt capacity(Fields asked, Action action) {
+    OptionalInt capacity = asked.integer("capacity", 1, Integer.MAX_VALUE);
+    if (capacity.isPresent() && action == Action.BIND) {
+      throw asked.wrong(
+          "capacity", "is what an engine session may hold, and action bind opens none");
+    }
+    return capacity;
+  }
+
   /** A session that is only named. */
   Optional<SessionControl> byName(
-      Fields body, Optional<Fields> nvext, Optional<Identity> identity, Tenant tenant) {
+      Fields body, Optional<Fields> nvext, Identity identity, Tenant tenant) {
     Optional<String> inBody =
         nvext
             .flatMap(fields -> fields.object("session_params"))
             .flatMap(params -> named(params, "id"))
             .or(() -> named(body, "session_id"))
             .or(() -> body.object("session_params").flatMap(params -> named(params, "id")));
-    if (inBody.isPresent() && identity.isPresent()) {
-      refuseOther(identity.get(), inBody.get(), "the body");
-    }
-    Optional<String> name = inBody.or(() -> identity.map(Identity::session));
+    inBody.ifPresent(name -> refuseOther(identity, name, "the body"));
+    Optional<String> name = inBody.or(() -> identity.session().map(Asserted::value));
     if (name.isEmpty()) {
-      return Optional.empty();
+      identity
+          .last()
+          .filter(Asserted::value)
+          .ifPresent(last -> {
+            throw Fault.invalid(
+                    last.field(), last.field() + " is true, but the request names no session")
+                .asException();
+          });
     }
-    boolean last = identity.filter(Identity::last).isPresent();
-    return Optional.of(
-        SessionControl.builder(
-                new SessionId(tenant, name.get()), last ? Action.CLOSE : Action.CONTINUE)
-            .near(identity.flatMap(Identity::parent))
+    return name.map(said ->
+        SessionControl.builder(new SessionId(tenant, said), named(identity))
+            .near(identity.near(said))
             .implicit(implicitSessions)
             .build());
   }
@@ -167,19 +201,22 @@ final class SessionFields {
   }
 
   private static void refuseOther(Identity identity, String name, String where) {
-    if (!identity.session().equals(name)) {
-      throw Fault.invalid(
-              where,
-              "header "
-                  + identity.header()
-                  + " names session "
-                  + Fields.shown(identity.session())
-                  + ", but "
-                  + where
-                  + " names "
-                  + Fields.shown(name))
-          .asException();
-    }
+    identity
+        .session()
+        .filter(header -> !header.value().equals(name))
+        .ifPresent(header -> {
+          throw Fault.invalid(
+                  where,
+                  "header "
+                      + header.field()
+                      + " names session "
+                      + Fields.shown(header.value())
+                      + ", but "
+                      + where
+                      + " names "
+                      + Fields.shown(name))
+              .asException();
+        });
   }
 
   private static OptionalLong digest(Fields asked) {

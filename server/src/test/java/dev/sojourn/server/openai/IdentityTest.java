@@ -14,34 +14,54 @@ final class IdentityTest {
 
   @Test
   void of_theCanonicalHeader_winsOverAllOthers() {
-    assertThat(
-            of(
-                Map.of(
-                    "x-claude-code-session-id", "claude",
-                    "x-session-id", "plain",
-                    "x-dynamo-session-id", "canonical",
-                    "x-dynamo-parent-session-id", "parent",
-                    "x-dynamo-session-final", "TRUE")))
-        .contains(new Identity("canonical", Optional.of("parent"), true, IdentityRule.CANONICAL));
+    Identity identity =
+        of(
+            Map.of(
+                "x-claude-code-session-id", "claude",
+                "x-session-id", "plain",
+                "x-parent-session-id", "other",
+                "x-dynamo-session-id", "canonical",
+                "x-dynamo-parent-session-id", "parent",
+                "x-dynamo-session-final", "TRUE"));
+    assertThat(identity.session()).contains(new Asserted<>(IdentityRule.CANONICAL, "canonical"));
+    assertThat(identity.parent()).contains("parent");
+    assertThat(identity.last()).contains(new Asserted<>("x-dynamo-session-final", true));
   }
 
   @Test
   void of_anAgentWithinASession_isTheAgentWithTheSessionAsParent() {
     assertThat(of(Map.of("x-claude-code-session-id", "root", "x-claude-code-agent-id", "child")))
-        .contains(new Identity("child", Optional.of("root"), false, "x-claude-code-agent-id"));
+        .isEqualTo(
+            new Identity(
+                Optional.of(new Asserted<>("x-claude-code-agent-id", "child")),
+                Optional.of("root"),
+                Optional.empty()));
   }
 
   @Test
   void of_valuesThatSayNothing_areNotThere() {
-    assertThat(of(Map.of("x-session-id", "  "))).isEmpty();
-    assertThat(of(Map.of())).isEmpty();
-    assertThat(
-            of(
-                Map.of(
-                    "x-dynamo-session-id", "same",
-                    "x-dynamo-parent-session-id", "same",
-                    "x-dynamo-session-final", "")))
-        .contains(new Identity("same", Optional.empty(), false, IdentityRule.CANONICAL));
+    Identity nobody = new Identity(Optional.empty(), Optional.empty(), Optional.empty());
+    assertThat(of(Map.of("x-session-id", "  "))).isEqualTo(nobody);
+    assertThat(of(Map.of())).isEqualTo(nobody);
+    Identity same =
+        of(
+            Map.of(
+                "x-dynamo-session-id", "same",
+                "x-dynamo-parent-session-id", "same",
+                "x-dynamo-session-final", ""));
+    assertThat(same.near("same")).isEmpty();
+    assertThat(same.last()).isEmpty();
+  }
+
+  @Test
+  void of_headersBesideANameThatIsElsewhere_count() {
+    Identity besideABody =
+        of(Map.of("x-dynamo-parent-session-id", "parent", "x-dynamo-session-final", "1"));
+    assertThat(besideABody.session()).isEmpty();
+    assertThat(besideABody.near("child")).contains("parent");
+    assertThat(besideABody.last()).contains(new Asserted<>("x-dynamo-session-final", true));
+    assertThat(of(Map.of("session_id", "s", "x-dynamo-session-final", "0")).last())
+        .contains(new Asserted<>("x-dynamo-session-final", false));
   }
 
   @Test
@@ -63,7 +83,7 @@ final class IdentityTest {
         .hasMessageContaining("257");
   }
 
-  private static Optional<Identity> of(Map<String, String> headers) {
+  private static Identity of(Map<String, String> headers) {
     return Identity.of(
         IdentityRule.LADDER, name -> Optional.ofNullable(headers.get(name)).map(String::strip));
   }
