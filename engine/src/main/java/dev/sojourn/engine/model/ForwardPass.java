@@ -22,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class ForwardPass {
 
+  /** Up to so many rows, which may be of as many sequences, are placed one by one. */
+  private static final int LEAST_BY_PAGES = 2 * Kernels.LANES;
+
   private final Weights weights;
   private final Hyperparameters h;
   private final Kernels kernels;
@@ -45,6 +48,7 @@ final class ForwardPass {
   private StepBatch batch;
   private @Nullable KvCache kv;
   private int n;
+  private int placed; // rows of a unit
   private int index;
   private Layer layer;
   private Norm postNorm = Norm.NONE;
@@ -116,7 +120,8 @@ final class ForwardPass {
       products.add(layer.projections().key(), w.key);
       products.add(layer.projections().value(), w.value);
       multiply(n);
-      pool.run(n, place);
+      placed = n > LEAST_BY_PAGES ? Kernels.LANES : 1;
+      pool.run(Math.ceilDiv(n, placed), place);
       attention.run(
           batch,
           Objects.requireNonNull(kv),
@@ -217,8 +222,17 @@ final class ForwardPass {
     Kernels.interleave(w.normalised, strides.width(), h.width(), n, group, w.input);
   }
 
-  /** Rotates a row's queries and keys and puts keys and values into their page. */
-  private void place(int worker, int row) {
+  /**
+   * Rotates queries and keys and puts keys and values into their pages. Neighbours go to one
+   * thread: keys of a page share its cache lines, which two threads would take from each other.
+   */
+  private void place(int worker, int unit) {
+    for (int row = unit * placed; row < Math.min((unit + 1) * placed, n); row++) {
+      placeRow(worker, row);
+    }
+  }
+
+  private void placeRow(int worker, int row) {
     KvCache pages = Objects.requireNonNull(kv);
     int position = rows.position[row];
     int page = batch.page(rows.slice[row], position);
