@@ -385,6 +385,7 @@ class SglangSessionsTest {
       JsonNode first = json(chunk.substring(chunk.indexOf('{')));
       int offset = whole(root).size() + 5;
       String cut = rid(first) + ", 'replace': true, 'offset': " + offset;
+      runner.awaitStep(); // else the turn may be replaced before both are seen
       CompletableFuture<JsonNode> replacing = new CompletableFuture<>();
       Thread.startVirtualThread(() -> {
         try {
