@@ -48,6 +48,28 @@ for turn in range(1, TURNS + 1):
         flush=True,
     )
 
+
+def usual_loop(create, **asked):
+    """Reads as most programs do: each chunk's first choice, without asking for usage."""
+    for action in ("open", "close"):
+        control = {"session_id": "openai-python-loop", "action": action}
+        session, reason = None, None
+        for chunk in create(
+            model=model,
+            max_tokens=8,
+            stream=True,
+            extra_body={"nvext": {"session_control": control}},
+            **asked,
+        ):
+            reason = chunk.choices[0].finish_reason
+            session = (getattr(chunk, "nvext", None) or {}).get("session")
+        assert reason in ("stop", "length"), reason
+        assert action == "open" or session["existed"], session
+
+
+usual_loop(client.chat.completions.create, messages=messages[:1])
+usual_loop(client.completions.create, prompt="Once upon a time")
+
 try:
     client.chat.completions.create(model=model, messages=[])
     sys.exit("a request without messages was served")

@@ -70,6 +70,30 @@ class OpenAiJavaTest {
     }
   }
 
+  /** Most programs read {@code choices[0]} of every chunk; they ask for no usage. */
+  @Test
+  void streamOfASession_hasAChoiceInEveryChunk_andNvextWithTheFinishReason() throws Exception {
+    try (House house = House.open(directory, 1, 64)) {
+      OpenAIClient client = client(house);
+      for (String action : List.of("open", "close")) {
+        List<ChatCompletionChunk> chunks;
+        try (StreamResponse<ChatCompletionChunk> stream =
+            client
+                .chat()
+                .completions()
+                .createStreaming(chat(session(Map.of("action", action))).build())) {
+          chunks = stream.stream().toList();
+        }
+        for (ChatCompletionChunk chunk : chunks) {
+          assertThat(chunk._additionalProperties().containsKey("nvext"))
+              .isEqualTo(chunk.choices().getFirst().finishReason().isPresent());
+        }
+      }
+      house.assertNothingHeld();
+      client.close();
+    }
+  }
+
   @Test
   void toolsThatAreNoFunctions_areABadRequestAndNotRetried() throws Exception {
     try (House house = House.open(directory, 1, 64)) {

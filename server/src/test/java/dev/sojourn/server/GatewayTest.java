@@ -94,6 +94,45 @@ final class GatewayTest {
         .isIn("stop", "length");
   }
 
+  /** The usual loop reads {@code choices[0]} of every chunk. */
+  @Test
+  void stream_inASession_hasAChoiceInEveryChunk_andTellsNvextWithTheLast() throws Exception {
+    String control = "'nvext': {'session_control': {'session_id': 'loop'%s}}";
+    String open = control.formatted(", 'action': 'open'");
+    String close = control.formatted(", 'action': 'close'");
+    expectChoices(gateway.stream(CHAT, chat("'max_tokens': 4, 'stream': true, " + open)), "mode");
+    expectChoices(
+        gateway.stream(CHAT, chat("'max_tokens': 4, 'stream': true, " + close)), "tokens_freed");
+    String prompt = "'prompt': 'Once', 'max_tokens': 4, 'stream': true, ";
+    expectChoices(gateway.stream(TEXT, body(prompt + open)), "mode");
+    expectChoices(gateway.stream(TEXT, body(prompt + close)), "tokens_freed");
+  }
+
+  @Test
+  void stream_withUsageOfAChat_endsWithAChunkOfUsageAlone() throws Exception {
+    String fields = "'n': 2, 'max_tokens': 4, 'stream': true, 'nvext': {},";
+    List<JsonNode> events =
+        gateway.stream(CHAT, chat(fields + "'stream_options': {'include_usage': true}"));
+    JsonNode usage = events.getLast();
+    assertThat(usage.path("choices").isEmpty()).isTrue();
+    assertThat(usage.path("usage").path("total_tokens").asInt()).isPositive();
+    assertThat(usage.has("nvext")).isFalse();
+    List<JsonNode> told = events.stream().filter(event -> event.has("nvext")).toList();
+    assertThat(told).containsExactly(events.get(events.size() - 2));
+    List<JsonNode> finished =
+        events.stream().filter(event -> event.at("/choices/0/finish_reason").isString()).toList();
+    assertThat(finished).hasSize(2).contains(told.getFirst());
+  }
+
+  /** Expects a choice in each chunk, and that the last one says why it ended, and what happened. */
+  private static void expectChoices(List<JsonNode> events, String tells) {
+    assertThat(events).allSatisfy(event -> assertThat(event.path("choices")).hasSize(1));
+    JsonNode last = events.getLast();
+    assertThat(last.at("/choices/0/finish_reason").asString()).isIn("stop", "length");
+    assertThat(last.path("nvext").path("session").has(tells)).as(last.toString()).isTrue();
+    assertThat(events.stream().filter(event -> event.has("nvext"))).hasSize(1);
+  }
+
   @Test
   void chat_withLogprobs_tellsThemForEveryTokenThatCounts() throws Exception {
     String fields = "'max_tokens': 6, 'temperature': 0, 'logprobs': true, 'top_logprobs': 3,";
@@ -219,7 +258,7 @@ final class GatewayTest {
           e -> text.append(e.path("choices").path(0).path("delta").path("content").asString("")));
       messages.add("{'role': 'assistant', 'content': " + quoted(text.toString()) + "}");
       JsonNode last = events.getLast();
-      JsonNode session = last.path("nvext").path("session");
+      JsonNode session = events.get(events.size() - 2).path("nvext").path("session");
       int cached = last.path("usage").path("prompt_tokens_details").path("cached_tokens").asInt();
       assertThat(session.path("mode").asString()).isEqualTo(context == 0 ? "opened" : "append");
       assertThat(session.path("promise").asString()).isEqualTo("leased");

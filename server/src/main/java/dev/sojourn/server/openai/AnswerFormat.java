@@ -73,7 +73,7 @@ final class AnswerFormat {
   TextChunk textChunk(int index, String field) {
     String mark = "\u0000";
     Object said = chat ? Map.of(field, mark) : mark;
-    String chunk = new String(chunk(index, said, null, null), UTF_8);
+    String chunk = new String(chunk(index, said, null), UTF_8);
     String quoted = "\\u0000";
     int at = chunk.indexOf(quoted);
     return new TextChunk(
@@ -101,7 +101,7 @@ final class AnswerFormat {
    * @param offset where the first of them begins in the text
    */
   byte[] logprobsChunk(int index, String text, List<Event.Token> tokens, int offset) {
-    return chunk(index, said(text), tokens(tokens, offset), null);
+    return chunk(index, said(text), tokens(tokens, offset));
   }
 
   /** Renders the chunk that begins a call of a tool. */
@@ -111,7 +111,7 @@ final class AnswerFormat {
     begun.put("id", id);
     begun.put("type", "function");
     begun.put("function", Map.of("name", name, "arguments", ""));
-    return chunk(index, Map.of("tool_calls", List.of(begun)), null, null);
+    return chunk(index, Map.of("tool_calls", List.of(begun)), null);
   }
 
   /** Renders a chunk of a call's arguments. */
@@ -119,31 +119,31 @@ final class AnswerFormat {
     Map<String, Object> more = new LinkedHashMap<>();
     more.put("index", call);
     more.put("function", Map.of("arguments", json));
-    return chunk(index, Map.of("tool_calls", List.of(more)), null, null);
+    return chunk(index, Map.of("tool_calls", List.of(more)), null);
   }
 
   /**
    * Renders the chunk that tells why a choice ended.
    *
    * @param calls whether it calls tools
+   * @param nvext what is told beside it; null for nothing
    */
-  byte[] finishChunk(int index, FinishReason why, boolean calls) {
+  byte[] finishChunk(
+      int index, FinishReason why, boolean calls, @Nullable Map<String, Object> nvext) {
     String reason = Metadata.finishReason(why, calls && !namesTool);
-    if (chat) {
-      return bytes(envelope(true, List.of(choice(index, "delta", Map.of(), null, reason))));
+    Object nothing = chat ? Map.of() : "";
+    Map<String, @Nullable Object> chunk =
+        envelope(true, List.of(choice(index, chat ? "delta" : "text", nothing, null, reason)));
+    if (nvext != null) {
+      chunk.put("nvext", nvext);
     }
-    return chunk(index, said(""), null, reason);
+    return bytes(chunk);
   }
 
   /** Renders the chunk behind all choices. */
-  byte[] lastChunk(@Nullable Map<String, Object> usage, @Nullable Map<String, Object> nvext) {
+  byte[] usageChunk(Map<String, Object> usage) {
     Map<String, @Nullable Object> last = envelope(true, List.of());
-    if (usage != null) {
-      last.put("usage", usage);
-    }
-    if (nvext != null) {
-      last.put("nvext", nvext);
-    }
+    last.put("usage", usage);
     return bytes(last);
   }
 
@@ -186,14 +186,9 @@ final class AnswerFormat {
   }
 
   private byte[] chunk(
-      int index,
-      Object said,
-      @Nullable Map<String, @Nullable Object> probabilities,
-      @Nullable String finishReason) {
+      int index, Object said, @Nullable Map<String, @Nullable Object> probabilities) {
     return bytes(
-        envelope(
-            true,
-            List.of(choice(index, chat ? "delta" : "text", said, probabilities, finishReason))));
+        envelope(true, List.of(choice(index, chat ? "delta" : "text", said, probabilities, null))));
   }
 
   private static Map<String, @Nullable Object> choice(

@@ -1,6 +1,7 @@
 package dev.sojourn.server.openai;
 
 import dev.sojourn.backend.Generation.Event;
+import dev.sojourn.core.FinishReason;
 import dev.sojourn.engine.TurnStart;
 import dev.sojourn.router.Selection;
 import dev.sojourn.server.http.EventStream;
@@ -9,11 +10,13 @@ import dev.sojourn.text.answer.Part;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One choice of a streamed answer. With log probabilities, a token is told when it is settled: one
  * that may be part of a stop string waits until it is not. Those of thoughts and calls are told
- * too, beside empty content. Used by the choice's thread.
+ * too, beside empty content. Used by the choice's thread, and when that is done by the request's.
  */
 final class ChoiceStream implements TurnListener {
 
@@ -62,12 +65,20 @@ final class ChoiceStream implements TurnListener {
     tell(parts, token.settled());
   }
 
-  /** Tells the rest of the answer, and why it ended. */
+  /** Tells the rest of the answer. */
   @Override
   public void ended(List<Part> parts, Event.Ended ended) throws InterruptedException {
     open();
     tell(parts, ended.end().completion().length());
-    events.data(format.finishChunk(index, ended.end().reason(), calls));
+  }
+
+  /**
+   * Tells why the answer ended, when its turn is finished.
+   *
+   * @param nvext what is told beside it; null for nothing
+   */
+  void finish(FinishReason why, @Nullable Map<String, Object> nvext) throws InterruptedException {
+    events.data(format.finishChunk(index, why, calls, nvext));
   }
 
   private void open() throws InterruptedException {

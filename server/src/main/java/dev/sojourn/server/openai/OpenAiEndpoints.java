@@ -225,11 +225,14 @@ public final class OpenAiEndpoints {
       choices.add(new ChoiceStream(exchange, events, format, i, chat, specs.get(i)));
     }
     List<TurnResult> results = turns.run(specs, choices::get, later);
-    Map<String, Object> usage = options.includeUsage() ? Metadata.usage(results) : null;
     @Nullable Map<String, Object> metadata =
         Metadata.wanted(specs.getFirst().ext()) ? Metadata.nvext(results) : null;
-    if (usage != null || metadata != null) {
-      events.data(format.lastChunk(usage, metadata));
+    int last = results.size() - 1;
+    for (int i = 0; i <= last; i++) {
+      choices.get(i).finish(results.get(i).end().reason(), i == last ? metadata : null);
+    }
+    if (options.includeUsage()) {
+      events.data(format.usageChunk(Metadata.usage(results)));
     }
     events.data(DONE);
   }
