@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
@@ -65,13 +66,22 @@ class CommandLineTest {
       control.put("session_id", name).put("action", "open");
       house.client().post("/v1/chat/completions", body);
       assertThat(sojourn("sessions", "list", "--url", house.url()).out())
-          .containsPattern("(?m)^a/b ü +idle +embedded/0 +1 ");
+          .containsPattern("(?m)^a/b ü +open +idle +embedded/0 +1 .* (299|300)$");
       assertThat(sojourn("sessions", "show", name, "--url", house.url()).out())
           .containsPattern("(?m)^turns +1$");
       assertThat(sojourn("sessions", "lease", name, "7200", "--url", house.url()).out())
           .containsPattern("(?m)^remaining_seconds +7200$");
       assertThat(sojourn("sessions", "fork", name, "sub", "--url", house.url()).out())
           .containsPattern("(?m)^forked_from +a/b ü$");
+      String[] fork = {"sessions", "fork", name, "own", "--url", house.url()};
+      Typed own = sojourn(with(fork, "--timeout=60", "--capacity=99", "--on-close=retain"));
+      assertThat(own.out())
+          .containsPattern("(?m)^timeout +60$")
+          .containsPattern("(?m)^capacity +99$")
+          .containsPattern("(?m)^on_close +retain$");
+      assertThat(sojourn(with(fork, "--on-close=keep")).err())
+          .contains("--on-close is one of free, retain, not 'keep'");
+      assertThat(sojourn("sessions", "close", "own", "--url", house.url()).exit()).isZero();
       assertThat(sojourn("sessions", "close", "sub", "--url", house.url()).exit()).isZero();
       Typed closed = sojourn("sessions", "close", name, "--url", house.url(), "--json");
       assertThat(closed.exit()).as(closed.err()).isZero();
@@ -82,6 +92,10 @@ class CommandLineTest {
       assertThat(again.exit()).isEqualTo(1);
       assertThat(again.err()).hasLineCount(1).startsWith("sojourn: there is no session a/b ü");
     }
+  }
+
+  private static String[] with(String[] words, String... more) {
+    return Stream.of(words, more).flatMap(Arrays::stream).toArray(String[]::new);
   }
 
   @Test

@@ -16,6 +16,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
  * One command line, from its words to its exit code. Every error ends here, as one line: what is
@@ -97,11 +98,17 @@ final class CommandLineRun {
 
   private int execute(Settings settings, ParseResult parsed) {
     List<CommandLine> commands = parsed.asCommandLineList();
+    CommandLine last = commands.getLast();
+    List<String> unmatched = last.getParseResult().unmatched();
+    if (!unmatched.isEmpty() && !last.getSubcommands().isEmpty()) {
+      // picocli would show the help of the command above.
+      return usage(settings, new UnmatchedArgumentException(last, unmatched));
+    }
     try {
       if (commands.stream()
           .noneMatch(c -> c.isUsageHelpRequested() || c.isVersionHelpRequested())) {
         settings.checkEnvironment(commands.getFirst().getCommandSpec());
-        settings.checkKeys(commands.getLast().getCommandSpec());
+        settings.checkKeys(last.getCommandSpec());
       }
     } catch (UserError e) {
       return report(e);

@@ -11,7 +11,7 @@ import picocli.CommandLine.Spec;
 /** Sessions of a running gateway. */
 @Command(
     name = "sessions",
-    description = "List, show, fork, keep and close the sessions of a running gateway.",
+    description = "List, show, fork, lease and close the sessions of a running gateway.",
     subcommands = {
       SessionsList.class,
       SessionsShow.class,

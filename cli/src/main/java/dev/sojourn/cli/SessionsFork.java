@@ -1,6 +1,9 @@
 package dev.sojourn.cli;
 
 import dev.sojourn.bench.GatewayClient;
+import dev.sojourn.core.SessionControl.OnClose;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -28,12 +31,39 @@ final class SessionsFork extends HelpOption implements Runnable {
   @Parameters(index = "1", paramLabel = "NAME", description = "The new session's name.")
   private String name = "";
 
+  @Option(
+      names = "--timeout",
+      paramLabel = "SECONDS",
+      description = "How long it may idle: 1 to 31536000 (default: 300).")
+  private @Nullable Integer timeout;
+
+  @Option(
+      names = "--capacity",
+      paramLabel = "TOKENS",
+      description = "The most tokens that it may hold (default: no limit of its own).")
+  private @Nullable Integer capacity;
+
+  @Option(
+      names = "--on-close",
+      paramLabel = "HOW",
+      description = "What becomes of its own pages: free, or retain them as cache (default: free).")
+  private @Nullable OnClose onClose;
+
   @Option(names = "--json", description = "Answer in JSON.")
   private boolean json;
 
   @Override
   public void run() {
     ObjectNode body = GatewayClient.object().put("session_id", name);
+    if (timeout != null) {
+      body.put("timeout", timeout);
+    }
+    if (capacity != null) {
+      body.put("capacity", capacity);
+    }
+    if (onClose != null) {
+      body.put("on_close", onClose.name().toLowerCase(Locale.ROOT));
+    }
     JsonNode session = gateway.client().post(SessionsCommand.path(parent) + "/fork", body);
     Output output = new Output(spec.commandLine().getOut());
     if (json) {

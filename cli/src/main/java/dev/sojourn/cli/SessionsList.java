@@ -13,6 +13,10 @@ import tools.jackson.databind.JsonNode;
 @Command(name = "list", description = "List the sessions of your tenant.")
 final class SessionsList extends HelpOption implements Runnable {
 
+  private static final List<String> HEADINGS =
+      List.of(
+          "SESSION", "KIND", "STATE", "RANK", "TURNS", "TOKENS", "RESIDENT", "IDLE s", "LEFT s");
+
   @Spec private CommandSpec spec = CommandSpec.create();
   @Mixin private GatewayOption gateway = new GatewayOption();
 
@@ -34,18 +38,25 @@ final class SessionsList extends HelpOption implements Runnable {
     }
     List<List<Object>> rows =
         StreamSupport.stream(sessions.spliterator(), false).map(SessionsList::row).toList();
-    output.table(
-        List.of("SESSION", "STATE", "RANK", "TURNS", "TOKENS", "RESIDENT", "IDLE s"), rows);
+    output.table(HEADINGS, rows);
   }
 
   private static List<Object> row(JsonNode session) {
     return List.of(
         session.path("id").asString("?"),
+        session.path("kind").asString("?"),
         session.path("state").asString("?"),
         session.path("worker").asString("?") + "/" + session.path("rank").asInt(-1),
-        session.path("turns").asInt(0),
-        session.path("tokens").asInt(0),
-        session.path("resident_tokens").asInt(0),
-        session.path("idle_seconds").asInt(0));
+        number(session, "turns"),
+        number(session, "tokens"),
+        number(session, "resident_tokens"),
+        number(session, "idle_seconds"),
+        number(session, "remaining_seconds"));
+  }
+
+  /** Returns a number that not every session has: one by affinity alone holds nothing. */
+  private static Object number(JsonNode session, String field) {
+    JsonNode value = session.path(field);
+    return value.isNumber() ? value.asInt() : "–";
   }
 }

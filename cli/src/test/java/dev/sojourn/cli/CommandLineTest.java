@@ -24,6 +24,20 @@ class CommandLineTest {
     assertUsage(Typed.sojourn("frob"), "sojourn: there is no command 'frob'");
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"sessions keep", "sessions keep --help", "sessions keep -h main 60"})
+  void unknownCommandOfACommand_isUsage_alsoWhereItsHelpIsAskedFor(String words) {
+    assertUsage(
+        Typed.sojourn(words.split(" ")),
+        "sojourn: there is no command 'keep'; see 'sojourn sessions --help'");
+  }
+
+  @Test
+  void sessionsHelp_namesEachCommandThatThereIs() {
+    assertThat(Typed.sojourn("sessions", "--help").out())
+        .contains("List, show, fork, lease and close");
+  }
+
   @Test
   void unknownFlag_isUsageOfItsCommand() {
     assertUsage(Typed.sojourn("sessions", "list", "--bogus"), "see 'sojourn sessions list --help'");
