@@ -85,7 +85,7 @@ class OpenAiJavaTest {
           chunks = stream.stream().toList();
         }
         for (ChatCompletionChunk chunk : chunks) {
-          assertThat(chunk._additionalProperties().containsKey("nvext"))
+          assertThat(chunk._allProperties().containsKey("nvext"))
               .isEqualTo(chunk.choices().getFirst().finishReason().isPresent());
         }
       }
