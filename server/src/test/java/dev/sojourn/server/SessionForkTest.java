@@ -197,6 +197,40 @@ final class SessionForkTest {
   }
 
   @Test
+  void fork_byEndpoint_ofAParentThatHoldsSomethingElse_isRefused() throws Exception {
+    JsonNode parent = fleet.turn("'action': 'open', ", "Remember the sea.");
+    String digest = session(parent).path("digest").asString();
+    JsonNode tip = mismatch("'expected_tip': 1");
+    assertThat(tip.path("param").asString()).isEqualTo("expected_tip");
+    assertThat(tip.path("message").asString())
+        .isEqualTo(
+            "parent session s holds %d tokens, but expected_tip is 1".formatted(total(parent)));
+    JsonNode other = mismatch("'expected_digest': '00000000000000ff'");
+    assertThat(other.path("param").asString()).isEqualTo("expected_digest");
+    assertThat(other.path("observed").path("digest").asString()).isEqualTo(digest);
+    assertThat(fleet.listed()).hasSize(1);
+    assertThat(fleet.routers.getFirst().stats().refused()).isEqualTo(2);
+    String right = "'expected_tip': " + total(parent) + ", 'expected_digest': '" + digest + "'";
+    assertThat(forked(right)).returns(201, HttpResponse::statusCode);
+    assertThat(forked(right)).returns(200, HttpResponse::statusCode);
+    JsonNode child = delta("c", "", "What was it?");
+    JsonNode goneOn = mismatch(right);
+    assertThat(goneOn.path("observed").path("tip").asInt()).isEqualTo(total(child));
+    assertThat(goneOn.path("message").asString()).startsWith("the session holds");
+  }
+
+  private JsonNode mismatch(String fields) throws Exception {
+    HttpResponse<String> refused = forked(fields);
+    assertThat(refused.statusCode()).as(refused.body()).isEqualTo(409);
+    assertThat(error(refused).path("code").asString()).isEqualTo("tip_mismatch");
+    return error(refused);
+  }
+
+  private HttpResponse<String> forked(String fields) throws Exception {
+    return fleet.post(0, "/v1/sessions/s/fork", "'session_id': 'c', " + fields);
+  }
+
+  @Test
   void fork_whoseParentsRankDrains_isReplayedElsewhere() throws Exception {
     JsonNode parent = fleet.turn("'action': 'open', ", "Remember the sea.");
     fleet.routers.getFirst().drainWorker(fleet.binding().target().orElseThrow().worker());

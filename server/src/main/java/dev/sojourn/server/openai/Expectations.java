@@ -40,13 +40,17 @@ final class Expectations {
    * Refuses a turn whose session is elsewhere.
    *
    * @param parent the session that it is started from, and which the transcript is of
+   * @param path of the fields that say what is expected
    * @throws FaultException {@code tip_mismatch}
    */
   static void check(
-      SessionControl control, Optional<Transcript> transcript, Optional<String> parent) {
+      SessionControl control,
+      Optional<Transcript> transcript,
+      Optional<String> parent,
+      String path) {
     if (!hold(control, transcript)) {
       String whose = parent.map(name -> "parent session " + name).orElse("the session");
-      throw mismatch(control, tip(transcript), digest(transcript), whose);
+      throw mismatch(control, tip(transcript), digest(transcript), whose, path);
     }
   }
 
@@ -61,7 +65,7 @@ final class Expectations {
         && found.get("tip") instanceof Integer tip
         && found.get("digest") instanceof String digest
         && !hold(control, tip, digest)) {
-      return mismatch(control, tip, digest, "the session");
+      return mismatch(control, tip, digest, "the session", FIELD);
     }
     if (conflict.code().equals("diverged") && prompt.divergence().isPresent()) {
       Divergence at = prompt.divergence().get();
@@ -76,9 +80,9 @@ final class Expectations {
   }
 
   private static FaultException mismatch(
-      SessionControl control, int tip, String digest, String whose) {
+      SessionControl control, int tip, String digest, String whose, String path) {
     boolean length = control.expectedTip().orElse(tip) != tip;
-    String field = FIELD + (length ? "expected_tip" : "expected_digest");
+    String field = path + (length ? "expected_tip" : "expected_digest");
     String message =
         length
             ? "%s holds %s, but %s is %d"

@@ -74,8 +74,8 @@ final class SessionFields {
   /**
    * Reads a request that starts a session from another one, without a turn.
    *
-   * @param body {@code session_id}, and optionally {@code timeout}, {@code capacity} and {@code
-   *     on_close}
+   * @param body {@code session_id}, and optionally {@code timeout}, {@code capacity}, {@code
+   *     on_close}, and {@code expected_tip} and {@code expected_digest} of the parent
    */
   static SessionControl fork(Fields body, SessionId parent) {
     String name = name(body);
@@ -88,8 +88,8 @@ final class SessionFields {
         plain.action(),
         timeout(body),
         plain.input(),
-        plain.expectedTip(),
-        plain.expectedDigest(),
+        body.integer("expected_tip", 0, Integer.MAX_VALUE),
+        digest(body),
         Optional.of(parent.name()),
         plain.near(),
         plain.onDivergence(),

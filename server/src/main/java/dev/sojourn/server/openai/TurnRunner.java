@@ -44,6 +44,8 @@ import java.util.function.Supplier;
  */
 public final class TurnRunner {
 
+  private static final String CONTROL = "nvext.session_control.";
+
   private final Router router;
   private final Workers workers;
   private final Dispatch dispatch;
@@ -163,34 +165,47 @@ public final class TurnRunner {
    *
    * @return whether it was opened, and not open already with the same settings
    * @throws FaultException {@code parent_not_found}, {@code session_settings}, {@code
-   *     context_lost}, or why no worker takes it
+   *     context_lost}, {@code tip_mismatch}, or why no worker takes it
    */
   boolean open(SessionControl control) throws InterruptedException {
-    SessionId id = control.session();
     TurnIntent intent =
-        new TurnIntent("open", id.tenant(), Optional.of(control), Optional.empty(), false);
+        new TurnIntent(
+            "open", control.session().tenant(), Optional.of(control), Optional.empty(), false);
     try (TurnGuard guard = router.begin(intent)) {
       boolean begins = guard.reason() != NoSession.NONE;
+      try {
+        Optional<Transcript> held = begins ? begin(control, guard) : recall.of(control, guard);
+        checkExpected(control, guard, held, "");
+      } catch (FaultException e) {
+        var _ = guard.finish(outcome(e.fault()));
+        throw e;
+      }
       if (begins) {
-        Incarnation life = guard.incarnation().orElseThrow();
-        Optional<Parent> parent = Recall.parent(guard);
-        Optional<Transcript> copy =
-            parent.isPresent()
-                ? recall.fork(parent.get(), guard.parentTip(), id, life)
-                : Optional.of(transcripts.open(id, life));
-        Selection selection = guard.select(SelectionQuery.ofBlocks(new long[0], 0, 0));
-        Dispatch.Begun begun = Dispatch.open(guard, selection);
-        recall.begin(id, life, begun, copy);
-        boolean empty = begun.with().committed() == 0;
-        guard
-            .away()
-            .or(() -> empty ? Losses.ofParent(guard) : Optional.empty())
-            .ifPresent(cause -> ledger.away(id, life, cause));
         guard.accepted();
       }
       var _ = guard.finish(TurnOutcome.COMPLETED);
       return begins;
     }
+  }
+
+  /** Returns what a session has said that begins without a turn: what its parent has. */
+  private Optional<Transcript> begin(SessionControl control, TurnGuard guard) {
+    SessionId id = control.session();
+    Incarnation life = guard.incarnation().orElseThrow();
+    Optional<Parent> parent = Recall.parent(guard);
+    Optional<Transcript> copy =
+        parent.isPresent()
+            ? recall.fork(parent.get(), guard.parentTip(), id, life)
+            : Optional.of(transcripts.open(id, life));
+    Selection selection = guard.select(SelectionQuery.ofBlocks(new long[0], 0, 0));
+    Dispatch.Begun begun = Dispatch.open(guard, selection);
+    recall.begin(id, life, begun, copy);
+    boolean empty = begun.with().committed() == 0;
+    guard
+        .away()
+        .or(() -> empty ? Losses.ofParent(guard) : Optional.empty())
+        .ifPresent(cause -> ledger.away(id, life, cause));
+    return transcripts.find(id, life);
   }
 
   private static TurnOutcome outcome(Fault fault) {
@@ -259,7 +274,7 @@ public final class TurnRunner {
     boolean workerChecks =
         spec.input() == Input.FULL && Dispatch.isForgotten(guard, draft.transcript());
     if (selection.incarnation().isEmpty() || !workerChecks) {
-      control.ifPresent(asked -> checkExpected(asked, guard, draft.transcript()));
+      control.ifPresent(asked -> checkExpected(asked, guard, draft.transcript(), CONTROL));
     }
     return selection;
   }
@@ -281,7 +296,7 @@ public final class TurnRunner {
         case Settled.ByTranscript() -> draft.sent(dispatch.replay(spec, draft.prompt(), selection));
         case Settled.ByEngine(Transcript restored) -> {
           Optional<Transcript> held = Optional.of(restored);
-          checkExpected(control, guard, held);
+          checkExpected(control, guard, held, CONTROL);
           Draft again = draft(spec, guard, held);
           yield again.sent(dispatch.send(spec, guard, again.prompt(), held, selection));
         }
@@ -290,9 +305,9 @@ public final class TurnRunner {
   }
 
   private static void checkExpected(
-      SessionControl control, TurnGuard guard, Optional<Transcript> transcript) {
+      SessionControl control, TurnGuard guard, Optional<Transcript> transcript, String path) {
     Expectations.check(
-        control, transcript, Recall.begins(guard) ? control.parent() : Optional.empty());
+        control, transcript, Recall.begins(guard) ? control.parent() : Optional.empty(), path);
   }
 
   /** Refuses a prompt that leaves no room for an answer. */
