@@ -22,12 +22,16 @@ import dev.sojourn.router.affinity.OwnerEpoch;
 import dev.sojourn.router.affinity.Terms;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 
 /**
  * Decides how a turn stands to its session when its time has come: it opens it, holds a lease on
@@ -217,27 +221,45 @@ final class Admission {
   }
 
   private static void refuseOtherTerms(SessionControl control, Terms present) {
-    if (!present.agreesWith(terms(control))) {
+    Terms asked = terms(control);
+    if (!present.agreesWith(asked)) {
+      Map<String, Object> open = settings(present);
       throw new Fault.Conflict(
               "session_settings",
-              "session "
-                  + control.session().name()
-                  + " is open with other settings; close it first, or open it with the same",
-              observed(present))
+              "session %s is open with other settings: %s; close it first, or open it with the same"
+                  .formatted(control.session().name(), differences(open, settings(asked))),
+              open)
           .asException();
     }
   }
 
-  private static Map<String, Object> observed(Terms terms) {
+  private static String differences(Map<String, Object> open, Map<String, Object> asked) {
+    Set<String> names = new LinkedHashSet<>(open.keySet());
+    names.addAll(asked.keySet());
+    return names.stream()
+        .filter(name -> !Objects.equals(open.get(name), asked.get(name)))
+        .map(name ->
+            "%s %s (this request says %s)".formatted(name, shown(name, open), shown(name, asked)))
+        .collect(Collectors.joining(", "));
+  }
+
+  private static String shown(String name, Map<String, Object> settings) {
+    return settings.getOrDefault(name, "none") + (name.equals("timeout") ? " s" : "");
+  }
+
+  /** Returns terms as a client asks for them; those that agree have the same. */
+  private static Map<String, Object> settings(Terms terms) {
     Map<String, Object> settings = new LinkedHashMap<>();
     settings.put("action", terms.kind() == Terms.Kind.ROUTER_ONLY ? "bind" : "open");
-    settings.put("timeout", terms.timeout().toSeconds());
+    settings.put("turns", terms.shape().name().toLowerCase(Locale.ROOT));
+    settings.put("timeout", seconds(terms.timeout()));
     settings.put("on_close", terms.onClose().name().toLowerCase(Locale.ROOT));
     terms.capacity().ifPresent(most -> settings.put("capacity", most));
-    if (terms.shape() != SessionKind.CONVERSATION) {
-      settings.put("turns", terms.shape().name().toLowerCase(Locale.ROOT));
-    }
     terms.parent().filter(_ -> terms.forks()).ifPresent(p -> settings.put("parent", p.name()));
     return settings;
+  }
+
+  private static Number seconds(Duration time) {
+    return time.toMillisPart() == 0 ? (Number) time.toSeconds() : (Number) (time.toMillis() / 1e3);
   }
 }

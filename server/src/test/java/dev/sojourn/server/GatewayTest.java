@@ -474,6 +474,20 @@ final class GatewayTest {
     assertThat(other.statusCode()).isEqualTo(409);
     assertThat(other.headers().firstValue("x-should-retry")).contains("false");
     assertThat(code(other)).isEqualTo("session_settings");
+    assertThat(error(other).path("message").asString())
+        .isEqualTo(
+            "session c is open with other settings: timeout 60 s (this request says 61 s); close it"
+                + " first, or open it with the same");
+    HttpResponse<String> several =
+        gateway.send(
+            "POST",
+            CHAT,
+            chat(
+                "'nvext': {'session_control': {'session_id': 'c', 'action': 'open', 'timeout': 60,"
+                    + " 'capacity': 90, 'on_close': 'retain'}}"));
+    assertThat(error(several).path("message").asString())
+        .contains(
+            ": on_close free (this request says retain), capacity none (this request says 90);");
     HttpResponse<String> tip =
         gateway.send(
             "POST",
