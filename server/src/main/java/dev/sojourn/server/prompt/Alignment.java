@@ -27,6 +27,9 @@ import java.util.OptionalInt;
  */
 final class Alignment {
 
+  static final String OTHER_OPTIONS =
+      "the tools or the template's options are not those of the turn before";
+
   private final Tokenizer tokenizer;
 
   Alignment(Tokenizer tokenizer) {
@@ -239,7 +242,7 @@ final class Alignment {
     if (said.kept() == held.messages().size()) {
       return held.wasGiven(said.options())
           ? "the template writes an earlier message in another way than it was written before"
-          : "the tools or the template's options are not those of the turn before";
+          : OTHER_OPTIONS;
     }
     if (said.added().isEmpty()) {
       return "the conversation ends before the session does, after "

@@ -123,7 +123,12 @@ public final class PromptBuilder {
       Conversation.checkResults(List.of(), sent, 0);
       LocalDateTime begun = transcript.map(Transcript::begun).orElseGet(this::now);
       String text = model.renderer.render(sent, terms.variables(), begun);
-      Rendering done = new Rendering(true, false, text.length(), Optional.empty());
+      boolean forgotten = transcript.filter(Transcript::isForgotten).isPresent();
+      Optional<String> notAsSampled =
+          forgotten && terms.history() == History.AS_SAMPLED
+              ? Optional.of(SampledHistory.FORGOTTEN)
+              : Optional.empty();
+      Rendering done = new Rendering(true, false, text.length(), notAsSampled);
       Said chat = Said.chat(0, sent, terms.variables());
       Said opened = opened(model, chat, text, terms, done, false);
       Said said = opened.asking(asking(model, opened, text, text.length(), Optional.empty()));
@@ -143,7 +148,9 @@ public final class PromptBuilder {
             : Continuation.UNTRIED;
     boolean sampledAgain = sampled.text().isPresent();
     Optional<String> notAsSampled =
-        asSampled && !sampledAgain ? Optional.of(notAsSampled(goesOn)) : Optional.empty();
+        asSampled && !sampledAgain
+            ? Optional.of(SampledHistory.whyNot(held, said, goesOn))
+            : Optional.empty();
     // What a template would write of answers that were kept as sampled is yet to be seen.
     Continuation local =
         goesOn && !sampledAgain && !held.isAsSampled()
@@ -228,12 +235,6 @@ public final class PromptBuilder {
         .opening()
         .filter(text::endsWith)
         .map(opening -> new Question(messages, end - opening.length()));
-  }
-
-  private static String notAsSampled(boolean goesOn) {
-    return goesOn
-        ? "what the template writes behind an answer cannot be told apart from it"
-        : "the conversation does not go on from what the session holds";
   }
 
   /** Adds how the answer begins. Of a fragment that names no tools, nobody knows if it has any. */
@@ -335,9 +336,7 @@ public final class PromptBuilder {
   /** Returns {@code context_lost}: nobody knows any more what a session said. */
   public static FaultException forgotten() {
     return new Fault.Conflict(
-            "context_lost",
-            "what the session said so far is not held here any more; send the full conversation",
-            Map.of())
+            "context_lost", SampledHistory.FORGOTTEN + "; send the full conversation", Map.of())
         .asException();
   }
 

@@ -2,6 +2,7 @@ package dev.sojourn.server.prompt;
 
 import static dev.sojourn.server.prompt.TemplateStyle.tried;
 
+import dev.sojourn.server.prompt.Prompt.Said;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -15,6 +16,9 @@ import java.util.Optional;
  * or write what it finds in them.
  */
 final class SampledHistory {
+
+  /** What is told where answers were sampled that are not known here. */
+  static final String FORGOTTEN = "what the session said so far is not held here any more";
 
   private static final String ANSWER = "sojourn-answer-5d1f0c";
   private static final String CALLS = "tool_calls";
@@ -42,6 +46,23 @@ final class SampledHistory {
       rest = rest.filter(end -> calling.filter(whole -> whole.endsWith(end)).isPresent());
     }
     return new Continuation(rest.map(end -> withoutEnd(renderer, held, end)), rendered);
+  }
+
+  /**
+   * Returns why a prompt does not have the answers so far as they were sampled.
+   *
+   * @param goesOn whether the conversation goes on from all that is held
+   */
+  static String whyNot(Transcript held, Said said, boolean goesOn) {
+    if (goesOn) {
+      return "what the template writes behind an answer cannot be told apart from it";
+    }
+    if (held.isFragment()) {
+      return FORGOTTEN;
+    }
+    return said.kept() == held.messages().size()
+        ? Alignment.OTHER_OPTIONS
+        : "the conversation does not go on from what the session holds";
   }
 
   private static Optional<String> render(

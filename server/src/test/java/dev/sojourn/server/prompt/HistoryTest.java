@@ -91,6 +91,16 @@ class HistoryTest {
   }
 
   @Test
+  void asSampled_otherTools_saysThatItIsThose() {
+    PromptBuilder builder = builder("calling");
+    client.add(user("one"));
+    client.add(say(build(builder, AS_SAMPLED), "low", END));
+    client.add(user("two"));
+    assertThat(build(builder, AS_SAMPLED_TOOLS).rendering().notAsSampled().orElseThrow())
+        .contains("tools or the template's options");
+  }
+
+  @Test
   void asSampled_templateThatDoesNotWriteAnswers_isAsRendered() {
     PromptBuilder builder =
         Fixture.builder("{% for m in messages %}[{{ m.role }}]{% endfor %}[assistant]");

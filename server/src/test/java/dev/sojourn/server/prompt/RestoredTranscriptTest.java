@@ -130,6 +130,23 @@ class RestoredTranscriptTest {
     assertThat(edited.rewindFloor()).isZero();
   }
 
+  @Test
+  void wholePromptAsSampled_whereWhatWasSaidIsForgotten_isAsRendered_andSaysWhy() {
+    ChatTerms asSampled =
+        new ChatTerms(Map.of(), List.of(), new ToolChoice.Auto(), true, History.AS_SAMPLED);
+    List<Map<String, ?>> said = List.of(user("the"), said("assistant", "low"), user("and"));
+    Transcript fragment = restored(ChatTerms.NONE, "low", true);
+    Prompt goesOn = builder.chat(said, Input.FULL, asSampled, Optional.of(fragment));
+    assertThat(goesOn.extendsCommitted()).isTrue();
+    transcripts.remove(SESSION, LIFE);
+    Transcript nothing = transcripts.openForgotten(SESSION, LIFE);
+    Prompt whole = builder.chat(said, Input.FULL, asSampled, Optional.of(nothing));
+    for (Prompt prompt : List.of(goesOn, whole)) {
+      assertThat(prompt.rendering().notAsSampled().orElseThrow())
+          .contains("not held here any more");
+    }
+  }
+
   private Prompt full(Transcript held, List<? extends Map<String, ?>> messages) {
     return builder.chat(messages, Input.FULL, ChatTerms.NONE, Optional.of(held));
   }
