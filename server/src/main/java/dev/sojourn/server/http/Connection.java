@@ -190,6 +190,19 @@ final class Connection extends ChannelInboundHandlerAdapter {
       refuse(503, new Fault.Unavailable("the server is shutting down"));
     } else if (HttpUtil.getContentLength(request, 0L) > config().maxBody()) {
       refuseTooLarge();
+    } else if (isEncoded(request)) {
+      String encoding = shown(request.headers().get(HttpHeaderNames.CONTENT_ENCODING));
+      refuse(
+          dialect()
+              .error(
+                  415,
+                  Fault.invalid(
+                      "content-encoding",
+                      "the body is encoded as "
+                          + encoding
+                          + "; send it as it is, without"
+                          + " Content-Encoding"))
+              .with("accept-encoding", "identity"));
     } else if (expectsOther(request)) {
       refuse(417, Fault.invalid("the only expectation known is 100-continue"));
     } else if (HttpUtil.is100ContinueExpected(request)) {
@@ -299,11 +312,14 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
   /** Answers a request that has not arrived in full, and with it the connection ends. */
   private void refuse(int status, Fault fault) {
-    Reply reply = dialect().error(status, fault);
+    refuse(dialect().error(status, fault));
+  }
+
+  private void refuse(Reply reply) {
     var response =
         new DefaultFullHttpResponse(
             HttpVersion.HTTP_1_1,
-            Exchange.statusLine(status),
+            Exchange.statusLine(reply.status()),
             Unpooled.wrappedBuffer(reply.body()));
     reply.headers().forEach((name, value) -> response.headers().set(name, value));
     response
@@ -314,7 +330,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     head = null;
     server.release(body.size());
     body = new ByteArrayOutputStream();
-    server.refused(status);
+    server.refused(reply.status());
     linger(write(response));
   }
 
@@ -364,6 +380,14 @@ final class Connection extends ChannelInboundHandlerAdapter {
             && given.length() <= 128
             && given.chars().allMatch(c -> c > ' ' && c < 0x7f);
     return fit ? given : UUID.randomUUID().toString();
+  }
+
+  /** Returns whether a request has a body that would have to be decoded. */
+  private static boolean isEncoded(HttpRequest request) {
+    String encoding = request.headers().get(HttpHeaderNames.CONTENT_ENCODING, "identity");
+    boolean hasBody =
+        HttpUtil.getContentLength(request, 0L) > 0 || HttpUtil.isTransferEncodingChunked(request);
+    return hasBody && !encoding.isBlank() && !encoding.strip().equalsIgnoreCase("identity");
   }
 
   private static boolean expectsOther(HttpRequest request) {

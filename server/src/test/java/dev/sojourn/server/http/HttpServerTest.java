@@ -127,6 +127,21 @@ final class HttpServerTest {
   }
 
   @Test
+  void body_thatIsEncoded_isRefusedByTheEncodingsName() throws Exception {
+    start(LOOPBACK);
+    String post = "POST /echo HTTP/1.1\r\nConnection: close\r\n";
+    assertThat(raw(post + "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"))
+        .startsWith("HTTP/1.1 415")
+        .contains("accept-encoding: identity", "encoded as gzip");
+    assertThat(raw(post + "Content-Encoding: br\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"))
+        .startsWith("HTTP/1.1 415");
+    assertThat(raw(post + "Content-Encoding: identity\r\nContent-Length: 3\r\n\r\nabc"))
+        .startsWith("HTTP/1.1 200");
+    assertThat(raw(post + "Content-Encoding: gzip\r\nContent-Length: 0\r\n\r\n"))
+        .startsWith("HTTP/1.1 200");
+  }
+
+  @Test
   void request_malformed_isRefused() throws Exception {
     start(LOOPBACK);
     assertThat(raw("NONSENSE\r\n\r\n")).startsWith("HTTP/1.1 400");
