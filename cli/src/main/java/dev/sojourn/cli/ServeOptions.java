@@ -54,7 +54,8 @@ final class ServeOptions {
       negatable = true,
       fallbackValue = "true",
       description =
-          "Whether a session named by a header alone is opened (default: ${DEFAULT-VALUE}).")
+          "Whether a turn that only names a session, by header or in its body, opens it"
+              + " (default: ${DEFAULT-VALUE}).")
   private boolean implicitSessions = GATEWAY.implicitSessions();
 
   @Option(

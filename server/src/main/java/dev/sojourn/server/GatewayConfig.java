@@ -18,7 +18,7 @@ import java.util.Optional;
  * @param engine how each rank schedules and what it keeps
  * @param apiKeys file of API keys and their tenants; without one, every request is the default
  *     tenant's
- * @param implicitSessions whether identity in a header alone opens a session
+ * @param implicitSessions whether a turn that only names a session opens it
  * @param identity headers in which clients name their session, best first
  * @param maxConcurrent the most generations at one time; more are refused as overload
  * @param transcriptBytes about how much memory the transcripts of sessions may take together

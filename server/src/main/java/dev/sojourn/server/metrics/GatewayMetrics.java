@@ -83,7 +83,7 @@ public final class GatewayMetrics implements RequestLog {
     lostTokens =
         Counter.builder()
             .name("sojourn_lost_tokens_total")
-            .help("Tokens that sessions had held and that were computed again, by cause.")
+            .help("Tokens that sessions had held, computed again or (diverged) given up, by cause.")
             .labelNames("cause")
             .register(registry);
     repeatedTurns =

@@ -51,7 +51,9 @@ record TurnResult(
     tokens = List.copyOf(tokens);
   }
 
-  /** Returns how many tokens the session had held and that were computed again, by cause. */
+  /**
+   * Returns how many tokens the session had held that were computed again or, diverged, given up.
+   */
   Map<LossCause, Integer> losses() {
     return start.losses();
   }

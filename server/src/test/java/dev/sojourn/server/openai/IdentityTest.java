@@ -5,12 +5,20 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.sojourn.core.FaultException;
 import dev.sojourn.server.access.IdentityRule;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 /** Which header names a session. */
 final class IdentityTest {
+
+  private static final Pattern HEADER = Pattern.compile("(?<=`)[a-z][a-z_-]*(?=`)");
 
   @Test
   void of_theCanonicalHeader_winsOverAllOthers() {
@@ -86,5 +94,27 @@ final class IdentityTest {
   private static Identity of(Map<String, String> headers) {
     return Identity.of(
         IdentityRule.LADDER, name -> Optional.ofNullable(headers.get(name)).map(String::strip));
+  }
+
+  @Test
+  void page_listsTheHeadersOfTheLadderInTheirOrder() throws Exception {
+    String page = Files.readString(Path.of("../docs/sessions.md"));
+    int table = page.indexOf("### Headers of other clients");
+    List<String> sessions = new ArrayList<>();
+    List<String> parents = new ArrayList<>();
+    String section = page.substring(table, page.indexOf("\n## ", table));
+    for (String row : section.lines().toList()) {
+      String[] cells = row.split("\\|", -1);
+      if (cells.length == 4) {
+        HEADER.matcher(cells[1]).results().map(MatchResult::group).forEach(sessions::add);
+        HEADER.matcher(cells[2]).results().map(MatchResult::group).forEach(parents::add);
+      }
+    }
+    assertThat(sessions)
+        .containsExactlyElementsOf(
+            IdentityRule.LADDER.stream().map(IdentityRule::session).toList());
+    assertThat(parents)
+        .containsExactlyElementsOf(
+            IdentityRule.LADDER.stream().flatMap(rule -> rule.parents().stream()).toList());
   }
 }
