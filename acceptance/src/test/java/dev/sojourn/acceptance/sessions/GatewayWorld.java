@@ -528,7 +528,7 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     agent.replayed =
         switch (reply.mode()) {
           case "opened" -> conversation.size() > 1;
-          case "append" -> agent.replayed;
+          case "append", "rewind" -> agent.replayed;
           default -> false;
         };
     agent.asSampled = reply.session().path("history").asString("").equals("as_sampled");
