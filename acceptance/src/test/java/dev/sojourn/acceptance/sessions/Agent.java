@@ -34,11 +34,6 @@ final class Agent {
   boolean rewound;
 
   /**
-   * Whether its life was begun with more than a first message: earlier answers are no turns of it.
-   */
-  boolean replayed;
-
-  /**
    * Whether a stop string cut the last answer in the middle of a token: what the client was shown
    * of it, only a transcript knows.
    */
@@ -105,7 +100,6 @@ final class Agent {
     bound = false;
     lost = false;
     rewound = false;
-    replayed = false;
     cut = false;
     length = 0;
     known.clear();

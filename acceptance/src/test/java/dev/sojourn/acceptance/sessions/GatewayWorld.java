@@ -298,9 +298,6 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     boolean other = !GatewayClient.tools(body).equals(agent.tools);
     boolean follows = !agent.lost || agent.following.contains(gateway);
     boolean told = (local && !other && follows) || knowsAll(agent, gateway);
-    // Of a life that another gateway began with all that was said, nobody else knows what of it was
-    // sampled: that need not be what a text is tokenised to.
-    told &= !agent.replayed || agent.known.contains(gateway);
     if (isThere(agent) && !agent.said.isEmpty() && !binds && told) {
       assertThat(reply.mode()).as("of what goes on: %s", reply).isNotEqualTo("aside");
     }
@@ -525,12 +522,6 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     agent.lost = false;
     agent.taken(gateway, agent.rewound ? "rewind" : reply.mode(), isDelta(body));
     agent.rewound = false;
-    agent.replayed =
-        switch (reply.mode()) {
-          case "opened" -> conversation.size() > 1;
-          case "append", "rewind" -> agent.replayed;
-          default -> false;
-        };
     agent.asSampled = reply.session().path("history").asString("").equals("as_sampled");
     if (!binds) {
       int held = reply.session().path("held_tokens").asInt();

@@ -171,9 +171,28 @@ final class Alignment {
     if (goesOnFromAnAnswer(held, said)) {
       return Claim.RESTARTS;
     }
-    // The first prompt that is known of a fragment has all before it.
+    // The first prompt that is known of a fragment has all before it; of a life that was begun with
+    // a replay, the engine need not know its end.
     boolean shared = held.firstPrompt() > 0 && same >= held.firstPrompt();
-    return shared ? Claim.GOES_ON : Claim.DOUBTFUL;
+    return shared || sharesFirstMessage(held, same, said) ? Claim.RESTARTS : Claim.DOUBTFUL;
+  }
+
+  /**
+   * Returns whether a conversation that is under way begins with what a fragment holds, up to its
+   * first message and something behind it: of a fragment, no messages are known, but their text is.
+   */
+  private static boolean sharesFirstMessage(Transcript held, int same, Said said) {
+    Object first =
+        Conversation.said(said.added()).stream()
+            .findFirst()
+            .<Object>map(message -> message.get("content"))
+            .orElse("");
+    if (!isUnderWay(said) || !(first instanceof String content) || content.isBlank()) {
+      return false;
+    }
+    String shared = held.spelled(same);
+    int at = shared.indexOf(content.strip());
+    return at >= 0 && at + content.strip().length() < shared.length();
   }
 
   /**

@@ -109,9 +109,18 @@ class RestoredTranscriptTest {
     Prompt first = full(held, said);
     assertThat(first.restarts()).isFalse();
     held.servedAside(first, said("assistant", "lower"));
-    assertThat(full(held, List.of(user("the"), said("assistant", "lower"))).restarts()).isFalse();
+    assertThat(full(held, List.of(user("and"), said("assistant", "lower"))).restarts()).isFalse();
     said.add(said("assistant", "lower"));
     assertThat(full(held, said).restarts()).isTrue();
+  }
+
+  @Test
+  void conversationUnderWay_thatBeginsWithTheFirstMessage_isTheSessions() {
+    Transcript held = restored(ChatTerms.NONE, "low", true);
+    Prompt other = full(held, List.of(user("the"), said("assistant", "lower")));
+    assertThat(other.restarts()).isTrue();
+    Prompt title = full(held, List.of(user("and"), said("assistant", "low")));
+    assertThat(title.restarts()).isFalse();
   }
 
   @Test
