@@ -169,10 +169,11 @@ public final class Prompt {
   /**
    * Returns whether the session is to begin anew with this prompt where it leaves what is held
    * before the end of any turn: the template writes the first message in another way now, or a
-   * session that was opened by a side request gives way.
+   * session that was opened by a side request gives way. What goes on from all that is known here
+   * is the session's, too, though its engine may hold a turn of another gateway by now.
    */
   public boolean restarts() {
-    return claim == Claim.RESTARTS;
+    return claim == Claim.RESTARTS || (claim == Claim.GOES_ON && extendsCommitted());
   }
 
   /** Returns this for a session that begins with it, whatever it shares with what is there. */
