@@ -140,6 +140,17 @@ final class SideRequestsTest {
   }
 
   @Test
+  void subagentBesideAMainThatSpeaksDeltas_staysAside() throws Exception {
+    new Conversation("Be brief.").say("Plan a walk.");
+    JsonNode second = delta("By the sea.", "", "");
+    int held = second.path("usage").path("total_tokens").asInt();
+    Conversation other = new Conversation("Be brief.");
+    assertThat(mode(other.say("Look for paths."))).isEqualTo("aside");
+    assertThat(mode(other.say("Which is best?"))).isEqualTo("aside");
+    assertThat(mode(delta("And back?", "", "'expected_tip': " + held + ", "))).isEqualTo("append");
+  }
+
+  @Test
   void windowOfTheConversation_withItsLastAnswer_isATurnOfTheSession() throws Exception {
     Conversation main = new Conversation("Be brief.");
     main.say("Plan a walk.");

@@ -39,6 +39,9 @@ final class Agent {
    */
   boolean cut;
 
+  /** Whether its last turn said only what was new. */
+  boolean speaksDeltas;
+
   /** What may be called. */
   List<Map<String, ?>> tools = List.of();
 
@@ -101,6 +104,7 @@ final class Agent {
     lost = false;
     rewound = false;
     cut = false;
+    speaksDeltas = false;
     length = 0;
     known.clear();
     following.clear();

@@ -408,6 +408,7 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     all.add(reply.message());
     all.add(GatewayClient.user(GatewayClient.text(op.salt() + 1)));
     boolean knows = isThere(agent) && knowsAll(agent, op.gateway()) && agent.tools.isEmpty();
+    knows &= !agent.speaksDeltas;
     Reply next = full(agent, op.gateway(), List.copyOf(all), 8, op.salt());
     if (knows && !agent.said.isEmpty()) {
       assertThat(next.mode()).as("behind a summary: %s", next).isNotEqualTo("aside");
@@ -508,6 +509,7 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     agent.said = conversation;
     agent.said = agent.saidAnd(reply.message());
     agent.tools = tools;
+    agent.speaksDeltas = isDelta(body);
     agent.sampled = sampled;
     agent.context = TestFleet.ids(reply.prompt(), reply.completion());
     agent.length = agent.context.size();

@@ -69,6 +69,18 @@ final class Alignment {
     return new Prompt(Tokens.EMPTY, tail.ids, 0, claim, Optional.empty(), draft);
   }
 
+  /** Returns whether a transcript begins with a text, as far as a special token ends it. */
+  boolean begins(Transcript held, String text) {
+    Tail tail = tokenise(text, Position.START, 0, 0);
+    int end =
+        tail.pieces.stream()
+            .filter(piece -> piece.kind() == Kind.TO_SPECIAL)
+            .mapToInt(Piece::tokenEnd)
+            .max()
+            .orElse(0);
+    return end > 0 && tail.ids.slice(0, end).mismatch(held.tokens()) == end;
+  }
+
   /** Returns the prompt of all that a transcript holds, followed by {@code rest}. */
   Prompt extend(Transcript held, String rest, Said said) {
     return join(held, held.pieces().size(), Optional.empty(), rest, said);
@@ -174,25 +186,7 @@ final class Alignment {
     // The first prompt that is known of a fragment has all before it; of a life that was begun with
     // a replay, the engine need not know its end.
     boolean shared = held.firstPrompt() > 0 && same >= held.firstPrompt();
-    return shared || sharesFirstMessage(held, same, said) ? Claim.RESTARTS : Claim.DOUBTFUL;
-  }
-
-  /**
-   * Returns whether a conversation that is under way begins with what a fragment holds, up to its
-   * first message and something behind it: of a fragment, no messages are known, but their text is.
-   */
-  private static boolean sharesFirstMessage(Transcript held, int same, Said said) {
-    Object first =
-        Conversation.said(said.added()).stream()
-            .findFirst()
-            .<Object>map(message -> message.get("content"))
-            .orElse("");
-    if (!isUnderWay(said) || !(first instanceof String content) || content.isBlank()) {
-      return false;
-    }
-    String shared = held.spelled(same);
-    int at = shared.indexOf(content.strip());
-    return at >= 0 && at + content.strip().length() < shared.length();
+    return shared ? Claim.RESTARTS : Claim.DOUBTFUL;
   }
 
   /**
@@ -213,8 +207,9 @@ final class Alignment {
 
   /**
    * Returns whether a prompt under the session's own system message and tools is the conversation
-   * after it was compacted, or a window of it: it has the session's last answer, or the one that it
-   * got aside.
+   * after it was compacted, or a window of it: it goes on from the answer that it got aside, or
+   * from the session's last one. Where the last turn was a delta, its client speaks in deltas, and
+   * who sends all is another one.
    */
   private static boolean carriesOn(Transcript held, Said said) {
     List<Map<String, ?>> added = said.added();
@@ -226,9 +221,8 @@ final class Alignment {
             && !Conversation.isSystem(before.get(said.kept()))
             && held.wasGiven(said.options());
     return sameStage
-        && (held.goesOnAside(added)
-            || (Conversation.isAnswer(before.getLast())
-                && Conversation.contains(added, before.getLast())));
+        && held.lastTurn().isEmpty()
+        && (held.goesOnAside(added) || Conversation.answersLast(added, before.getLast()));
   }
 
   /** Returns whether a prompt whose first message is another one goes on from a held answer. */
@@ -250,7 +244,7 @@ final class Alignment {
   }
 
   /** Returns whether a conversation has an answer in it already. */
-  private static boolean isUnderWay(Said said) {
+  static boolean isUnderWay(Said said) {
     return said.chat() && said.added().stream().anyMatch(Conversation::isAnswer);
   }
 

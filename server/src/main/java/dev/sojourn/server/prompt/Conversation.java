@@ -79,6 +79,18 @@ final class Conversation {
     return sent.stream().anyMatch(message -> same(held, message));
   }
 
+  /** Returns whether an answer that says something is the last one among messages. */
+  static boolean answersLast(List<? extends Map<String, ?>> sent, Map<String, ?> held) {
+    boolean says = held.containsKey(CALLS) || !String.valueOf(held.get(CONTENT)).isBlank();
+    return isAnswer(held)
+        && says
+        && sent.reversed().stream()
+            .filter(Conversation::isAnswer)
+            .findFirst()
+            .filter(last -> same(held, last))
+            .isPresent();
+  }
+
   private static boolean same(Map<String, ?> held, Map<String, ?> sent) {
     if (held.equals(sent)) {
       return true;

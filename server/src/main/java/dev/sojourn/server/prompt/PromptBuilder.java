@@ -193,10 +193,42 @@ public final class PromptBuilder {
     String text = model.renderer.render(all, said.options(), held.begun());
     Rendering done = new Rendering(true, false, rendered + text.length(), notAsSampled);
     Said opened = opened(model, said, text, terms, done, false);
-    return alignment.match(
-        held,
-        text + opened.opening().begun(),
-        opened.asking(asking(model, opened, text, text.length(), earlier(held, said))));
+    Prompt prompt =
+        alignment.match(
+            held,
+            text + opened.opening().begun(),
+            opened.asking(asking(model, opened, text, text.length(), earlier(held, said))));
+    boolean doubtful = prompt.mayBeAside() && !prompt.aside();
+    return doubtful && isOfFragment(model, held, said) ? prompt.restarting() : prompt;
+  }
+
+  /**
+   * Returns whether a conversation that is under way is a fragment's. No messages of that are
+   * known, but their text is: it begins with the conversation's first message, or with all before
+   * that, where the conversation goes on from the answer that it got aside.
+   */
+  private boolean isOfFragment(Chat model, Transcript held, Said said) {
+    List<Map<String, ?>> sent = said.added();
+    int first = 0;
+    while (first < sent.size() && Conversation.isSystem(sent.get(first))) {
+      first++;
+    }
+    if (!held.isFragment() || !Alignment.isUnderWay(said) || first == sent.size()) {
+      return false;
+    }
+    String text;
+    try {
+      List<Map<String, ?>> beginning = sent.subList(0, first + 1);
+      text = model.renderer.renderUnanswered(beginning, said.options(), held.begun());
+    } catch (FaultException e) {
+      return false; // it takes no conversation as short as that
+    }
+    if (alignment.begins(held, text)) {
+      return true;
+    }
+    String content = String.valueOf(sent.get(first).get("content")).strip();
+    int at = content.isEmpty() ? -1 : text.lastIndexOf(content);
+    return at > 0 && held.goesOnAside(sent) && alignment.begins(held, text.substring(0, at));
   }
 
   /** Returns the last question of what is held, if the conversation goes on from it alike. */

@@ -308,11 +308,6 @@ public final class Transcript {
     return count == 0 ? 0 : pieces.get(count - 1).tokenEnd();
   }
 
-  /** Returns what the first {@code count} ids spell. */
-  String spelled(int count) {
-    return raw(ids.view(count));
-  }
-
   /** Returns the committed messages; none after a plain completion. */
   List<Map<String, ?>> messages() {
     return Collections.unmodifiableList(messages);

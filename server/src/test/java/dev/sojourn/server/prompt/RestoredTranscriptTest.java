@@ -109,7 +109,9 @@ class RestoredTranscriptTest {
     Prompt first = full(held, said);
     assertThat(first.restarts()).isFalse();
     held.servedAside(first, said("assistant", "lower"));
-    assertThat(full(held, List.of(user("and"), said("assistant", "lower"))).restarts()).isFalse();
+    List<Map<String, ?>> other =
+        List.of(said("system", "two"), user("and"), said("assistant", "lower"));
+    assertThat(full(held, other).restarts()).isFalse();
     said.add(said("assistant", "lower"));
     assertThat(full(held, said).restarts()).isTrue();
   }
@@ -121,6 +123,19 @@ class RestoredTranscriptTest {
     assertThat(other.restarts()).isTrue();
     Prompt title = full(held, List.of(user("and"), said("assistant", "low")));
     assertThat(title.restarts()).isFalse();
+    Prompt subagent = full(held, List.of(user("user"), said("assistant", "low")));
+    assertThat(subagent.restarts()).as("a word of the template").isFalse();
+  }
+
+  @Test
+  void compactedConversation_goesOnFromTheAnswerItGotAside() {
+    Transcript held = restored(ChatTerms.NONE, "low", true);
+    List<Map<String, ?>> said = new ArrayList<>(List.of(user("and")));
+    Prompt first = full(held, said);
+    assertThat(first.mayBeAside()).isTrue();
+    held.servedAside(first, said("assistant", "lower"));
+    said.addAll(List.of(said("assistant", "lower"), user("the")));
+    assertThat(full(held, said).restarts()).isTrue();
   }
 
   @Test
