@@ -173,7 +173,7 @@ final class TurnOrder implements AutoCloseable {
       case BUSY -> throw busy(id, before[0]).asException();
       case TOO_MANY_RUN -> throw tooMany(id, "turn", "running").asException();
       case TOO_MANY_WAIT ->
-          throw tooMany(id, kind.ends() ? "close" : "turn", "waiting").asException();
+          throw tooMany(id, kind.isClose() ? "close" : "turn", "waiting").asException();
     };
   }
 
@@ -202,8 +202,8 @@ final class TurnOrder implements AutoCloseable {
     }
     // Closes have places of their own, one at least.
     long others =
-        line.stream().skip(running(line)).filter(p -> p.kind.ends() == kind.ends()).count();
-    return others < maxWaiting + (kind.ends() ? 1L : 0L) ? Entry.WAITS : Entry.TOO_MANY_WAIT;
+        line.stream().skip(running(line)).filter(p -> p.kind.isClose() == kind.isClose()).count();
+    return others < maxWaiting + (kind.isClose() ? 1L : 0L) ? Entry.WAITS : Entry.TOO_MANY_WAIT;
   }
 
   private Place counted(Place place) {

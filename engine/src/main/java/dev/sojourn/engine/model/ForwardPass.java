@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class ForwardPass {
 
-  /** Up to so many rows, which may be of as many sequences, are placed one by one. */
+  /** Of fewer rows than so many of each sequence, all are placed one by one. */
   private static final int LEAST_BY_PAGES = 2 * Kernels.LANES;
 
   private final Weights weights;
@@ -120,7 +120,7 @@ final class ForwardPass {
       products.add(layer.projections().key(), w.key);
       products.add(layer.projections().value(), w.value);
       multiply(n);
-      placed = n > LEAST_BY_PAGES ? Kernels.LANES : 1;
+      placed = n >= LEAST_BY_PAGES * batch.slices() ? Kernels.LANES : 1;
       pool.run(Math.ceilDiv(n, placed), place);
       attention.run(
           batch,
