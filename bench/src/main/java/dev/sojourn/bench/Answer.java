@@ -8,7 +8,8 @@ import tools.jackson.databind.JsonNode;
  * @param text the answer
  * @param finishReason why it ended
  * @param usage the {@code usage} object
- * @param nvext the {@code nvext} object of the metadata chunk; a missing node if none came
+ * @param nvext the {@code nvext} object of the chunk with the finish reason; a missing node if none
+ *     came
  * @param firstTokenNanos from the request's first byte to the first chunk with text
  * @param nanos from the request's first byte to the stream's end
  */

@@ -163,6 +163,7 @@ final class HangUpTest {
       assertThat(next.path("usage").path("prompt_tokens").asInt())
           .as("%s", next)
           .isGreaterThan(before.path("usage").path("total_tokens").asInt());
+      assertThat(next.path("nvext").toString()).doesNotContain("worker_lost");
     }
   }
 

@@ -31,6 +31,7 @@ import java.util.ArrayDeque;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -191,7 +192,7 @@ final class Connection extends ChannelInboundHandlerAdapter {
     } else if (HttpUtil.getContentLength(request, 0L) > config().maxBody()) {
       refuseTooLarge();
     } else if (isEncoded(request)) {
-      String encoding = shown(request.headers().get(HttpHeaderNames.CONTENT_ENCODING));
+      String encoding = shown(encoding(request));
       refuse(
           dialect()
               .error(
@@ -384,10 +385,17 @@ final class Connection extends ChannelInboundHandlerAdapter {
 
   /** Returns whether a request has a body that would have to be decoded. */
   private static boolean isEncoded(HttpRequest request) {
-    String encoding = request.headers().get(HttpHeaderNames.CONTENT_ENCODING, "identity");
+    String encoding = encoding(request);
     boolean hasBody =
         HttpUtil.getContentLength(request, 0L) > 0 || HttpUtil.isTransferEncodingChunked(request);
-    return hasBody && !encoding.isBlank() && !encoding.strip().equalsIgnoreCase("identity");
+    return hasBody && !encoding.isBlank();
+  }
+
+  /** Returns what a body is encoded by; blank for nothing. */
+  private static String encoding(HttpRequest request) {
+    return request.headers().getAll(HttpHeaderNames.CONTENT_ENCODING).stream()
+        .filter(encoding -> !encoding.strip().equalsIgnoreCase("identity"))
+        .collect(Collectors.joining(", "));
   }
 
   private static boolean expectsOther(HttpRequest request) {

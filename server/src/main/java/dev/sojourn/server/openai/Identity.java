@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.sojourn.core.Fault;
 import dev.sojourn.core.SessionId;
 import dev.sojourn.server.access.IdentityRule;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -41,7 +42,11 @@ record Identity(
             .flatMap(name -> value(header, name).map(said -> new Asserted<>(name, said)));
     session.ifPresent(said -> checkName(said.value(), said.field()));
     Optional<Asserted<String>> parent =
-        names.map(List::of).orElse(rules).stream()
+        rules.stream()
+            .filter(rule ->
+                names.filter(named -> !named.equals(rule)).isEmpty()
+                    || rule.session().equals(IdentityRule.CANONICAL))
+            .sorted(Comparator.comparing(rule -> !names.equals(Optional.of(rule)))) // its own first
             .flatMap(rule -> rule.parents().stream())
             .flatMap(name -> value(header, name).map(said -> new Asserted<>(name, said)).stream())
             .findFirst();

@@ -32,7 +32,13 @@ final class Losses {
    * @param otherwise why the record may lack more than that explains; empty if no engine held it
    * @param expired how many tokens it held when it expired, if the turn meant to go on with it
    */
-  record Before(Optional<LossCause> away, Optional<LossCause> otherwise, OptionalInt expired) {}
+  record Before(Optional<LossCause> away, Optional<LossCause> otherwise, OptionalInt expired) {
+
+    /** Returns the same for a turn that found some of it: the rest was cut off. */
+    private Optional<LossCause> otherwise(TurnMode mode) {
+      return otherwise.map(cause -> mode == TurnMode.OPENED ? cause : LossCause.DIVERGED);
+    }
+  }
 
   /**
    * Returns what became of a turn's session, and writes down that it is away: that counts until a
@@ -97,7 +103,7 @@ final class Losses {
               .mapToInt(Map.Entry::getValue)
               .sum();
       int shared = Math.min(kv(prompt.committed(), most), prompt.knownPrefix());
-      away.or(before::otherwise)
+      away.or(() -> before.otherwise(mode))
           .ifPresent(cause -> add(losses, cause, shared - start.reusedTokens() - told));
       if (away.isPresent() || (mode == TurnMode.OPENED && before.otherwise().isPresent())) {
         int held = kv(prompt.committed(), Integer.MAX_VALUE);

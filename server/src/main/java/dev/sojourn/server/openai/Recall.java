@@ -179,10 +179,19 @@ final class Recall {
       return found;
     }
     Optional<Transcript> ahead = found.flatMap(held -> ahead(control.get(), guard, held));
-    if (stale && ahead.isEmpty()) {
+    if (stale && ahead.isEmpty() && !isRecord(control.get(), guard, found.orElseThrow())) {
       throw PromptBuilder.forgotten();
     }
     return ahead.or(() -> found);
+  }
+
+  /** Returns whether the engine holds what is held here: the tip was not told of it yet. */
+  private boolean isRecord(SessionControl control, TurnGuard guard, Transcript held) {
+    return guard.reason() == NoSession.NONE
+        && guard
+            .incarnation()
+            .filter(life -> agree(held, tokens(control.session(), life)))
+            .isPresent();
   }
 
   /** Returns what the session's engine holds, if it goes on from what is held here. */

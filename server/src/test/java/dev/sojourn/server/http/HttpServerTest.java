@@ -133,6 +133,8 @@ final class HttpServerTest {
     assertThat(raw(post + "Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc"))
         .startsWith("HTTP/1.1 415")
         .contains("accept-encoding: identity", "encoded as gzip");
+    String twice = "Content-Encoding: identity\r\nContent-Encoding: gzip\r\n";
+    assertThat(raw(post + twice + "Content-Length: 3\r\n\r\nabc")).contains("encoded as gzip");
     assertThat(raw(post + "Content-Encoding: br\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"))
         .startsWith("HTTP/1.1 415");
     assertThat(raw(post + "Content-Encoding: identity\r\nContent-Length: 3\r\n\r\nabc"))

@@ -47,6 +47,19 @@ final class IdentityTest {
   }
 
   @Test
+  void of_theCanonicalParent_countsBesideAnAgentsOwnName() {
+    Map<String, String> agent = Map.of("session_id", "s", "x-dynamo-parent-session-id", "parent");
+    assertThat(of(agent).parent()).contains("parent");
+    assertThat(
+            of(Map.of(
+                    "x-claude-code-session-id", "root",
+                    "x-claude-code-agent-id", "child",
+                    "x-dynamo-parent-session-id", "parent"))
+                .parent())
+        .contains("root");
+  }
+
+  @Test
   void of_valuesThatSayNothing_areNotThere() {
     Identity nobody = new Identity(Optional.empty(), Optional.empty(), Optional.empty());
     assertThat(of(Map.of("x-session-id", "  "))).isEqualTo(nobody);
