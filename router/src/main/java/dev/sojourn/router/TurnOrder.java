@@ -52,7 +52,8 @@ final class TurnOrder implements AutoCloseable {
 
   /**
    * Creates empty lines, in each of which and in all of which so many turns may wait. Beside one
-   * turn as many may run as may wait; they take no place of those that wait. Nor do closes.
+   * turn as many may run as may wait; they take no place of those that wait. A close without a turn
+   * waits however many do.
    */
   TurnOrder(int maxWaiting, int maxWaitingInAll) {
     this.maxWaiting = maxWaiting;

@@ -124,16 +124,7 @@ final class HangUpTest {
 
   @Test
   void client_thatHangsUpInARegeneration_leavesTheConversationToTheNextDelta() throws Exception {
-    gateway.post(CHAT, chat("Hi", "'max_tokens': 6, " + session("'action': 'open',")));
-    JsonNode before =
-        gateway.post(CHAT, chat("Go on", "'max_tokens': 6, " + session("'input': 'delta',")));
-    runner.hold();
-    try (RawClient client = new RawClient(gateway.address())) {
-      client.post(CHAT, chat("Hi", "'max_tokens': 100, " + session("")));
-      runner.awaitStep();
-    }
-    awaitAborted(1);
-    runner.release();
+    JsonNode before = giveUpARegeneration();
     JsonNode next =
         gateway.post(CHAT, chat("And now?", "'max_tokens': 4, " + session("'input': 'delta',")));
     assertThat(next.path("usage").path("prompt_tokens").asInt())
@@ -142,16 +133,7 @@ final class HangUpTest {
 
   @Test
   void forks_ofASessionWhoseRegenerationWasGivenUp_beginWithItsLastTurn() throws Exception {
-    gateway.post(CHAT, chat("Hi", "'max_tokens': 6, " + session("'action': 'open',")));
-    JsonNode before =
-        gateway.post(CHAT, chat("Go on", "'max_tokens': 6, " + session("'input': 'delta',")));
-    runner.hold();
-    try (RawClient client = new RawClient(gateway.address())) {
-      client.post(CHAT, chat("Hi", "'max_tokens': 100, " + session("")));
-      runner.awaitStep();
-    }
-    awaitAborted(1);
-    runner.release();
+    JsonNode before = giveUpARegeneration();
     String fork = "{'session_id': 'made'}".replace('\'', '"');
     assertThat(gateway.send("POST", "/v1/sessions/s/fork", fork).statusCode()).isEqualTo(201);
     String made = "'nvext': {'session_control': {'session_id': 'made', 'input': 'delta'}}";
@@ -368,6 +350,21 @@ final class HangUpTest {
       assertThat(client.lineWith("\"error\"")).contains("shutting down");
       closed.get();
     }
+  }
+
+  /** Has two turns, and gives up a regeneration of the first; returns the second one's answer. */
+  private JsonNode giveUpARegeneration() throws Exception {
+    gateway.post(CHAT, chat("Hi", "'max_tokens': 6, " + session("'action': 'open',")));
+    JsonNode second =
+        gateway.post(CHAT, chat("Go on", "'max_tokens': 6, " + session("'input': 'delta',")));
+    runner.hold();
+    try (RawClient client = new RawClient(gateway.address())) {
+      client.post(CHAT, chat("Hi", "'max_tokens': 100, " + session("")));
+      runner.awaitStep();
+    }
+    awaitAborted(1);
+    runner.release();
+    return second;
   }
 
   /** Waits until so many turns were aborted; the worker lets go of a turn between two steps. */

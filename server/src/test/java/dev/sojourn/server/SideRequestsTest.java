@@ -114,13 +114,7 @@ final class SideRequestsTest {
     main.say("By the sea.");
     main.messages.set(0, "{'role': 'system', 'content': 'It is one.'}");
     assertThat(mode(main.say("And back?"))).isEqualTo("aside");
-    JsonNode fourth = main.say("How far?");
-    assertThat(mode(fourth)).isEqualTo("rewind");
-    int held = fourth.path("usage").path("total_tokens").asInt();
-    assertThat(session(fourth).path("held_tokens").asInt()).isEqualTo(held);
-    JsonNode fifth = main.say("Is it steep?");
-    assertThat(mode(fifth)).isEqualTo("append");
-    assertThat(cached(fifth)).isEqualTo(held - 1);
+    expectTakenOver(main, "How far?", "Is it steep?");
   }
 
   @Test
@@ -130,13 +124,7 @@ final class SideRequestsTest {
     main.say("By the sea.");
     Conversation compacted = new Conversation("Be brief.");
     assertThat(mode(compacted.say("So far we planned a walk. Go on."))).isEqualTo("aside");
-    JsonNode second = compacted.say("And back?");
-    assertThat(mode(second)).isEqualTo("rewind");
-    int held = second.path("usage").path("total_tokens").asInt();
-    assertThat(session(second).path("held_tokens").asInt()).isEqualTo(held);
-    JsonNode third = compacted.say("How far?");
-    assertThat(mode(third)).isEqualTo("append");
-    assertThat(cached(third)).isEqualTo(held - 1);
+    expectTakenOver(compacted, "And back?", "How far?");
   }
 
   @Test
@@ -211,6 +199,17 @@ final class SideRequestsTest {
     JsonNode second = delta("Longer.", "", "");
     assertThat(mode(second)).isEqualTo("append");
     assertThat(cached(second)).isEqualTo(first.path("usage").path("total_tokens").asInt() - 1);
+  }
+
+  /** Says more, with which the session begins anew, and more, which goes on from that. */
+  private static void expectTakenOver(Conversation by, String said, String next) throws Exception {
+    JsonNode first = by.say(said);
+    assertThat(mode(first)).isEqualTo("rewind");
+    int held = first.path("usage").path("total_tokens").asInt();
+    assertThat(session(first).path("held_tokens").asInt()).isEqualTo(held);
+    JsonNode second = by.say(next);
+    assertThat(mode(second)).isEqualTo("append");
+    assertThat(cached(second)).isEqualTo(held - 1);
   }
 
   private static JsonNode delta(String said, String fields, String control) throws Exception {

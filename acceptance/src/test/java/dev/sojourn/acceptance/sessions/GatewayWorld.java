@@ -388,10 +388,17 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     all.add(reply.message());
     all.add(GatewayClient.user(GatewayClient.text(op.salt() + 2)));
     boolean knows = agent.known.contains(op.gateway()) && isThere(agent);
-    Reply next = full(agent, op.gateway(), List.copyOf(all), 8, op.salt());
+    goOnFromAside(agent, op.gateway(), all, op.salt(), knows, "instructed anew");
+  }
+
+  /** Goes on from an answer that was given aside, which whoever knows the session lets it do. */
+  private void goOnFromAside(
+      Agent agent, int gateway, List<Map<String, ?>> all, int salt, boolean knows, String what)
+      throws Exception {
+    Reply next = full(agent, gateway, List.copyOf(all), 8, salt);
     if (knows && !agent.said.isEmpty()) {
-      assertThat(next.mode()).as("behind another system message: %s", next).isNotEqualTo("aside");
-      see("instructed anew");
+      assertThat(next.mode()).as("%s: %s", what, next).isNotEqualTo("aside");
+      see(what);
     }
   }
 
@@ -409,11 +416,7 @@ final class GatewayWorld implements Play.Stage<GatewayOp> {
     all.add(GatewayClient.user(GatewayClient.text(op.salt() + 1)));
     boolean knows = isThere(agent) && knowsAll(agent, op.gateway()) && agent.tools.isEmpty();
     knows &= !agent.speaksDeltas;
-    Reply next = full(agent, op.gateway(), List.copyOf(all), 8, op.salt());
-    if (knows && !agent.said.isEmpty()) {
-      assertThat(next.mode()).as("behind a summary: %s", next).isNotEqualTo("aside");
-      see("compacted");
-    }
+    goOnFromAside(agent, op.gateway(), all, op.salt(), knows, "compacted");
   }
 
   /** Asks for a title, which no session takes for its conversation. */
