@@ -122,7 +122,7 @@ final class EngineLife {
           router
               .store()
               .commit(session(), opens.opening().revision(), at.target())
-              .ifPresent(_ -> bound());
+              .ifPresent(_ -> settled());
         }
       }
       case Standing.Holds holds -> {
@@ -139,28 +139,23 @@ final class EngineLife {
    */
   private void move(Bound from, Selection to) {
     Incarnation life = to.incarnation().orElse(from.incarnation());
-    if (router.store().repin(session(), from.revision(), to.target(), life).isEmpty()) {
-      return;
-    }
-    bound();
-    if (lost) {
-      router.lifecycle().lost();
-    } else if (isEngineBacked()) {
-      var _ = close(from.target(), from.incarnation(), OnClose.FREE);
-    }
-  }
-
-  /** Notes that a binding stands for what the turn opened, if it opened anything. */
-  private void bound() {
-    if (owed != null) {
-      router.lifecycle().bound(owed.at(), owed.life());
+    try (var _ = router.lifecycle().hold(from.target(), from.incarnation())) {
+      if (router.store().repin(session(), from.revision(), to.target(), life).isEmpty()) {
+        return;
+      }
       settled();
+      if (lost) {
+        router.lifecycle().lost();
+      } else if (isEngineBacked()) {
+        var _ = close(from.target(), from.incarnation(), OnClose.FREE);
+      }
     }
   }
 
-  /** Notes that what the turn opened is owed to nobody any more. */
+  /** Notes that a binding or a close stands for what the turn opened, if it opened anything. */
   private void settled() {
     if (owed != null) {
+      router.lifecycle().settled(owed.at(), owed.life());
       owed = null;
       router.counters().unbound.decrementAndGet();
     }

@@ -71,7 +71,9 @@ final class Expiry {
     if (!seen.expiredAt(clock.nanos())) {
       return false;
     }
-    store.claimExpired(id, seen.revision()).ifPresent(bound -> end(id, bound));
+    try (var _ = lifecycle.hold(seen.target(), seen.incarnation())) {
+      store.claimExpired(id, seen.revision()).ifPresent(bound -> end(id, bound));
+    }
     return true;
   }
 

@@ -319,8 +319,7 @@ public final class TurnGuard implements AutoCloseable {
     step = Step.FINISHED;
     Duration closeWait = router.config().closeWait();
     Duration first = patience.compareTo(closeWait) < 0 ? patience : closeWait;
-    Optional<Bound> ended;
-    Optional<CompletableFuture<CloseAnswer>> answer;
+    Optional<Ended> ended;
     try {
       if (!intent.queryOnly()) {
         router.counters().ended(outcome);
@@ -331,16 +330,12 @@ public final class TurnGuard implements AutoCloseable {
       } finally {
         life.closeUnbound(); // also where the store failed: nobody else knows of it
       }
-      answer =
-          ended
-              .filter(bound -> bound.terms().kind() == Terms.Kind.ENGINE_BACKED)
-              .map(bound -> life.close(bound.target(), bound.incarnation(), onClose(bound)));
       // An open from behind that got there first would end this life in a way of its own.
-      var _ = answer.map(closed -> CloseAnswer.of(closed, first));
+      var _ = ended.flatMap(Ended::answer).map(closed -> CloseAnswer.of(closed, first));
     } finally {
       place.ifPresent(TurnOrder.Place::leave);
     }
-    return report(ended, answer, patience.minus(first));
+    return report(ended, patience.minus(first));
   }
 
   /** Finishes the turn as aborted, unless it is finished. */
@@ -359,8 +354,15 @@ public final class TurnGuard implements AutoCloseable {
     }
   }
 
-  /** Gives the lease back; returns the binding that ended with it. */
-  private Optional<Bound> releaseLease(boolean closes) {
+  /**
+   * A binding that ended with the turn.
+   *
+   * @param answer the engine's to the close of what it stood for; empty if that was none of its
+   */
+  private record Ended(Optional<CompletableFuture<CloseAnswer>> answer) {}
+
+  /** Gives the lease back, and closes the session if its binding ends with that. */
+  private Optional<Ended> releaseLease(boolean closes) {
     return switch (standing) {
       case Standing.Without _, Standing.Looks _ -> Optional.empty();
       case Standing.Opens opens -> {
@@ -387,31 +389,22 @@ public final class TurnGuard implements AutoCloseable {
   }
 
   /** Ends the binding whatever its revision is by now, as long as this turn's lease is on it. */
-  private Optional<Bound> unbind(Lease lease) {
+  private Optional<Ended> unbind(Lease lease) {
     while (router.store().peek(session()) instanceof Bound bound
         && bound.leases().contains(lease)) {
-      if (remove(bound)) {
-        return Optional.of(bound);
+      try (var _ = router.lifecycle().hold(bound.target(), bound.incarnation())) {
+        if (router.store().remove(session(), bound.revision())) {
+          return Optional.of(new Ended(closed(bound)));
+        }
       }
     }
     return Optional.empty();
   }
 
-  /** Removes a binding; its engine session is in hand before nothing stands for it any more. */
-  private boolean remove(Bound bound) {
-    boolean closes = bound.terms().kind() == Terms.Kind.ENGINE_BACKED;
-    if (closes) {
-      router.lifecycle().ending(bound.target(), bound.incarnation());
-    }
-    boolean removed = false;
-    try {
-      removed = router.store().remove(session(), bound.revision());
-      return removed;
-    } finally {
-      if (closes && !removed) {
-        router.lifecycle().bound(bound.target(), bound.incarnation());
-      }
-    }
+  private Optional<CompletableFuture<CloseAnswer>> closed(Bound bound) {
+    return bound.terms().kind() == Terms.Kind.ENGINE_BACKED
+        ? Optional.of(life.close(bound.target(), bound.incarnation(), onClose(bound)))
+        : Optional.empty();
   }
 
   private OnClose onClose(Bound bound) {
@@ -420,14 +413,14 @@ public final class TurnGuard implements AutoCloseable {
     return retains ? OnClose.RETAIN : OnClose.FREE;
   }
 
-  private CloseReport report(
-      Optional<Bound> ended, Optional<CompletableFuture<CloseAnswer>> answer, Duration patience) {
+  private CloseReport report(Optional<Ended> ended, Duration patience) {
     if (!intent.closes() || intent.queryOnly()) {
       return CloseReport.NOT_ASKED;
     }
     if (ended.isEmpty()) {
       return CloseReport.UNKNOWN;
     }
+    Optional<CompletableFuture<CloseAnswer>> answer = ended.get().answer();
     if (answer.isEmpty()) {
       return new CloseReport(true, true, OptionalInt.of(0), false);
     }

@@ -171,6 +171,7 @@ final class House implements AutoCloseable {
   /** Nothing is held, whatever happened before. */
   void assertNothingHeld() {
     RouterStats stats = router.stats();
+    assertThat(engines.closedAgain).as("closed twice").isEmpty();
     assertThat(stats.leasesReturned()).as("leases").isEqualTo(stats.leasesTaken());
     assertThat(stats.bookingsReleased()).as("bookings").isEqualTo(stats.bookings());
     assertThat(stats.waiting()).isZero();

@@ -17,11 +17,14 @@ import dev.sojourn.core.SessionSettings;
 import dev.sojourn.core.WorkerRank;
 import dev.sojourn.router.ScriptedEngines.Life;
 import dev.sojourn.router.Selection.Affinity;
+import dev.sojourn.router.affinity.AffinityStore;
 import dev.sojourn.router.affinity.MemoryAffinityStore;
 import java.time.Duration;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Routers that start anew, and engine sessions that nobody binds. */
 class InventoryTest {
@@ -37,7 +40,7 @@ class InventoryTest {
   }
 
   /** A router after the one of the house has ended. */
-  private Router anew(MemoryAffinityStore store) {
+  private Router anew(AffinityStore store) {
     house.router.close();
     Router next =
         new Router(
@@ -125,6 +128,40 @@ class InventoryTest {
     assertThat(turn(house.router, "s").incarnation()).isEqualTo(bound.incarnation());
     assertThat(house.router.stats().lifecycle().reaped()).isEqualTo(2);
     assertThat(house.router.check()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"claimExpired", "remove", "repin"})
+  void bindingHasEnded_beforeItsSessionIsClosed_isNoOrphan(String ends) throws Exception {
+    ScriptedStore store = new ScriptedStore(house.store);
+    try (Router router = anew(store.store())) {
+      WorkerRank home;
+      try (TurnGuard guard = router.begin(house.intent(control("s", Action.OPEN)))) {
+        home = dispatch(guard).target();
+        guard.finish(TurnOutcome.COMPLETED);
+      }
+      house.clock.advance(RouterConfig.defaults().engineGrace());
+      store.after =
+          operation -> {
+            if (operation.equals(ends)) {
+              router.reconcile();
+              router.reconcile();
+            }
+          };
+      switch (ends) {
+        case "claimExpired" -> {
+          house.clock.advance(TIMEOUT);
+          router.tick();
+        }
+        case "remove" -> router.close(id("s"), OnClose.FREE, WhileBusy.QUEUE);
+        default -> {
+          router.drainWorker(home.worker());
+          turn(router, "s");
+        }
+      }
+      assertThat(house.engines.closeCalls).hasSize(1);
+      assertThat(router.stats().lifecycle().reaped()).isZero();
+    }
   }
 
   @Test

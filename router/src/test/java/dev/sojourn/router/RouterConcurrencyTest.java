@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -31,11 +32,15 @@ class RouterConcurrencyTest {
 
   private final Map<String, AtomicInteger> running = new ConcurrentHashMap<>();
 
+  /** Calls of workers that have not ended. */
+  private final AtomicInteger calls = new AtomicInteger();
+
   @Test
   void manyThreads_fewSessions_failingWorkers_leaveNothingBehind() throws Exception {
     long seed = 20_261_121;
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
-        House house = new House(new MemoryBound(3), threads, RouterConfig.defaults(), seed)) {
+        House house =
+            new House(new MemoryBound(3), counted(threads), RouterConfig.defaults(), seed)) {
       Random random = new Random(seed);
       for (int i = 0; i < THREADS * TURNS; i++) {
         house.engines.openFates.add(random.nextInt(6) == 0 ? Fate.ANSWER_LOST : Fate.WORKS);
@@ -55,10 +60,24 @@ class RouterConcurrencyTest {
         RouterStats stats = house.router.stats();
         return stats.lifecycle().tombstones() + stats.engineBacked() + stats.routerOnly() == 0;
       });
+      House.await(() -> calls.get() == 0);
       house.assertNothingHeld();
       assertThat(house.router.nextDeadlineNanos()).isEmpty();
       assertThat(house.router.stats().hits()).isPositive();
     }
+  }
+
+  private Executor counted(Executor threads) {
+    return call -> {
+      calls.incrementAndGet();
+      threads.execute(() -> {
+        try {
+          call.run();
+        } finally {
+          calls.decrementAndGet();
+        }
+      });
+    };
   }
 
   private @Nullable Void client(House house, Random random) throws InterruptedException {

@@ -12,8 +12,6 @@ import dev.sojourn.core.Tenant;
 import dev.sojourn.router.affinity.AffinityStore;
 import dev.sojourn.router.affinity.Binding.Opening;
 import dev.sojourn.router.affinity.MemoryAffinityStore;
-import java.lang.reflect.InvocationTargetException;
-import java.lang.reflect.Proxy;
 import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
@@ -26,30 +24,23 @@ class StoreFailureTest {
   private final ScriptedEngines engines = new ScriptedEngines(clock);
   private final AffinityStore memory = new MemoryAffinityStore(clock, 10);
 
-  /** Operations that fail from now on. */
-  private Set<String> failing = Set.of();
+  private final ScriptedStore store = new ScriptedStore(memory);
 
-  private final AffinityStore store =
-      (AffinityStore)
-          Proxy.newProxyInstance(
-              getClass().getClassLoader(),
-              new Class<?>[] {AffinityStore.class},
-              (_, operation, arguments) -> {
-                if (failing.contains(operation.getName())) {
-                  throw new IllegalStateException("the store is down");
-                }
-                try {
-                  return operation.invoke(memory, arguments);
-                } catch (InvocationTargetException e) {
-                  throw e.getCause();
-                }
-              });
+  private void fail(Set<String> operations) {
+    store.before =
+        operation -> {
+          if (operations.contains(operation)) {
+            throw new IllegalStateException("the store is down");
+          }
+        };
+  }
 
   @Test
   void storeFailsWhileTheTurnEnds_whatItOpenedIsClosed_andItsPlaceIsFree()
       throws InterruptedException {
     try (Router router =
-        new Router(RouterConfig.defaults(), clock, new Random(1), store, engines, Runnable::run)) {
+        new Router(
+            RouterConfig.defaults(), clock, new Random(1), store.store(), engines, Runnable::run)) {
       router.addRank(House.A, House.CAPACITY);
       TurnIntent intent =
           new TurnIntent(
@@ -57,12 +48,12 @@ class StoreFailureTest {
       TurnGuard guard = router.begin(intent);
       guard.select(prompt(100));
       guard.open();
-      failing = Set.of("commit", "remove", "release");
+      fail(Set.of("commit", "remove", "release"));
       assertThatThrownBy(guard::accepted).hasMessageContaining("down");
       assertThatThrownBy(guard::close).hasMessageContaining("down");
       assertThat(engines.open).isEmpty();
       assertThat(router.stats().bookingsReleased()).isEqualTo(router.stats().bookings());
-      failing = Set.of();
+      fail(Set.of());
       assertThat(memory.peek(id("s")))
           .isInstanceOfSatisfying(
               Opening.class, left -> assertThat(memory.remove(id("s"), left.revision())).isTrue());

@@ -22,9 +22,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.PriorityQueue;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Function;
@@ -65,9 +63,7 @@ public final class EngineLifecycle {
   private final AtomicLong tombstones = new AtomicLong();
 
   /** What is opened and not bound yet, or is to be closed. */
-  private final Set<Life> inHand = ConcurrentHashMap.newKeySet();
-
-  private record Life(WorkerRank at, Incarnation incarnation) {}
+  private final InHand inHand = new InHand();
 
   /** Tombstones that wait for their next attempt; guarded by itself. */
   private final PriorityQueue<Tombstone> waiting =
@@ -155,7 +151,7 @@ public final class EngineLifecycle {
             terms.onClose(),
             parent,
             terms.shape());
-    inHand.add(new Life(target, incarnation));
+    inHand.take(target, incarnation);
     try {
       Opened opened = engines.open(target, settings);
       opens.incrementAndGet();
@@ -166,7 +162,7 @@ public final class EngineLifecycle {
         throw e;
       }
       refused.incrementAndGet();
-      inHand.remove(new Life(target, incarnation));
+      inHand.letGo(target, incarnation);
       if (parent.isPresent() && parentIsGone(e.fault())) {
         return open(target, id, incarnation, terms, Optional.empty());
       }
@@ -188,6 +184,7 @@ public final class EngineLifecycle {
       WorkerRank target, SessionId id, Incarnation incarnation, Terms terms) {
     opens.incrementAndGet();
     var _ = close(target, id, incarnation, OnClose.FREE, terms.timeout());
+    settled(target, incarnation);
   }
 
   /** Whether the worker looked at the request and said no; otherwise it may have said yes. */
@@ -206,19 +203,29 @@ public final class EngineLifecycle {
     };
   }
 
-  /** Hears that a binding stands for what was opened. */
-  public void bound(WorkerRank target, Incarnation incarnation) {
-    inHand.remove(new Life(target, incarnation));
+  /** Hears that a binding or a close stands for what was opened. */
+  public void settled(WorkerRank target, Incarnation incarnation) {
+    inHand.letGo(target, incarnation);
   }
 
-  /** Hears that a binding is about to go, and that what it stands for will be closed then. */
-  public void ending(WorkerRank target, Incarnation incarnation) {
-    inHand.add(new Life(target, incarnation));
+  /** An engine session in hand, until it is let go of once. */
+  public interface Hold extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /**
+   * Takes an engine session in hand whose binding is about to end: what comes between that end and
+   * the session's close does not see an orphan.
+   */
+  public Hold hold(WorkerRank target, Incarnation incarnation) {
+    inHand.take(target, incarnation);
+    return () -> inHand.letGo(target, incarnation);
   }
 
   /** Returns whether an engine session is about to be bound or to be closed. */
   public boolean isInHand(WorkerRank target, Incarnation incarnation) {
-    return inHand.contains(new Life(target, incarnation));
+    return inHand.contains(target, incarnation);
   }
 
   /** Counts an engine session that was open before this router, and is bound by it now. */
@@ -243,7 +250,7 @@ public final class EngineLifecycle {
       WorkerRank target, SessionId id, Incarnation incarnation, OnClose how, Duration timeout) {
     Tombstone tombstone = new Tombstone(target, id, incarnation, how, timeout);
     tombstones.incrementAndGet();
-    inHand.add(new Life(target, incarnation));
+    inHand.take(target, incarnation);
     executor.execute(() -> attempt(tombstone));
     return tombstone.first;
   }
@@ -341,6 +348,9 @@ public final class EngineLifecycle {
       LOG.log(DEBUG, () -> "no answer to the close of " + tombstone.incarnation + ": " + e);
       unanswered(tombstone);
       return;
+    } catch (Error e) {
+      unanswered(tombstone);
+      throw e;
     }
     end(tombstone, acknowledged, new CloseAnswer(Optional.of(result), false));
   }
@@ -376,7 +386,7 @@ public final class EngineLifecycle {
   }
 
   private void end(Tombstone tombstone, AtomicLong how, CloseAnswer answer) {
-    inHand.remove(new Life(tombstone.target, tombstone.incarnation));
+    inHand.letGo(tombstone.target, tombstone.incarnation);
     how.incrementAndGet();
     tombstones.decrementAndGet();
     tombstone.first.complete(answer);
