@@ -338,12 +338,17 @@ public final class TurnGuard implements AutoCloseable {
     return report(ended, patience.minus(first));
   }
 
+  /** Finishes the turn, unless it is finished: an end may have failed that was begun. */
+  public void abandon(TurnOutcome outcome) {
+    if (step != Step.FINISHED) {
+      var _ = finish(outcome);
+    }
+  }
+
   /** Finishes the turn as aborted, unless it is finished. */
   @Override
   public void close() {
-    if (step != Step.FINISHED) {
-      var _ = finish(TurnOutcome.ABORTED);
-    }
+    abandon(TurnOutcome.ABORTED);
   }
 
   private void releaseLoad() {

@@ -47,7 +47,8 @@ final class TurnOrder implements AutoCloseable {
   /** The first of each line has its turn. Lines change only within the map's atomic operations. */
   private final Map<SessionId, ArrayDeque<Place>> lines = new ConcurrentHashMap<>();
 
-  private final AtomicInteger waiting = new AtomicInteger();
+  private final AtomicInteger turnsWaiting = new AtomicInteger();
+  private final AtomicInteger closesWaiting = new AtomicInteger();
   private volatile boolean closed;
 
   /**
@@ -91,7 +92,7 @@ final class TurnOrder implements AutoCloseable {
         turn.await();
         granted = !closed;
       } finally {
-        waiting.decrementAndGet();
+        waiting(kind).decrementAndGet();
         if (!granted) {
           leave();
         }
@@ -208,8 +209,8 @@ final class TurnOrder implements AutoCloseable {
   }
 
   private Place counted(Place place) {
-    if (waiting.getAndIncrement() >= maxWaitingInAll && !place.kind.isClose()) {
-      waiting.decrementAndGet();
+    if (waiting(place.kind).getAndIncrement() >= maxWaitingInAll && !place.kind.isClose()) {
+      waiting(place.kind).decrementAndGet();
       place.leave();
       throw new Fault.Overloaded(
               "no more than "
@@ -271,9 +272,14 @@ final class TurnOrder implements AutoCloseable {
     return ends[0];
   }
 
-  /** Returns how many turns wait, of all sessions. */
+  /** Returns how many turns and closes wait, of all sessions. */
   int waiting() {
-    return waiting.get();
+    return turnsWaiting.get() + closesWaiting.get();
+  }
+
+  /** Closes, which find a place however many wait, take none of those of turns. */
+  private AtomicInteger waiting(Kind kind) {
+    return kind.isClose() ? closesWaiting : turnsWaiting;
   }
 
   /** Sends away all who wait. */

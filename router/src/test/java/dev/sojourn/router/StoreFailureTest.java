@@ -50,7 +50,8 @@ class StoreFailureTest {
       guard.open();
       fail(Set.of("commit", "remove", "release"));
       assertThatThrownBy(guard::accepted).hasMessageContaining("down");
-      assertThatThrownBy(guard::close).hasMessageContaining("down");
+      assertThatThrownBy(() -> guard.finish(TurnOutcome.COMPLETED)).hasMessageContaining("down");
+      guard.abandon(TurnOutcome.FAILED);
       assertThat(engines.open).isEmpty();
       assertThat(router.stats().bookingsReleased()).isEqualTo(router.stats().bookings());
       fail(Set.of());

@@ -147,18 +147,21 @@ class TurnOrderTest {
   }
 
   @Test
-  void closes_haveAPlace_whereTheMostTurnsWaitInAll() throws Exception {
+  void closes_haveAPlace_whereTheMostTurnsWaitInAll_andTakeNoneOfTheirs() throws Exception {
     List<TurnOrder.Place> running = new ArrayList<>();
     List<Future<Boolean>> waiting = new ArrayList<>();
-    for (int session = 0; session < 9; session++) {
+    SessionId closed = new SessionId(Tenant.DEFAULT, "closed");
+    running.add(order.enter(closed, true, Kind.ALONE));
+    waiting.add(threads.submit(() -> leave(closed, Kind.CLOSE)));
+    House.await(() -> order.waiting() == 1);
+    for (int session = 0; session < 8; session++) {
       SessionId id = new SessionId(Tenant.DEFAULT, "s" + session);
       running.add(order.enter(id, true, Kind.ALONE));
-      if (session < 8) {
-        waiting.add(threads.submit(() -> leave(id, Kind.ALONE)));
-      }
+      waiting.add(threads.submit(() -> leave(id, Kind.ALONE)));
     }
-    House.await(() -> order.waiting() == 8);
+    House.await(() -> order.waiting() == 9);
     SessionId last = new SessionId(Tenant.DEFAULT, "s8");
+    running.add(order.enter(last, true, Kind.ALONE));
     assertThatThrownBy(() -> order.enter(last, true, Kind.ALONE))
         .hasMessageContaining("no more than 8 turns");
     assertThatThrownBy(() -> order.enter(last, true, Kind.LAST))

@@ -122,7 +122,7 @@ public final class TurnRunner {
             ? trees.run(spec, guard, listener, taken, begun)
             : Optional.of(run(spec, guard, listener, taken, begun));
       } catch (FaultException e) {
-        var _ = guard.finish(outcome(e.fault()));
+        guard.abandon(outcome(e.fault()));
         throw e;
       }
     }
@@ -177,7 +177,7 @@ public final class TurnRunner {
         Optional<Transcript> held = begins ? begin(control, guard) : recall.of(control, guard);
         checkExpected(control, guard, held, "");
       } catch (FaultException e) {
-        var _ = guard.finish(outcome(e.fault()));
+        guard.abandon(outcome(e.fault()));
         throw e;
       }
       if (begins) {
