@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Random;
 import java.util.function.UnaryOperator;
 
 /**
@@ -92,7 +93,7 @@ final class House implements AutoCloseable {
               name, Instant.EPOCH, file.vocabulary(), file.chatTemplate().orElseThrow(), runners);
       GatewayConfig defaults = GatewayConfig.defaults();
       GatewayConfig config = defaults.withHttp(defaults.http().listeningOn("127.0.0.1", port));
-      return new House(loaded, Gateway.start(config, served, Clock.system()));
+      return new House(loaded, Gateway.start(config, served, Clock.system(), new Random(9)));
     }
   }
 

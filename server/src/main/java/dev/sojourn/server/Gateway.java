@@ -44,6 +44,7 @@ import java.util.Set;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.random.RandomGenerator;
 
 /**
  * A gateway with embedded ranks: it owns the engines, the router and the server, and ends them in
@@ -64,7 +65,8 @@ public final class Gateway implements AutoCloseable {
   private final HttpServer server;
 
   /** Puts it together; what has been begun is in {@link #owned} from the moment on it has. */
-  private Gateway(GatewayConfig config, ServedModel model, Clock clock) throws IOException {
+  private Gateway(GatewayConfig config, ServedModel model, Clock clock, RandomGenerator random)
+      throws IOException {
     this.config = config;
     boolean whole = false;
     try {
@@ -82,7 +84,7 @@ public final class Gateway implements AutoCloseable {
               new Router(
                   RouterConfig.defaults(),
                   clock,
-                  new SecureRandom(),
+                  random,
                   store,
                   new WorkerSessions(List.of(worker))));
       Ledger ledger = new Ledger();
@@ -112,7 +114,8 @@ public final class Gateway implements AutoCloseable {
               tokenizer.spelling(),
               turns,
               running,
-              clock)
+              clock,
+              random)
           .addTo(routes);
       SessionEndpoints sessions =
           new SessionEndpoints(keys, router, List.of(worker), running, ledger);
@@ -139,7 +142,19 @@ public final class Gateway implements AutoCloseable {
    */
   public static Gateway start(GatewayConfig config, ServedModel model, Clock clock)
       throws IOException {
-    return new Gateway(config, model, clock);
+    return start(config, model, clock, new SecureRandom());
+  }
+
+  /**
+   * Starts serving a model, as {@link #start(GatewayConfig, ServedModel, Clock)} does.
+   *
+   * @param random where incarnations come from, and the seeds of requests that name none; used by
+   *     many threads at once
+   */
+  public static Gateway start(
+      GatewayConfig config, ServedModel model, Clock clock, RandomGenerator random)
+      throws IOException {
+    return new Gateway(config, model, clock, random);
   }
 
   /** Returns the address it listens on, with the port that was taken. */

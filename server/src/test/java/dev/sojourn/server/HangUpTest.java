@@ -49,7 +49,7 @@ final class HangUpTest {
   void client_thatHangsUpInPrefill_endsItsTurnWithTheStep() throws Exception {
     runner.hold();
     try (RawClient client = new RawClient(gateway.address())) {
-      client.post(CHAT, chat("word ".repeat(60), "'max_tokens': 100"));
+      client.post(CHAT, chat("word ".repeat(60), "'max_tokens': 100, 'ignore_eos': true"));
       runner.awaitStep();
     }
     awaitAborted(1);
@@ -61,7 +61,8 @@ final class HangUpTest {
   void client_thatHangsUpBetweenTokens_endsItsTurn() throws Exception {
     runner.hold();
     try (RawClient client = new RawClient(gateway.address())) {
-      client.post(CHAT, chat("Hello", "'max_tokens': 400, 'stream': true, 'seed': 1"));
+      client.post(
+          CHAT, chat("Hello", "'max_tokens': 400, 'ignore_eos': true, 'stream': true, 'seed': 1"));
       for (int i = 0; i < 3; i++) {
         runner.awaitStep();
         runner.step();
@@ -198,7 +199,8 @@ final class HangUpTest {
     assertThat(send(session("'action': 'open',")).get().statusCode()).isEqualTo(200);
     runner.hold();
     try (RawClient client = new RawClient(gateway.address())) {
-      String last = "'max_tokens': 100, 'stream': true, " + session("'action': 'close',");
+      String last =
+          "'max_tokens': 100, 'ignore_eos': true, 'stream': true, " + session("'action': 'close',");
       client.post(CHAT, chat("Bye", last));
       for (int i = 0; i < 3; i++) {
         runner.awaitStep();
@@ -218,7 +220,11 @@ final class HangUpTest {
     int committed = first.path("nvext").path("session").path("held_tokens").asInt();
     runner.hold();
     try (RawClient client = new RawClient(gateway.address())) {
-      client.post(CHAT, chat("Never mind", "'max_tokens': 100, " + session("'input': 'delta',")));
+      client.post(
+          CHAT,
+          chat(
+              "Never mind",
+              "'max_tokens': 100, 'ignore_eos': true, " + session("'input': 'delta',")));
       runner.awaitStep();
     }
     awaitAborted(1);
@@ -283,7 +289,11 @@ final class HangUpTest {
     runner.hold();
     try (RawClient client = new RawClient(gateway.address())) {
       client.post(
-          CHAT, chat("Hi", "'max_tokens': 300, 'stream': true, " + session("'action': 'open',")));
+          CHAT,
+          chat(
+              "Hi",
+              "'max_tokens': 300, 'ignore_eos': true, 'stream': true, "
+                  + session("'action': 'open',")));
       runner.awaitStep();
       CompletableFuture<HttpResponse<String>> deleted =
           async(() -> gateway.send("DELETE", "/v1/sessions/s?wait=true&abort=true", ""));
@@ -359,7 +369,7 @@ final class HangUpTest {
         gateway.post(CHAT, chat("Go on", "'max_tokens': 6, " + session("'input': 'delta',")));
     runner.hold();
     try (RawClient client = new RawClient(gateway.address())) {
-      client.post(CHAT, chat("Hi", "'max_tokens': 100, " + session("")));
+      client.post(CHAT, chat("Hi", "'max_tokens': 100, 'ignore_eos': true, " + session("")));
       runner.awaitStep();
     }
     awaitAborted(1);

@@ -181,7 +181,8 @@ public final class TestFleet implements AutoCloseable {
             tokenizer.spelling(),
             turns,
             running,
-            clock)
+            clock,
+            new Random(routers.size()))
         .addTo(routes);
     transcripts.add(held);
     servers.add(

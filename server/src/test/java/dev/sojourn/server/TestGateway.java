@@ -27,6 +27,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.Random;
 import java.util.function.UnaryOperator;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -110,7 +111,8 @@ public final class TestGateway implements AutoCloseable {
             change.apply(config),
             new ServedModel(
                 MODEL, Instant.EPOCH, vocabulary, served.chatTemplate(), List.copyOf(runners)),
-            Clock.system());
+            Clock.system(),
+            new Random(9));
   }
 
   /** A tiny real model, loaded. */

@@ -48,6 +48,7 @@ public final class OpenAiEndpoints {
   private final RunningTurns running;
   private final LogprobsFormat logprobs;
   private final Clock clock;
+  private final RandomGenerator random;
 
   /**
    * Creates the endpoints.
@@ -55,6 +56,7 @@ public final class OpenAiEndpoints {
    * @param ladder headers that name sessions, best first
    * @param implicitSessions whether a session that is named but not open is opened
    * @param maxConcurrent the most generations at one time
+   * @param random where seeds come from, of requests that name none; used by many threads at once
    */
   public OpenAiEndpoints(
       ModelCard model,
@@ -66,7 +68,8 @@ public final class OpenAiEndpoints {
       TokenBytes spelling,
       TurnRunner runner,
       RunningTurns running,
-      Clock clock) {
+      Clock clock,
+      RandomGenerator random) {
     this.model = model;
     this.keys = keys;
     this.nvext = new NvextReader(ladder, implicitSessions, keys::limits);
@@ -76,6 +79,7 @@ public final class OpenAiEndpoints {
     this.running = running;
     this.logprobs = new LogprobsFormat(spelling);
     this.clock = clock;
+    this.random = random;
   }
 
   /** Adds the routes. */
@@ -90,7 +94,7 @@ public final class OpenAiEndpoints {
   private void chat(Exchange exchange) throws Exception {
     Tenant tenant = keys.tenant(exchange);
     Fields body = Fields.parse(exchange.body());
-    GenerationOptions options = GenerationOptions.ofChat(body, OpenAiEndpoints::drawSeed);
+    GenerationOptions options = GenerationOptions.ofChat(body, this::drawSeed);
     checkModel(options.model());
     List<Map<String, ?>> messages = ChatMessages.of(body);
     Nvext ext = nvext.read(body, exchange::header, tenant);
@@ -118,7 +122,7 @@ public final class OpenAiEndpoints {
   private void completion(Exchange exchange) throws Exception {
     Tenant tenant = keys.tenant(exchange);
     Fields body = Fields.parse(exchange.body());
-    GenerationOptions options = GenerationOptions.ofCompletion(body, OpenAiEndpoints::drawSeed);
+    GenerationOptions options = GenerationOptions.ofCompletion(body, this::drawSeed);
     checkModel(options.model());
     Nvext ext = nvext.read(body, exchange::header, tenant);
     List<Asked> asked = new ArrayList<>();
@@ -297,7 +301,7 @@ public final class OpenAiEndpoints {
     return listing;
   }
 
-  private static long drawSeed() {
-    return RandomGenerator.getDefault().nextLong(1L << SEED_BITS);
+  private long drawSeed() {
+    return random.nextLong(1L << SEED_BITS);
   }
 }
