@@ -45,7 +45,7 @@ final class FewTokensQuants {
       Arrays.fill(sums, 0, TOKENS * PANEL, 0);
       for (int first = 0; first < w.columns(); first += ProductScratch.SCALED_COLUMNS) {
         int n = Math.min(ProductScratch.SCALED_COLUMNS, w.columns() - first);
-        VectorScales.expand(w, panel, first, n, scratch);
+        VectorScales.expand(w, panel, first, n, scratch, 0);
         for (int o = 0; o < HALF; o += L) {
           add(w, panel, first, n, x, sums, o, scratch.scales);
         }

@@ -40,10 +40,7 @@ final class OneToken {
   static void multiply(
       PackedMatrix w, int firstPanel, int panels, float[] x, float[] out, ProductScratch scratch) {
     if (w.type().subBlock > 0 && w.type().bits < 8) {
-      Arrays.fill(out, firstPanel * PANEL, (firstPanel + panels) * PANEL, 0);
-      for (int panel = firstPanel; panel < firstPanel + panels; panel++) {
-        OneTokenQuants.multiply(w, panel, x, out, scratch);
-      }
+      OneTokenQuants.multiply(w, firstPanel, panels, x, out, scratch);
     } else {
       for (int i = 0; i < panels; i += TOGETHER) {
         int count = Math.min(TOGETHER, panels - i);

@@ -21,8 +21,8 @@ public final class ProductScratch {
   static final int SCALED_COLUMNS = 2048;
 
   /**
-   * Floats of scales: of four panels' blocks of 32 columns, or of one's sub-blocks of 16 with their
-   * offsets; and a block's.
+   * Floats of scales: of four panels' blocks of 32 columns, or, with their offsets, of two's or of
+   * one's sub-blocks of 16; and a block's.
    */
   static final int SCALES = (2 * SCALED_COLUMNS / 32 + 1) * 2 * PANEL;
 

@@ -26,8 +26,11 @@ final class VectorScales {
 
   private VectorScales() {}
 
-  /** Writes a pair for each sub-block of {@code n} columns, whole blocks, to the scratch. */
-  static void expand(PackedMatrix w, int panel, int column, int n, ProductScratch scratch) {
+  /**
+   * Writes a pair for each sub-block of {@code n} columns, whole blocks, to the scratch from {@code
+   * to} on.
+   */
+  static void expand(PackedMatrix w, int panel, int column, int n, ProductScratch scratch, int to) {
     WeightType type = w.type();
     float[] out = scratch.scales;
     long at = w.scales(panel, column);
@@ -37,7 +40,7 @@ final class VectorScales {
         VectorUnpack.halves(w.data(), at, type.halves * PANEL, scratch, BLOCK_AT);
         long own = at + (long) Short.BYTES * PANEL * type.halves;
         int subBlocks = type.block() / type.subBlock;
-        int pairs = block * subBlocks * PAIR;
+        int pairs = to + block * subBlocks * PAIR;
         for (int o = 0; o < PANEL; o += L) {
           if (type.own == 2) {
             own(w.data(), own, o, subBlocks, out, pairs);
@@ -48,18 +51,18 @@ final class VectorScales {
         at += type.scaleBytes();
       }
     } else if (type.halves == 2) {
-      VectorUnpack.halves(w.data(), at, blocks * PAIR, scratch, 0);
+      VectorUnpack.halves(w.data(), at, blocks * PAIR, scratch, to);
     } else {
       // Halfway through the pairs: each is read before the pairs get there.
-      VectorUnpack.halves(w.data(), at, blocks * PANEL, scratch, blocks * PANEL);
-      spread(blocks, -type.zero(), out);
+      VectorUnpack.halves(w.data(), at, blocks * PANEL, scratch, to + blocks * PANEL);
+      spread(blocks, -type.zero(), out, to);
     }
   }
 
-  private static void spread(int blocks, float factor, float[] out) {
+  private static void spread(int blocks, float factor, float[] out, int to) {
     for (int block = 0; block < blocks; block++) {
-      int from = (blocks + block) * PANEL;
-      int pair = block * PAIR;
+      int from = to + (blocks + block) * PANEL;
+      int pair = to + block * PAIR;
       for (int o = 0; o < PANEL; o += L) {
         FloatVector scale = FloatVector.fromArray(F, out, from + o);
         scale.intoArray(out, pair + o);

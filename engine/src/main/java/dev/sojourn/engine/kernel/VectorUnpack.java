@@ -50,7 +50,7 @@ final class VectorUnpack {
         }
       }
       default -> {
-        VectorScales.expand(w, panel, column, n, scratch);
+        VectorScales.expand(w, panel, column, n, scratch, 0);
         int shift = Integer.numberOfTrailingZeros(w.type().subBlock);
         for (int o = 0; o < HALF; o += L) {
           if (w.type().upperBits() == 0) {
