@@ -46,7 +46,7 @@ final class Products implements ComputePool.Job {
     for (int i = 0; i < count; i++) {
       all += linears[i].weights().panels();
     }
-    panels = panelsOfAUnit(all, pool.threads());
+    panels = panelsOfAUnit(all, pool.threads(), rows);
     int units = 0;
     for (int i = 0; i < count; i++) {
       units += runs(linears[i]);
@@ -59,11 +59,17 @@ final class Products implements ComputePool.Job {
   }
 
   /**
-   * Returns how many of a job's panels make a unit: the most that a product takes, or half of them
-   * where threads would have fewer than two units each. Not fewer: a token alone reads four.
+   * Returns how many of a job's panels make a unit: the most that a product takes, or half, where
+   * threads would have fewer than two units each. A few tokens read four panels side by side; of a
+   * prompt's products each panel is work enough, so that units of them are halved down to one.
    */
-  static int panelsOfAUnit(int all, int threads) {
-    return all < 2 * threads * Kernels.RUN ? Kernels.RUN / 2 : Kernels.RUN;
+  static int panelsOfAUnit(int all, int threads, int tokens) {
+    int least = tokens > Kernels.GROUP ? 1 : Kernels.RUN / 2;
+    int unit = Kernels.RUN;
+    while (unit > least && all < 2 * threads * unit) {
+      unit /= 2;
+    }
+    return unit;
   }
 
   private int runs(Linear linear) {

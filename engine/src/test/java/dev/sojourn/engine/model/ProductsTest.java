@@ -50,10 +50,20 @@ class ProductsTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"32, 2, 8", "31, 2, 4", "32, 3, 4", "32, 16, 4", "4748, 128, 8", "8, 1, 4"})
+  @CsvSource({
+    "32, 2, 1, 8",
+    "31, 2, 1, 4",
+    "32, 3, 12, 4",
+    "32, 16, 12, 4",
+    "32, 16, 13, 1",
+    "32, 8, 256, 2",
+    "32, 2, 256, 8",
+    "4748, 128, 256, 8",
+    "8, 1, 1, 4"
+  })
   void panelsOfAUnit_ofAJob_areHalvedForThreadsWithFewerThanTwoUnits(
-      int panels, int threads, int expected) {
-    assertThat(Products.panelsOfAUnit(panels, threads)).isEqualTo(expected);
+      int panels, int threads, int tokens, int expected) {
+    assertThat(Products.panelsOfAUnit(panels, threads, tokens)).isEqualTo(expected);
   }
 
   /** A column: each row's weight is its number. */
