@@ -41,6 +41,7 @@ TYPES = ["f32", "f16", "q8_0", "q4_0"]
 NARROW = ["--layers", "2", "--dim", "64"]
 WIDE = ["--dim", "256", "--ffn", "256", "--heads", "4", "--kv", "1", "--head_dim", "64"]
 QUANTIZED = {
+    "llama-bf16": (llama_cpp.LLAMA_FTYPE_MOSTLY_BF16, [*NARROW, *SHAPES["llama"]]),
     "llama-q4_1": (llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_1, [*NARROW, *SHAPES["llama"]]),
     "qwen2-q5_0": (llama_cpp.LLAMA_FTYPE_MOSTLY_Q5_0, [*NARROW, *SHAPES["qwen2"]]),
     "qwen3-q5_1": (llama_cpp.LLAMA_FTYPE_MOSTLY_Q5_1, [*NARROW, *SHAPES["qwen3"]]),
@@ -59,6 +60,10 @@ OTHERS = {
     # The context that the script asks of llama.cpp, 128, is beyond this one: long factors.
     "phi3": {"layers": 2, "dim": 32, "ffn": 64, "heads": 2, "kv": 1, "head_dim": 16, "original": 64},
     "phi3-short": {"layers": 2, "dim": 32, "ffn": 64, "heads": 2, "kv": 1, "head_dim": 16, "original": 256},
+    # Rotations' frequencies are divided by a factor each, as in Llama 3.1.
+    "llama-freqs": {"layers": 2, "dim": 32, "ffn": 64, "heads": 2, "kv": 1, "head_dim": 32},
+    # Of 16 rotations the first two are kept, the last ten stretched, and those between a little of both.
+    "qwen3-yarn": {"layers": 2, "dim": 32, "ffn": 64, "heads": 2, "kv": 1, "head_dim": 32, "original": 1024},
 }
 
 
@@ -85,7 +90,7 @@ llama_cpp.llama_cpp.llama_model_default_params = without_repacking
 
 
 def model(path: str) -> llama_cpp.Llama:
-    # KV in f32, as ours is by default, and attention step by step: what differs is then arithmetic alone.
+    # KV in f32, not in halves as is the default there and here, and attention step by step: what differs is then arithmetic alone.
     return llama_cpp.Llama(
         path, n_ctx=128, n_threads=1, logits_all=True, type_k=0, type_v=0, flash_attn=False, verbose=False
     )
@@ -112,7 +117,7 @@ def other(path: str, name: str, shape: dict) -> None:
     random = np.random.default_rng(20261121)
     writer = gguf.GGUFWriter(path, arch)
     width, head, heads, kv = shape["dim"], shape["head_dim"], shape["heads"], shape["kv"]
-    writer.add_context_length(256)
+    writer.add_context_length(4096 if "yarn" in name else 256)
     writer.add_embedding_length(width)
     writer.add_block_count(shape["layers"])
     writer.add_feed_forward_length(shape["ffn"])
@@ -134,6 +139,10 @@ def other(path: str, name: str, shape: dict) -> None:
     if arch == "phi3":
         writer.add_rope_scaling_orig_ctx_len(shape["original"])
         writer.add_rope_scaling_attn_factors(1.19)
+    if "yarn" in name:
+        writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+        writer.add_rope_scaling_factor(4.0)
+        writer.add_rope_scaling_orig_ctx_len(shape["original"])
     writer.add_tokenizer_model("llama")
     writer.add_tokenizer_pre("default")
     texts = ["<unk>", "<s>", "</s>"] + [f"<0x{i:02X}>" for i in range(256)]
@@ -157,6 +166,8 @@ def other(path: str, name: str, shape: dict) -> None:
     if arch == "phi3":
         vector("rope_factors_long", head // 2, 3)
         vector("rope_factors_short", head // 2, 2)
+    if "freqs" in name:
+        writer.add_tensor("rope_freqs.weight", np.linspace(1, 8, head // 2, dtype=np.float32))
     if arch != "gemma3":
         matrix("output", VOCABULARY, width)
     for i in range(shape["layers"]):
@@ -172,11 +183,13 @@ def other(path: str, name: str, shape: dict) -> None:
         matrix(block + "attn_q", heads * head, width)
         matrix(block + "attn_k", kv * head, width)
         matrix(block + "attn_v", kv * head, width)
-        vector(block + "attn_q_norm", head, 1.5)
-        vector(block + "attn_k_norm", head, 1.5)
+        if arch != "llama":
+            vector(block + "attn_q_norm", head, 1.5)
+            vector(block + "attn_k_norm", head, 1.5)
         if arch == "gemma3":
             vector(block + "post_attention_norm", width, 1)
             vector(block + "post_ffw_norm", width, 1)
+        if "experts" not in shape:
             matrix(block + "ffn_gate", shape["ffn"], width)
             matrix(block + "ffn_up", shape["ffn"], width)
             matrix(block + "ffn_down", width, shape["ffn"], spread=0.0 if "mute" in shape else 1.0)

@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.CsvSource;
  *
  * <p>Two tolerances, for logits with a standard deviation of about 1. With the weights expanded to
  * F32, llama.cpp computes what we do and only the order of summation differs. With the file as it
- * is, llama.cpp also rounds activations before a product (for F16 weights to half precision, for
+ * is, llama.cpp also rounds activations before a product (for F16 and BF16 weights to theirs, for
  * block types to eight bits a block), which we do not: the difference is its rounding, not ours.
  * llama.cpp's KV is F32 in both.
  */
@@ -49,7 +49,7 @@ class LlamaCppGoldensTest {
 
   @ParameterizedTest(name = "{0}-{1}")
   @CsvSource({
-    // Measured, at most: 7e-6, 0.005, 0.093, 0.097.
+    // Measured, at most: 7e-6, 0.005, 0.093, 0.097; BF16 0.023.
     "llama, f32, 2e-5",
     "llama, f16, 0.01",
     "llama, q8_0, 0.15",
@@ -67,6 +67,9 @@ class LlamaCppGoldensTest {
     "qwen3moe, f16, 0.01",
     "phi3, f16, 0.01",
     "phi3-short, f16, 0.01",
+    "llama-freqs, f16, 0.01",
+    "qwen3-yarn, f16, 0.01",
+    "llama, bf16, 0.05",
     "llama, q4_1, 0.15",
     "qwen2, q5_0, 0.15",
     "qwen3, q5_1, 0.15",
