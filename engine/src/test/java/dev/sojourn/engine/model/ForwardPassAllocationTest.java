@@ -5,7 +5,7 @@ import dev.sojourn.engine.weights.TensorType;
 import java.nio.file.Path;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Steps allocate nothing, on whichever thread: no garbage, no pause. */
 class ForwardPassAllocationTest {
@@ -13,10 +13,16 @@ class ForwardPassAllocationTest {
   @TempDir Path directory;
 
   @ParameterizedTest
-  @ValueSource(strings = {"qwen3moe", "gemma3"})
-  void run_onceCompiled_allocatesNothingOnAnyThread(String architecture) {
-    TinyModel model = TinyModel.of(architecture, TensorType.Q8_0);
-    try (LoadedModel loaded = model.load(directory, 2, KvType.F32);
+  @CsvSource({
+    "qwen3moe, Q8_0, F32",
+    "gemma3, Q8_0, F16",
+    "qwen3moe, Q4_K, BF16",
+    "gemma3, Q4_K, Q8_0",
+  })
+  void run_onceCompiled_allocatesNothingOnAnyThread(
+      String architecture, TensorType weights, KvType kv) {
+    TinyModel model = TinyModel.of(architecture, weights);
+    try (LoadedModel loaded = model.load(directory, 2, kv);
         ModelRunner runner = loaded.newRunner(8)) {
       StepBatch batch = new StepBatch(runner.vocabularySize());
       int[] prompt = Run.prompt(37, 1);
@@ -24,7 +30,7 @@ class ForwardPassAllocationTest {
       Run prefill = new Run(runner, 0, 1, 2);
       Run decode = new Run(runner, 3);
       Allocation.assertCeases(
-          "a step of " + architecture,
+          "a step of %s in %s with KV in %s".formatted(architecture, weights, kv),
           10,
           () -> {
             batch.clear();
