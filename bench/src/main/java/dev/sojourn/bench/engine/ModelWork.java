@@ -12,7 +12,8 @@ import java.util.function.IntToDoubleFunction;
  * What a model asks of a machine, by the header of its file: for the share of the machine's speed
  * that an engine reaches.
  *
- * @param stepBytes weights that a step of decoding reads
+ * @param stepBytes weights that every step of decoding reads
+ * @param experts weights of which a step reads what its tokens choose
  * @param tokenFlops operations of a prompt's token, attention and logits aside
  * @param logitFlops operations of a token's logits
  * @param pairFlops operations of a layer's attention for each pair of tokens
@@ -21,11 +22,39 @@ import java.util.function.IntToDoubleFunction;
  */
 record ModelWork(
     double stepBytes,
+    Experts experts,
     double tokenFlops,
     double logitFlops,
     double pairFlops,
     double kvBytes,
     List<Integer> windows) {
+
+  /**
+   * The experts of a mixture.
+   *
+   * @param all experts of a layer
+   * @param used of them by a token
+   * @param bytes of all experts of all layers
+   */
+  record Experts(int all, int used, double bytes) {
+
+    /** Of a model that is no mixture. */
+    static final Experts NONE = new Experts(1, 1, 0);
+
+    /**
+     * Returns the bytes of those that at least one token of a batch uses: how many are to be
+     * expected where each token chooses on its own and none is preferred. Real tokens agree more
+     * often, and read less.
+     */
+    double bytes(int batch) {
+      return bytes * (1 - Math.pow(1 - share(), batch));
+    }
+
+    /** Returns what of them a token uses. */
+    double share() {
+      return (double) used / all;
+    }
+  }
 
   ModelWork {
     windows = List.copyOf(windows);
@@ -34,6 +63,7 @@ record ModelWork(
   static ModelWork of(ModelFile file, LoadOptions options) {
     boolean tied = !file.has("output.weight");
     double stepBytes = 0;
+    Experts experts = Experts.NONE;
     double tokenFlops = 0;
     double logitFlops = 0;
     for (ModelTensor tensor : file.tensors()) {
@@ -41,12 +71,16 @@ record ModelWork(
       if (tensor.dimensions().size() < 2 || (embedding && !tied)) {
         continue;
       }
-      double used = tensor.name().contains("_exps.") ? expertsUsed(file) : 1;
-      stepBytes += used * tensor.data().byteSize();
+      if (tensor.name().contains("_exps.")) {
+        experts = experts(file, experts.bytes() + tensor.data().byteSize());
+        tokenFlops += experts.share() * 2.0 * tensor.elements();
+        continue;
+      }
+      stepBytes += tensor.data().byteSize();
       if (embedding || tensor.name().equals("output.weight")) {
         logitFlops += 2.0 * tensor.elements();
       } else {
-        tokenFlops += used * 2.0 * tensor.elements();
+        tokenFlops += 2.0 * tensor.elements();
       }
     }
     List<Integer> windows = LoadedModel.windows(file);
@@ -57,6 +91,7 @@ record ModelWork(
         file.metadata().findInteger(key + "attention.key_length", 1, 1 << 16).orElse(width / heads);
     return new ModelWork(
         stepBytes,
+        experts,
         tokenFlops,
         logitFlops,
         4.0 * heads * headDim,
@@ -64,10 +99,11 @@ record ModelWork(
         windows);
   }
 
-  private static double expertsUsed(ModelFile file) {
+  private static Experts experts(ModelFile file, double bytes) {
     String key = file.architecture() + ".";
-    double all = file.metadata().findInteger(key + "expert_count", 1, 1 << 16).orElse(1);
-    return file.metadata().findInteger(key + "expert_used_count", 1, 1 << 16).orElse(1) / all;
+    int all = file.metadata().findInteger(key + "expert_count", 1, 1 << 16).orElse(1);
+    int used = file.metadata().findInteger(key + "expert_used_count", 1, all).orElse(1);
+    return new Experts(all, used, bytes);
   }
 
   /**
@@ -86,7 +122,9 @@ record ModelWork(
       case Point.Decode(int batch, int context) ->
           batch
               * readSpeed
-              / (stepBytes + batch * kvBytes * overLayers(window -> Math.min(context, window)));
+              / (stepBytes
+                  + experts.bytes(batch)
+                  + batch * kvBytes * overLayers(window -> Math.min(context, window)));
     };
   }
 

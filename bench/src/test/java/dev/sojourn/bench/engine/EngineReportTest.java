@@ -9,11 +9,21 @@ import dev.sojourn.bench.engine.EngineReport.Measured;
 import dev.sojourn.bench.engine.EngineReport.Missing;
 import dev.sojourn.bench.engine.EngineReport.Row;
 import dev.sojourn.bench.engine.EngineReport.Start;
+import dev.sojourn.bench.engine.ModelWork.Experts;
+import dev.sojourn.engine.model.KvType;
+import dev.sojourn.engine.model.LoadOptions;
+import dev.sojourn.engine.weights.ModelFile;
+import dev.sojourn.engine.weights.Progress;
+import dev.sojourn.engine.weights.SyntheticModel;
+import dev.sojourn.engine.weights.TensorType;
 import java.io.StringReader;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.OptionalLong;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.w3c.dom.Document;
 import org.xml.sax.InputSource;
 import tools.jackson.databind.JsonNode;
@@ -86,7 +96,7 @@ class EngineReportTest {
 
   @Test
   void limit_isWhatTheMachineAllows() {
-    ModelWork work = new ModelWork(100, 10, 5, 2, 1, List.of(0));
+    ModelWork work = new ModelWork(100, Experts.NONE, 10, 5, 2, 1, List.of(0));
     // 4 tokens of 10 operations, 5 for the logits, 10 pairs of 2
     assertThat(work.limit(new Point.Prefill(4), 1, 650)).isEqualTo(40, offset(1e-9));
     // 100 bytes of weights once, and KV of 3 contexts of 50 tokens
@@ -95,10 +105,37 @@ class EngineReportTest {
 
   @Test
   void limit_ofLayersWithAWindow_countsWhatTheySee() {
-    ModelWork work = new ModelWork(100, 10, 5, 2, 1, List.of(0, 3));
+    ModelWork work = new ModelWork(100, Experts.NONE, 10, 5, 2, 1, List.of(0, 3));
     // 4 tokens of 10 operations, 5 for the logits, 10 and 9 pairs of 2
     assertThat(work.limit(new Point.Prefill(4), 1, 83)).isEqualTo(4, offset(1e-9));
     // 100 bytes of weights once, and of 3 contexts 50 and 3 tokens
     assertThat(work.limit(new Point.Decode(3, 50), 2590, 1)).isEqualTo(30, offset(1e-9));
+  }
+
+  @Test
+  void limit_ofAMixture_countsTheExpertsThatABatchIsExpectedToUse() {
+    ModelWork work = new ModelWork(100, new Experts(8, 2, 64), 10, 5, 2, 0, List.of(0));
+    // one token: 2 of 8 experts; two tokens: 8 (1 - 0.75²) = 3.5; very many: all
+    assertThat(work.limit(new Point.Decode(1, 1), 116, 1)).isEqualTo(1, offset(1e-9));
+    assertThat(work.limit(new Point.Decode(2, 1), 128, 1)).isEqualTo(2, offset(1e-9));
+    assertThat(work.limit(new Point.Decode(1000, 1), 164, 1)).isEqualTo(1000, offset(1e-9));
+  }
+
+  @Test
+  void of_aMixture_keepsItsExpertsApartFromWhatEveryStepReads(@TempDir Path directory) {
+    Path path = directory.resolve("m.gguf");
+    SyntheticModel.Spec spec =
+        new SyntheticModel.Spec(
+            SyntheticModel.Architecture.QWEN3MOE, 2, 64, 96, 2, 1, 32, 300, TensorType.F32, 128);
+    SyntheticModel.write(path, spec, 1, Progress.NONE);
+    try (ModelFile file = ModelFile.open(path)) {
+      ModelWork work = ModelWork.of(file, new LoadOptions(1, OptionalInt.empty(), KvType.F32));
+      double expert = 3 * 64 * 96; // gate, up and down
+      double attention = 64 * 32 * (2 + 1 + 1 + 2);
+      double router = 64 * 8;
+      assertThat(work.experts()).isEqualTo(new Experts(8, 2, 2 * 8 * expert * 4));
+      assertThat(work.stepBytes()).isEqualTo(4 * (2 * (attention + router) + 300 * 64));
+      assertThat(work.tokenFlops()).isEqualTo(2 * 2 * (attention + router + 2 * expert));
+    }
   }
 }
