@@ -65,6 +65,7 @@ OTHERS = {
     # Of 16 rotations the first two are kept, the last ten stretched, and those between a little of both.
     "qwen3-yarn": {"layers": 2, "dim": 32, "ffn": 64, "heads": 2, "kv": 1, "head_dim": 32, "original": 1024},
 }
+SPLIT = {"phi3": 6}  # also in parts of so many tensors, by gguf's writer
 
 
 def versions() -> str:
@@ -90,7 +91,8 @@ llama_cpp.llama_cpp.llama_model_default_params = without_repacking
 
 
 def model(path: str) -> llama_cpp.Llama:
-    # KV in f32, not in halves as is the default there and here, and attention step by step: what differs is then arithmetic alone.
+    # KV in f32, which is the default neither there nor here, and attention step by step: what differs is then
+    # arithmetic alone.
     return llama_cpp.Llama(
         path, n_ctx=128, n_threads=1, logits_all=True, type_k=0, type_v=0, flash_attn=False, verbose=False
     )
@@ -111,11 +113,11 @@ def expand(path: str, copy: str) -> None:
         out.write(header + bytes(-len(header) % 32) + data)
 
 
-def other(path: str, name: str, shape: dict) -> None:
-    """Writes a model of random weights, F16 but for vectors and the router."""
+def other(path: str, name: str, shape: dict, tensors_of_a_part: int = 0) -> None:
+    """Writes a model of random weights, F16 but for vectors and the router; in one file, or in parts."""
     arch = name.split("-")[0]
     random = np.random.default_rng(20261121)
-    writer = gguf.GGUFWriter(path, arch)
+    writer = gguf.GGUFWriter(path, arch, split_max_tensors=tensors_of_a_part)
     width, head, heads, kv = shape["dim"], shape["head_dim"], shape["heads"], shape["kv"]
     writer.add_context_length(4096 if "yarn" in name else 256)
     writer.add_embedding_length(width)
@@ -286,6 +288,12 @@ def main() -> None:
         path = os.path.join(directory, f"{name}-f16.gguf")
         other(path, name, shape)
         record_beside(path)
+    for name, tensors in SPLIT.items():
+        path = os.path.join(directory, f"{name}-f16.gguf")
+        whole = prompt_logits(model(path), [1, 2, 3])
+        other(path, name, OTHERS[name], tensors)
+        [first] = glob.glob(path.removesuffix(".gguf") + "-00001-of-*.gguf")
+        assert np.array_equal(prompt_logits(model(first), [1, 2, 3]), whole)
     for name in QUANTIZED:
         path = os.path.join(directory, f"{name}.gguf")
         quantized(make_gguf, path, name)

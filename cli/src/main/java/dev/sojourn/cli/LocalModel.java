@@ -137,12 +137,13 @@ final class LocalModel implements AutoCloseable {
     return Math.clamp(share / bytesPerPage, 1, MOST_KV_TOKENS / BlockHasher.BLOCK);
   }
 
-  private static String nameOf(Path file) {
+  /** Returns what a model is called of which nobody said it. */
+  static String nameOf(Path file) {
     Path whole = file.toAbsolutePath().normalize();
     if (whole.toString().endsWith(".safetensors") && whole.getParent() != null) {
       whole = whole.getParent();
     }
-    return String.valueOf(whole.getFileName()).replaceFirst("\\.gguf$", "");
+    return String.valueOf(whole.getFileName()).replaceFirst("(-00001-of-\\d{5})?\\.gguf$", "");
   }
 
   private static Instant installed(Path file) {

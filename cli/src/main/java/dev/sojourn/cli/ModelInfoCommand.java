@@ -26,7 +26,9 @@ final class ModelInfoCommand extends HelpOption implements Runnable {
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
-  @Parameters(paramLabel = "FILE", description = "The GGUF file, or the checkpoint's directory.")
+  @Parameters(
+      paramLabel = "FILE",
+      description = "The GGUF file or the first of its parts, or the checkpoint's directory.")
   private Path file = Path.of("");
 
   @Option(names = "--json", description = "Answer in JSON.")

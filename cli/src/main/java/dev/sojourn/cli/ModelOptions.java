@@ -23,17 +23,17 @@ final class ModelOptions {
       names = "--model",
       paramLabel = "FILE",
       description =
-          "GGUF file to serve, or directory of a checkpoint (config.json, tokenizer.json,"
-              + " safetensors). Without it, a small model with random weights, made at first"
-              + " start.")
+          "GGUF file to serve (of one in parts the first, NAME-00001-of-0000N.gguf), or directory"
+              + " of a checkpoint (config.json, tokenizer.json, safetensors). Without it, a small"
+              + " model with random weights, made at first start.")
   private @Nullable Path model;
 
   @Option(
       names = "--model-name",
       paramLabel = "NAME",
       description =
-          "What clients call the model (default: the file's name without .gguf, or the"
-              + " directory's).")
+          "What clients call the model (default: the file's name without .gguf and"
+              + " -00001-of-0000N, or the directory's).")
   private @Nullable String modelName;
 
   @Option(

@@ -40,6 +40,14 @@ class LocalModelTest {
     assertThat(warning(cache, 1024, 1024)).isEmpty();
   }
 
+  @Test
+  void nameOf_eachKindOfModel_isWithoutWhatTheFormatAdds() {
+    assertThat(LocalModel.nameOf(Path.of("models", "m.gguf"))).isEqualTo("m");
+    assertThat(LocalModel.nameOf(Path.of("models", "m-00001-of-00003.gguf"))).isEqualTo("m");
+    assertThat(LocalModel.nameOf(Path.of("m", "model-00001-of-00003.safetensors"))).isEqualTo("m");
+    assertThat(LocalModel.nameOf(Path.of("models", "m"))).isEqualTo("m");
+  }
+
   private static Optional<String> warning(Path cache, int kvTokens, int context) {
     ModelOptions options = ModelOptions.ofOurOwn(1, 1, kvTokens, OptionalInt.of(context));
     try (LocalModel local = LocalModel.load(options, cache, (stage, done, all) -> {})) {

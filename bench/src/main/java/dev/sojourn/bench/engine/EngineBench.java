@@ -92,8 +92,8 @@ public record EngineBench(
     ModelWork work;
     try (ModelFile file = ModelFile.open(model)) {
       work = ModelWork.of(file, options);
+      readOnce(file.files());
     }
-    readOnce();
     List<Contestant> contestants =
         sides.stream().map(side -> new Contestant(side, plan, clock)).toList();
     try {
@@ -128,13 +128,13 @@ public record EngineBench(
   }
 
   /** Brings the model into the system's cache, or the first side would pay for the disk. */
-  private void readOnce() {
-    try (Stream<Path> files = Files.walk(model)) {
-      for (Path file : files.filter(Files::isRegularFile).toList()) {
+  private static void readOnce(List<Path> files) {
+    for (Path file : files) {
+      try {
         Files.copy(file, OutputStream.nullOutputStream());
+      } catch (IOException e) {
+        throw new UncheckedIOException(file + " cannot be read", e);
       }
-    } catch (IOException e) {
-      throw new UncheckedIOException(model + " cannot be read", e);
     }
   }
 

@@ -3,7 +3,6 @@ package dev.sojourn.engine.weights;
 import dev.sojourn.text.HuggingFaceVocabulary;
 import dev.sojourn.text.Vocabulary;
 import dev.sojourn.text.VocabularyException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -30,20 +29,15 @@ public final class Checkpoint extends ModelFile {
   private static final int MAX_VOCABULARY = 1 << 20;
 
   private final CheckpointFamily family;
-  private final Shards shards;
-  private final long size;
 
   private Checkpoint(
       Path directory,
-      Arena arena,
+      TensorFiles files,
       ModelMetadata metadata,
       CheckpointFamily family,
-      Shards shards,
       List<ModelTensor> tensors) {
-    super(directory, arena, metadata, tensors);
+    super(directory, files, metadata, tensors);
     this.family = family;
-    this.shards = shards;
-    this.size = shards.size();
   }
 
   /**
@@ -71,21 +65,20 @@ public final class Checkpoint extends ModelFile {
     CheckpointFamily family = CheckpointFamily.of(config);
     CheckpointConfig translated =
         CheckpointConfig.of(config, family, String.valueOf(directory.getFileName()));
-    Arena arena = Arena.ofShared();
+    TensorFiles files = new TensorFiles();
     boolean opened = false;
     try {
-      Shards shards = Shards.open(directory, family, arena);
-      List<ModelTensor> tensors = new ArrayList<>(shards.tensors());
+      new Shards(directory, family, files).read();
+      List<ModelTensor> tensors = new ArrayList<>(files.tensors());
       tie(directory, config, tensors);
       translated.madeTensors().forEach((name, numbers) -> tensors.add(made(name, numbers)));
       Checkpoint checkpoint =
-          new Checkpoint(
-              directory, arena, translated.metadata(configFile), family, shards, tensors);
+          new Checkpoint(directory, files, translated.metadata(configFile), family, tensors);
       opened = true;
       return checkpoint;
     } finally {
       if (!opened) {
-        arena.close();
+        files.close();
       }
     }
   }
@@ -105,14 +98,9 @@ public final class Checkpoint extends ModelFile {
 
   @Override
   public List<Path> files() {
-    List<Path> files = new ArrayList<>(shards.files());
+    List<Path> files = new ArrayList<>(super.files());
     files.add(path().resolve("config.json"));
     return files;
-  }
-
-  @Override
-  public long size() {
-    return size;
   }
 
   @Override
@@ -196,11 +184,6 @@ public final class Checkpoint extends ModelFile {
         .or(() ->
             JsonMetadata.readIfThere(path().resolve("chat_template.json"))
                 .findString("chat_template"));
-  }
-
-  @Override
-  Path place(ModelTensor tensor) {
-    return shards.file(tensor.name()).orElse(path());
   }
 
   @Override

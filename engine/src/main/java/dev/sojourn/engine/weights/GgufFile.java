@@ -1,52 +1,38 @@
 package dev.sojourn.engine.weights;
 
 import dev.sojourn.text.Vocabulary;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Optional;
 
-/** An open GGUF model file (version 2 or 3). */
+/** An open GGUF model (version 2 or 3): a file, or the parts that one was split into. */
 public final class GgufFile extends ModelFile {
 
-  private final long size;
   private final int version;
 
-  private GgufFile(Path path, long size, Arena arena, GgufReader.Header header) {
-    super(path, arena, header.metadata(), header.tensors());
-    this.size = size;
+  private GgufFile(Path path, TensorFiles files, GgufReader.Header header) {
+    super(path, files, header.metadata(), files.tensors());
     this.version = header.version();
   }
 
   /**
-   * Maps a file and reads its header.
+   * Maps a model's files and reads their headers.
    *
-   * @throws ModelFileException if it cannot be read, is not GGUF, or is damaged
+   * @param path the file; of a model in parts the first, beside which are the others
+   * @throws ModelFileException if a file cannot be read, is not GGUF, is damaged, or is no part of
+   *     this model
    */
   public static GgufFile open(Path path) {
-    Arena arena = Arena.ofShared();
+    TensorFiles files = new TensorFiles();
     boolean opened = false;
     try {
-      MemorySegment bytes = map(path, arena);
-      GgufFile file = new GgufFile(path, bytes.byteSize(), arena, GgufReader.read(path, bytes));
+      GgufFile file = new GgufFile(path, files, GgufParts.read(path, files));
       opened = true;
       return file;
     } finally {
       if (!opened) {
-        arena.close();
+        files.close();
       }
     }
-  }
-
-  @Override
-  public List<Path> files() {
-    return List.of(path());
-  }
-
-  @Override
-  public long size() {
-    return size;
   }
 
   /** Returns the version of the format, 2 or 3. */
@@ -56,7 +42,8 @@ public final class GgufFile extends ModelFile {
 
   @Override
   public String format() {
-    return "GGUF version " + version;
+    int parts = files().size();
+    return "GGUF version " + version + (parts > 1 ? " in " + parts + " parts" : "");
   }
 
   @Override

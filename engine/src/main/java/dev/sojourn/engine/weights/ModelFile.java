@@ -1,16 +1,8 @@
 package dev.sojourn.engine.weights;
 
 import dev.sojourn.text.Vocabulary;
-import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileChannel.MapMode;
-import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -38,15 +30,15 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
   private static final int MOST_NAMES = 5;
 
   private final Path path;
-  private final Arena arena;
+  private final TensorFiles files;
   private final ModelMetadata metadata;
   private final List<ModelTensor> tensors;
   private final Map<String, ModelTensor> byName = new HashMap<>();
 
-  /** Creates it; {@code arena} holds the tensors and ends with it. */
-  ModelFile(Path path, Arena arena, ModelMetadata metadata, List<ModelTensor> tensors) {
+  /** Creates it; {@code files} hold the tensors and are closed with it. */
+  ModelFile(Path path, TensorFiles files, ModelMetadata metadata, List<ModelTensor> tensors) {
     this.path = path;
-    this.arena = arena;
+    this.files = files;
     this.metadata = metadata;
     this.tensors = List.copyOf(tensors);
     tensors.forEach(tensor -> byName.put(tensor.name(), tensor));
@@ -55,28 +47,13 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
   /**
    * Opens a model of any format.
    *
-   * @param path a GGUF file, the directory of a checkpoint, or one of its safetensors files
+   * @param path a GGUF file or the first of its parts, the directory of a checkpoint, or one of its
+   *     safetensors files
    * @throws ModelFileException if it cannot be read, is of no known format, or is damaged
    */
   public static ModelFile open(Path path) {
     boolean checkpoint = Files.isDirectory(path) || path.toString().endsWith(".safetensors");
     return checkpoint ? Checkpoint.open(path) : GgufFile.open(path);
-  }
-
-  /** Maps a whole file, read-only. */
-  static MemorySegment map(Path path, Arena arena) {
-    if (Files.isDirectory(path)) {
-      throw new ModelFileException.Unreadable(path, "a directory");
-    }
-    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-      return channel.map(MapMode.READ_ONLY, 0, channel.size(), arena);
-    } catch (NoSuchFileException e) {
-      throw new ModelFileException.Unreadable(path, "no such file");
-    } catch (AccessDeniedException e) {
-      throw new ModelFileException.Unreadable(path, "no permission to read it");
-    } catch (IOException e) {
-      throw new ModelFileException.Unreadable(path, String.valueOf(e.getMessage()));
-    }
   }
 
   /** Returns where the model is. */
@@ -85,10 +62,14 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
   }
 
   /** Returns the files that its tensors are in, and that say what they mean. */
-  public abstract List<Path> files();
+  public List<Path> files() {
+    return files.files();
+  }
 
-  /** Returns the bytes of its files. */
-  public abstract long size();
+  /** Returns the bytes of the files that its tensors are in. */
+  public final long size() {
+    return files.size();
+  }
 
   /** Returns the name of the format, for a person ({@code "GGUF version 3"}). */
   public abstract String format();
@@ -184,8 +165,8 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
   }
 
   /** Returns the file that holds a tensor. */
-  Path place(ModelTensor tensor) {
-    return path;
+  private Path place(ModelTensor tensor) {
+    return files.place(tensor.name()).orElse(path);
   }
 
   /** Returns what the files call a tensor. */
@@ -201,8 +182,6 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
   /** Unmaps the files. Tensor data may not be touched after; metadata may. */
   @Override
   public final void close() {
-    if (arena.scope().isAlive()) {
-      arena.close();
-    }
+    files.close();
   }
 }

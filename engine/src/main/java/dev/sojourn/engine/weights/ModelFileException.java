@@ -55,7 +55,11 @@ public abstract sealed class ModelFileException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
     Unreadable(Path file, String found) {
-      super(file, OptionalLong.empty(), "a readable model file", found);
+      this(file, "a readable model file", found);
+    }
+
+    Unreadable(Path file, String expected, String found) {
+      super(file, OptionalLong.empty(), expected, found);
     }
   }
 

@@ -1,23 +1,17 @@
 package dev.sojourn.engine.weights;
 
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 
 /**
- * The safetensors files of a checkpoint, and which tensor is in which. With an index, each must
- * hold exactly what the index says; a tensor that the model has no place for is refused, since
- * leaving it out would change what the model computes.
+ * Reads the headers of a checkpoint's safetensors files. With an index, each must hold exactly what
+ * the index says; a tensor that the model has no place for is refused, since leaving it out would
+ * change what the model computes.
  */
 final class Shards {
 
@@ -29,26 +23,27 @@ final class Shards {
   private static final Pattern PLAIN_NAME =
       Pattern.compile("[A-Za-z0-9_][A-Za-z0-9._-]{0,200}\\.safetensors");
 
+  private final Path directory;
   private final CheckpointFamily family;
-  private final Map<String, Path> files = new HashMap<>();
-  private final List<ModelTensor> tensors = new ArrayList<>();
-  private long size;
+  private final TensorFiles files;
 
-  private Shards(CheckpointFamily family) {
+  /** Creates a reader of a directory's files, which it adds to {@code files}. */
+  Shards(Path directory, CheckpointFamily family, TensorFiles files) {
+    this.directory = directory;
     this.family = family;
+    this.files = files;
   }
 
-  /** Maps a directory's files and reads their headers. */
-  static Shards open(Path directory, CheckpointFamily family, Arena arena) {
-    Shards shards = new Shards(family);
+  /** Maps the files and adds their tensors by GGUF's names. */
+  void read() {
     Path indexFile = directory.resolve(INDEX);
     if (Files.exists(directory.resolve(SINGLE)) || !Files.exists(indexFile)) {
-      shards.add(directory.resolve(SINGLE), arena);
-      return shards;
+      add(directory.resolve(SINGLE));
+      return;
     }
     Map<String, String> index = readIndex(indexFile);
     for (String name : new TreeSet<>(index.values())) {
-      for (ModelTensor tensor : shards.add(directory.resolve(name), arena)) {
+      for (ModelTensor tensor : add(directory.resolve(name))) {
         String planned = index.remove(tensor.name());
         if (!name.equals(planned)) {
           throw new ModelFileException.Malformed(
@@ -62,7 +57,6 @@ final class Shards {
       throw new ModelFileException.Malformed(
           directory.resolve(name), "tensor \"" + tensor + "\", by " + INDEX, "no such tensor");
     });
-    return shards;
   }
 
   private static Map<String, String> readIndex(Path file) {
@@ -84,10 +78,8 @@ final class Shards {
   }
 
   /** Adds a file; returns its tensors by their own names. */
-  private List<ModelTensor> add(Path file, Arena arena) {
-    MemorySegment bytes = ModelFile.map(file, arena);
-    size += bytes.byteSize();
-    List<ModelTensor> own = SafetensorsReader.read(file, bytes);
+  private List<ModelTensor> add(Path file) {
+    List<ModelTensor> own = SafetensorsReader.read(file, files.map(file));
     for (ModelTensor tensor : own) {
       if (!family.ignores(tensor.name())) {
         add(file, tensor);
@@ -106,35 +98,8 @@ final class Shards {
                     tensor.offset(),
                     "tensors of a " + family.architecture() + " model",
                     "\"" + tensor.name() + "\""));
-    Path before = files.put(name, file);
-    if (before != null) {
-      throw new ModelFileException.Malformed(
-          file,
-          tensor.offset(),
-          "each tensor once",
-          "\"" + tensor.name() + "\", which " + before.getFileName() + " has too");
-    }
-    tensors.add(
+    files.add(
+        file,
         new ModelTensor(name, tensor.type(), tensor.dimensions(), tensor.offset(), tensor.data()));
-  }
-
-  /** Returns the tensors by GGUF's names. */
-  List<ModelTensor> tensors() {
-    return tensors;
-  }
-
-  /** Returns the file that holds a tensor. */
-  Optional<Path> file(String ggufName) {
-    return Optional.ofNullable(files.get(ggufName));
-  }
-
-  /** Returns all files that hold tensors, in order of name. */
-  Set<Path> files() {
-    return new TreeSet<>(files.values());
-  }
-
-  /** Returns the bytes of all files. */
-  long size() {
-    return size;
   }
 }

@@ -8,6 +8,7 @@ import dev.sojourn.engine.weights.ModelTensor;
 import dev.sojourn.engine.weights.TensorType;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
+import java.net.URL;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
@@ -17,6 +18,7 @@ import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.Random;
 import java.util.TreeSet;
@@ -43,9 +45,14 @@ class PackedCacheTest {
   }
 
   private Start start(TinyModel model, boolean packedCache) {
+    return start(model.path(directory), packedCache);
+  }
+
+  private static Start start(Path path, boolean packedCache) {
     TreeSet<String> told = new TreeSet<>();
     LoadOptions options = new LoadOptions(2, OptionalInt.empty(), KvType.F32, packedCache);
-    try (LoadedModel loaded = model.load(directory, options, (what, _, _) -> told.add(what));
+    try (GgufFile file = GgufFile.open(path);
+        LoadedModel loaded = LoadedModel.load(file, options, (what, _, _) -> told.add(what));
         ModelRunner runner = loaded.newRunner(2)) {
       List<Float> logits = new ArrayList<>();
       for (float logit : new Run(runner, 0, 1).feed(Run.prompt(20, 1))) {
@@ -150,6 +157,31 @@ class PackedCacheTest {
         .isNotEqualTo(first.logits())
         .isEqualTo(start(model, false).logits())
         .isEqualTo(start(model, true).logits());
+  }
+
+  /** The identity has all files of a model. */
+  @Test
+  void load_ofAModelInPartsOneOfWhichChangedSince_packsIt() throws Exception {
+    for (String part : List.of("-00001-of-00003", "-00002-of-00003", "-00003-of-00003", "")) {
+      String name = "phi3-f16" + part + ".gguf";
+      URL recorded = Objects.requireNonNull(GgufFile.class.getResource("llamacpp/" + name));
+      Files.copy(Path.of(recorded.toURI()), directory.resolve(name));
+    }
+    Path first = directory.resolve("phi3-f16-00001-of-00003.gguf");
+    Start before = start(first, true);
+    assertThat(before.logits())
+        .isEqualTo(start(directory.resolve("phi3-f16.gguf"), false).logits());
+    assertThat(before.wrote()).isTrue();
+    assertThat(start(first, true).packed()).isFalse();
+    Path last = directory.resolve("phi3-f16-00003-of-00003.gguf");
+    byte[] bytes = Files.readAllBytes(last);
+    bytes[bytes.length - 1] ^= (byte) 0x80; // a sign
+    Files.write(last, bytes);
+    Start after = start(first, true);
+    assertThat(after.packed() && after.wrote()).isTrue();
+    assertThat(after.logits())
+        .isNotEqualTo(before.logits())
+        .isEqualTo(start(first, false).logits());
   }
 
   /** The identity has them: whoever takes gate for up has another. */
