@@ -46,15 +46,34 @@ final class SideProcess implements AutoCloseable {
    * @throws SideException if there is no such program
    */
   SideProcess(Side side, Duration patience) throws SideException {
+    this(side, patience, Path.of(System.getProperty("java.io.tmpdir")));
+  }
+
+  /** Starts the process, whose standard error is kept in a file there until it is closed. */
+  SideProcess(Side side, Duration patience, Path directory) throws SideException {
     this.patience = patience;
     try {
-      errors = Files.createTempFile("sojourn-bench-", ".log");
-      process = new ProcessBuilder(side.command()).redirectError(errors.toFile()).start();
+      errors = Files.createTempFile(directory, "sojourn-bench-", ".log");
+      process = start(side.command(), errors);
     } catch (IOException e) {
       throw SideException.ended("cannot be started: " + e.getMessage());
     }
     in = process.outputWriter(UTF_8);
     Thread.ofVirtual().start(this::read);
+  }
+
+  /** Starts a process; where it cannot, nobody has the file of its errors to delete later. */
+  private static Process start(List<String> command, Path errors) throws IOException {
+    boolean started = false;
+    try {
+      Process process = new ProcessBuilder(command).redirectError(errors.toFile()).start();
+      started = true;
+      return process;
+    } finally {
+      if (!started) {
+        Files.deleteIfExists(errors);
+      }
+    }
   }
 
   private void read() {

@@ -1,6 +1,7 @@
 package dev.sojourn.bench.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.data.Offset.offset;
 
 import dev.sojourn.bench.engine.EngineReport.Cold;
@@ -105,6 +106,23 @@ class EngineBenchTest {
         .isEqualTo(new Missing("there is no such model"));
     assertThat(report.rows().getFirst().results().get(2).toString())
         .contains("cannot be started", "/no/such/program");
+  }
+
+  @Test
+  void start_ofAProgramThatIsNotThere_leavesNoFileBehind() {
+    Side missing = new Side("missing", List.of("/no/such/program"), false);
+    assertThatThrownBy(() -> new SideProcess(missing, Duration.ofMinutes(5), directory))
+        .isInstanceOf(SideException.class)
+        .hasMessageContaining("/no/such/program");
+    assertThat(directory).isEmptyDirectory();
+  }
+
+  @Test
+  void close_ofASide_deletesTheFileOfItsErrors() throws Exception {
+    SideProcess process = new SideProcess(STEADY, Duration.ofMinutes(5), directory);
+    assertThat(directory).isNotEmptyDirectory();
+    process.close();
+    assertThat(directory).isEmptyDirectory();
   }
 
   @Test
