@@ -1,11 +1,8 @@
 package dev.sojourn.engine.kernel;
 
-import dev.sojourn.engine.weights.QuantBlock;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
-import java.lang.invoke.MethodHandles;
-import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 
@@ -40,14 +37,6 @@ public final class PackedMatrix {
       ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
-  /** Columns that are packed row by row: a panel's, of the widest type, fit into the L1 cache. */
-  private static final int TILE = 64;
-
-  private static final VarHandle SHORTS =
-      MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
-  private static final VarHandle INTS =
-      MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
 
   private final WeightType type;
   private final int rows;
@@ -88,27 +77,20 @@ public final class PackedMatrix {
     int panels = Math.ceilDiv(rows, PANEL);
     long panelBytes = panelBytes(type, columns);
     Halves halves = type == WeightType.F16 ? Halves.of(source, pool) : Halves.PLAIN;
-    byte[][] ins = new byte[pool.threads()][Math.toIntExact(PANEL * rowBytes)];
-    byte[][] outs = new byte[pool.threads()][Math.toIntExact(panelBytes)];
+    PanelPacker[] packers = new PanelPacker[pool.threads()];
+    Arrays.setAll(packers, _ -> new PanelPacker(type, columns, halves));
     pool.run(
         panels,
         (worker, panel) -> {
           int first = panel * PANEL;
           int count = Math.min(PANEL, rows - first);
-          byte[] in = ins[worker];
-          int bytes = Math.toIntExact(count * rowBytes);
-          MemorySegment.copy(source, ValueLayout.JAVA_BYTE, first * rowBytes, in, 0, bytes);
-          byte[] out = outs[worker];
-          Arrays.fill(out, (byte) 0); // some types pack into bits
-          int step = Math.max(TILE, type.block());
-          for (int column = 0; column < columns; column += step) {
-            int end = Math.min(column + step, columns);
-            for (int row = 0; row < count; row++) {
-              int at = Math.toIntExact(row * rowBytes);
-              packRow(type, in, at, columns, column, end, row, halves, out);
-            }
-          }
-          MemorySegment.copy(out, 0, data, ValueLayout.JAVA_BYTE, panel * panelBytes, out.length);
+          MemorySegment.copy(
+              packers[worker].pack(source, first, count),
+              0,
+              data,
+              ValueLayout.JAVA_BYTE,
+              panel * panelBytes,
+              Math.toIntExact(panelBytes));
         });
     return new PackedMatrix(type, rows, columns, data, halves);
   }
@@ -148,97 +130,8 @@ public final class PackedMatrix {
     return memory.allocate(Math.ceilDiv(rows, PANEL) * panelBytes(type, columns), ALIGNMENT);
   }
 
-  /** Packs some columns of a row: {@code in} has the row from {@code at} on. */
-  private static void packRow(
-      WeightType type,
-      byte[] in,
-      int at,
-      int columns,
-      int from,
-      int end,
-      int row,
-      Halves halves,
-      byte[] out) {
-    if (type.subBlock > 0) {
-      packQuants(type, in, at, columns, from, end, row, out);
-      return;
-    }
-    // A loop for each width: the switch does not leave the loop by itself.
-    switch (type) {
-      case F16 -> {
-        for (int k = from; k < end; k++) {
-          short half = (short) SHORTS.get(in, at + 2 * k);
-          SHORTS.set(out, 2 * (k * PANEL + row), halves.encode(half));
-        }
-      }
-      case BF16 -> {
-        int worst = 0; // an exponent of ones and one more carry into the sign's bit
-        for (int k = from; k < end; k++) {
-          short half = (short) SHORTS.get(in, at + 2 * k);
-          worst |= (half & 0x7fff) + 0x80;
-          SHORTS.set(out, 2 * (k * PANEL + row), half);
-        }
-        requireFinite(worst << 16);
-      }
-      default -> {
-        int worst = 0;
-        for (int k = from; k < end; k++) {
-          int bits = (int) INTS.get(in, at + 4 * k);
-          worst |= (bits & 0x7fffffff) + 0x00800000;
-          INTS.set(out, 4 * (k * PANEL + row), bits);
-        }
-        requireFinite(worst);
-      }
-    }
-  }
-
-  private static void requireFinite(int worst) {
-    if (worst < 0) {
-      throw new ArithmeticException("a number that is not finite");
-    }
-  }
-
-  private static void packQuants(
-      WeightType type, byte[] in, int at, int columns, int from, int end, int row, byte[] out) {
-    QuantBlock block = new QuantBlock(type.file());
-    for (int first = from; first < end; first += type.block()) {
-      block.read(in, at + first / type.block() * type.fileBytes());
-      int scales = (int) scalesAt(type, columns, first);
-      SHORTS.set(out, scales + 2 * row, Halves.requireFinite(block.scale()));
-      if (type.halves == 2) {
-        SHORTS.set(out, scales + 2 * (PANEL + row), Halves.requireFinite(block.minimum()));
-      }
-      int own = scales + 2 * PANEL * type.halves + row;
-      for (int sub = 0; sub < type.block() / type.subBlock; sub++) {
-        if (type.own > 0) {
-          out[own + sub * type.own * PANEL] = (byte) block.ownScale(sub);
-        }
-        if (type.own == 2) {
-          out[own + (sub * 2 + 1) * PANEL] = (byte) block.ownMinimum(sub);
-        }
-      }
-      for (int k = 0; k < type.block(); k++) {
-        packQuant(type, block.quant(k), columns, first + k, row, out);
-      }
-    }
-  }
-
-  private static void packQuant(
-      WeightType type, int quant, int columns, int column, int row, byte[] out) {
-    if (type.bits == 8) {
-      out[column * PANEL + row] = (byte) quant;
-      return;
-    }
-    int lane = row % HALF;
-    out[column * HALF + lane] |= (byte) ((quant & 15) << (row < HALF ? 0 : 4));
-    if (type.upperBits() > 0) {
-      int at = (int) upperAt(type, columns, column) + (type.bits == 5 ? lane : row);
-      out[at] |= (byte) ((quant >> 4) << upperShift(type, column, row));
-    }
-  }
-
   /** Returns how far up in its byte a quant's upper bits are. */
-  private static int upperShift(WeightType type, int column, int row) {
+  static int upperShift(WeightType type, int column, int row) {
     return column % WeightType.UPPER_COLUMNS * type.upperBits()
         + (type.bits == 5 && row >= HALF ? 4 : 0);
   }
@@ -292,18 +185,18 @@ public final class PackedMatrix {
     return halves;
   }
 
-  private static long panelBytes(WeightType type, int columns) {
+  static long panelBytes(WeightType type, int columns) {
     return scalesAt(type, columns, columns);
   }
 
   /** Returns where, in a panel, upper bits begin: those of the column, and of the three after. */
-  private static long upperAt(WeightType type, int columns, int column) {
+  static long upperAt(WeightType type, int columns, int column) {
     return (long) columns * type.columnBytes()
         + (long) (column / WeightType.UPPER_COLUMNS) * type.upperBytes();
   }
 
   /** Returns where, in a panel, the scales of a column's block begin. */
-  private static long scalesAt(WeightType type, int columns, int column) {
+  static long scalesAt(WeightType type, int columns, int column) {
     return upperAt(type, columns, columns) + (long) (column / type.block()) * type.scaleBytes();
   }
 
