@@ -1,5 +1,6 @@
 package dev.sojourn.engine.kernel;
 
+import dev.sojourn.engine.weights.RowOrder;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
@@ -52,10 +53,22 @@ public final class PackedMatrix {
     this.halves = halves;
   }
 
+  /** Packs a matrix whose rows are in order; see below. */
+  public static PackedMatrix pack(
+      WeightType type,
+      MemorySegment source,
+      int rows,
+      int columns,
+      SegmentAllocator memory,
+      ComputePool pool) {
+    return pack(type, source, RowOrder.SAME, rows, columns, memory, pool);
+  }
+
   /**
    * Packs a matrix, its panels in parallel.
    *
    * @param source the rows one after the other, as in the file, little-endian
+   * @param order where in the source the rows stand
    * @param memory where the packed matrix lives
    * @throws IllegalArgumentException if the shape does not fit the type or the source
    * @throws ArithmeticException if a number is not finite: no sound model holds one
@@ -63,6 +76,7 @@ public final class PackedMatrix {
   public static PackedMatrix pack(
       WeightType type,
       MemorySegment source,
+      RowOrder order,
       int rows,
       int columns,
       SegmentAllocator memory,
@@ -85,7 +99,7 @@ public final class PackedMatrix {
           int first = panel * PANEL;
           int count = Math.min(PANEL, rows - first);
           MemorySegment.copy(
-              packers[worker].pack(source, first, count),
+              packers[worker].pack(source, order, first, count),
               0,
               data,
               ValueLayout.JAVA_BYTE,

@@ -1,6 +1,7 @@
 package dev.sojourn.engine.kernel;
 
 import dev.sojourn.engine.weights.QuantBlock;
+import dev.sojourn.engine.weights.RowOrder;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandles;
@@ -54,12 +55,15 @@ final class PanelPacker {
    * Packs some rows into a panel, whose other rows are zeros.
    *
    * @param source all rows, as in the file
+   * @param order where in the source the rows stand
    * @return the panel, until the next is packed
    * @throws ArithmeticException if a number is not finite
    */
-  byte[] pack(MemorySegment source, int first, int count) {
-    MemorySegment.copy(
-        source, ValueLayout.JAVA_BYTE, (long) first * rowBytes, in, 0, count * rowBytes);
+  byte[] pack(MemorySegment source, RowOrder order, int first, int count) {
+    for (int row = 0; row < count; row++) {
+      long at = order.stored(first + row) * rowBytes;
+      MemorySegment.copy(source, ValueLayout.JAVA_BYTE, at, in, row * rowBytes, rowBytes);
+    }
     Arrays.fill(out, (byte) 0); // some types pack into bits
     int step = Math.max(TILE, type.block());
     for (int from = 0; from < columns; from += step) {

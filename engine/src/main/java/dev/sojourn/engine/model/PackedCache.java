@@ -47,10 +47,10 @@ import java.util.zip.CRC32C;
  *
  * <p>No length and no offset is read from the file: all follow from the model, whose identity the
  * cache must have. The identity is made of the layout of packed matrices, which matrix is where and
- * in which shape, how tensors are {@link ModelFile#RESTORED restored}, the names, sizes, inodes and
- * times of the model's files, and some bytes of each tensor. The times are those of the last change
- * of contents and, where the system keeps it, of anything about the file, which no program can set
- * back. So a cache is not taken for that of a file that was written since.
+ * in which shape, how matrices are {@link ModelFile#RESTORED restored}, the names, sizes, inodes
+ * and times of the model's files, and some bytes of each tensor. The times are those of the last
+ * change of contents and, where the system keeps it, of anything about the file, which no program
+ * can set back. So a cache is not taken for that of a file that was written since.
  *
  * <p>Used by one thread.
  */

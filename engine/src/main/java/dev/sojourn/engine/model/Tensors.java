@@ -86,7 +86,7 @@ final class Tensors {
    */
   Linear[] split(String name, int columns, int... rows) {
     int all = Arrays.stream(rows).sum();
-    ModelTensor tensor = file.stored(name + ".weight", columns, all);
+    ModelTensor tensor = file.tensor(name + ".weight", columns, all);
     float[] bias = optional(name + ".bias", all);
     Linear[] parts = new Linear[rows.length];
     int first = 0;
@@ -112,7 +112,7 @@ final class Tensors {
       }
       return numbered;
     }
-    ModelTensor tensor = file.stored(name + ".weight", columns, rows, depth);
+    ModelTensor tensor = file.tensor(name + ".weight", columns, rows, depth);
     Linear[] parts = new Linear[depth];
     for (int i = 0; i < depth; i++) {
       parts[i] = new Linear(matrices.take(tensor, (long) i * rows, rows, columns), NONE);
@@ -122,7 +122,7 @@ final class Tensors {
   }
 
   private PackedMatrix matrix(String name, int rows, int columns) {
-    ModelTensor tensor = file.stored(name, columns, rows);
+    ModelTensor tensor = file.tensor(name, columns, rows);
     PackedMatrix packed = matrices.take(tensor, 0, rows, columns);
     count(tensor);
     return packed;
@@ -134,9 +134,9 @@ final class Tensors {
   }
 
   private float[] vector(String name, int length) {
-    ModelTensor tensor = file.stored(name, length);
+    ModelTensor tensor = file.tensor(name, length);
     count(tensor);
-    float[] numbers = file.restored(tensor).toFloats();
+    float[] numbers = file.vector(tensor);
     for (float number : numbers) {
       if (!Float.isFinite(number)) {
         throw file.wrong(tensor, "finite numbers", String.valueOf(number));
@@ -155,7 +155,7 @@ final class Tensors {
     float[] factors = optional(name, length);
     for (float factor : factors) {
       if (factor <= 0) {
-        throw file.wrong(file.stored(name, length), "factors above 0", String.valueOf(factor));
+        throw file.wrong(file.tensor(name, length), "factors above 0", String.valueOf(factor));
       }
     }
     return factors;

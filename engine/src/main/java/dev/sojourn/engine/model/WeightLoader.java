@@ -126,18 +126,18 @@ final class WeightLoader {
   }
 
   private PackedMatrix pack(
-      ModelTensor stored,
+      ModelTensor tensor,
       long firstRow,
       int rows,
       int columns,
       SegmentAllocator memory,
       ComputePool pool) {
-    ModelTensor tensor = file.restored(stored);
     long rowBytes = tensor.type().bytes(columns);
     try {
       return PackedMatrix.pack(
           WeightType.of(tensor.type()),
           tensor.data().asSlice(firstRow * rowBytes, rows * rowBytes),
+          file.order(tensor),
           rows,
           columns,
           memory,

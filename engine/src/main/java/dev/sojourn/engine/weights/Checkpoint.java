@@ -20,8 +20,8 @@ import java.util.TreeSet;
  * tokenizer.json}, and one {@code model.safetensors} or several with an index.
  *
  * <p>It presents itself as the GGUF file that a converter would make of it, bit by bit: the same
- * names, keys and numbers. Where the numbers differ from those on the disk, they are made when they
- * are asked for.
+ * names, keys and numbers. Where the numbers differ from those on the disk, or their order does, it
+ * says so.
  */
 public final class Checkpoint extends ModelFile {
 
@@ -192,41 +192,36 @@ public final class Checkpoint extends ModelFile {
   }
 
   @Override
-  public ModelTensor restored(ModelTensor tensor) {
+  public RowOrder order(ModelTensor tensor) {
     if (family.neighbours() && tensor.name().contains(".attn_q.")) {
-      return interleaved(tensor, "attention.head_count");
+      return inHalves(tensor, "attention.head_count");
     }
     if (family.neighbours() && tensor.name().contains(".attn_k.")) {
       String key = "attention.head_count_kv";
-      return interleaved(
+      return inHalves(
           tensor, metadata().has(architecture() + "." + key) ? key : "attention.head_count");
     }
-    if (family.normsFromOne() && tensor.name().endsWith("norm.weight")) {
-      float[] factors = tensor.toFloats();
-      for (int i = 0; i < factors.length; i++) {
-        factors[i] += 1;
-      }
-      return made(tensor.name(), factors);
-    }
-    return tensor;
+    return RowOrder.SAME;
   }
 
-  /** Brings the numbers that are rotated together, half a head apart, side by side. */
-  private ModelTensor interleaved(ModelTensor tensor, String headsKey) {
-    boolean vector = tensor.dimensions().size() == 1;
-    long rows = vector ? tensor.columns() : tensor.rows();
-    long rowBytes = tensor.data().byteSize() / rows;
-    long half =
-        rows / metadata().integer(architecture() + "." + headsKey, 1, Integer.MAX_VALUE) / 2;
-    MemorySegment rearranged =
-        MemorySegment.ofArray(new byte[Math.toIntExact(tensor.data().byteSize())]);
-    for (long row = 0; row < rows; row++) {
-      long pair = row % (2 * half) / 2;
-      long from = row - row % (2 * half) + pair + (row % 2) * half;
-      MemorySegment.copy(tensor.data(), from * rowBytes, rearranged, row * rowBytes, rowBytes);
+  /** The numbers that are rotated together are half a head apart. */
+  private RowOrder inHalves(ModelTensor tensor, String headsKey) {
+    long rows = tensor.dimensions().size() == 1 ? tensor.columns() : tensor.rows();
+    long heads = metadata().integer(architecture() + "." + headsKey, 1, Integer.MAX_VALUE);
+    return new RowOrder(rows / heads / 2);
+  }
+
+  @Override
+  public float[] vector(ModelTensor tensor) {
+    RowOrder order = order(tensor);
+    boolean fromOne = family.normsFromOne() && tensor.name().endsWith("norm.weight");
+    float[] stored = super.vector(tensor);
+    float[] numbers = new float[stored.length];
+    for (int i = 0; i < numbers.length; i++) {
+      float number = stored[Math.toIntExact(order.stored(i))];
+      numbers[i] = fromOne ? number + 1 : number;
     }
-    return new ModelTensor(
-        tensor.name(), tensor.type(), tensor.dimensions(), tensor.offset(), rearranged);
+    return numbers;
   }
 
   private static ModelTensor made(String name, float[] numbers) {

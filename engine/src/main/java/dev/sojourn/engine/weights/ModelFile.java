@@ -22,8 +22,9 @@ import java.util.stream.Collectors;
 public abstract sealed class ModelFile implements AutoCloseable permits GgufFile, Checkpoint {
 
   /**
-   * The version of {@link #restored}: another whenever the same matrix is given other numbers, or
-   * the same in another order, so that nobody takes what was made of the former for the latter.
+   * The version of what is made of stored matrices ({@link #order}): another whenever the same
+   * matrix is given other numbers, or the same in another order, so that nobody takes what was made
+   * of the former for the latter.
    */
   public static final int RESTORED = 1;
 
@@ -104,20 +105,13 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
   }
 
   /**
-   * Returns a tensor to compute with.
+   * Returns a tensor to compute with, its numbers as they are stored: {@link #order} tells in which
+   * order rows are, {@link #vector} makes of a vector what is computed with.
    *
    * @param dimensions what its shape must be, GGUF's order (length of a row first)
    * @throws ModelFileException if there is none, its shape is another, or its type is not supported
    */
   public final ModelTensor tensor(String name, long... dimensions) {
-    return restored(stored(name, dimensions));
-  }
-
-  /**
-   * Returns a tensor, checked as {@link #tensor} does, with its numbers as they are stored: {@link
-   * #restored} makes of them what is computed with.
-   */
-  public final ModelTensor stored(String name, long... dimensions) {
     ModelTensor tensor = byName.get(name);
     List<Long> expected = Arrays.stream(dimensions).boxed().toList();
     String described = quoted(name) + " with dimensions " + expected;
@@ -174,9 +168,17 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
     return name;
   }
 
-  /** Returns a tensor with its numbers as GGUF has them: itself, or a copy in memory. */
-  public ModelTensor restored(ModelTensor tensor) {
-    return tensor;
+  /**
+   * Returns where a tensor's rows stand, or a vector's numbers, that have GGUF's order. It is that
+   * of whole heads too, wherever in the tensor they begin.
+   */
+  public RowOrder order(ModelTensor tensor) {
+    return RowOrder.SAME;
+  }
+
+  /** Returns a vector's numbers as GGUF has them. */
+  public float[] vector(ModelTensor tensor) {
+    return tensor.toFloats();
   }
 
   /** Unmaps the files. Tensor data may not be touched after; metadata may. */
