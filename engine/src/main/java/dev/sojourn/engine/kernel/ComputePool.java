@@ -1,10 +1,12 @@
 package dev.sojourn.engine.kernel;
 
+import dev.sojourn.core.Clock;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -31,13 +33,12 @@ public final class ComputePool implements AutoCloseable {
     void run(int worker, int unit);
   }
 
-  /** Spins before parking: some 50 microseconds. */
-  private static final int SPINS = 1_000;
-
+  private final Spin spin = new Spin(Clock.system());
   private final ReentrantLock turn = new ReentrantLock(true);
   private final Worker[] workers;
   private final AtomicInteger nextUnit = new AtomicInteger();
   private final AtomicInteger working = new AtomicInteger();
+  private final BooleanSupplier done = this::isDone; // made once: waiting allocates nothing
   private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
 
   // The present job: written by the caller before the round moves, read by workers after.
@@ -119,10 +120,8 @@ public final class ComputePool implements AutoCloseable {
         }
       }
       work(0);
-      for (int spins = 0; working.get() > 0; spins++) {
-        if (spins < SPINS) {
-          Thread.onSpinWait();
-        } else {
+      if (!spin.until(done)) {
+        while (!isDone()) {
           LockSupport.park(this);
         }
       }
@@ -135,6 +134,10 @@ public final class ComputePool implements AutoCloseable {
     } finally {
       turn.unlock();
     }
+  }
+
+  private boolean isDone() {
+    return working.get() == 0;
   }
 
   private void work(int worker) {
@@ -168,6 +171,8 @@ public final class ComputePool implements AutoCloseable {
   private final class Worker extends Thread {
 
     private final int index;
+    private int seen;
+    private final BooleanSupplier called = this::isCalled;
     private volatile boolean parked;
 
     Worker(int index) {
@@ -178,9 +183,8 @@ public final class ComputePool implements AutoCloseable {
 
     @Override
     public void run() {
-      int seen = 0;
       while (true) {
-        seen = awaitRoundAfter(seen);
+        awaitCall();
         if (closed) {
           return;
         }
@@ -192,20 +196,19 @@ public final class ComputePool implements AutoCloseable {
       }
     }
 
-    private int awaitRoundAfter(int seen) {
-      for (int spins = 0; spins < SPINS; spins++) {
-        int present = round.get();
-        if (present != seen) {
-          return present;
+    private boolean isCalled() {
+      return round.get() != seen;
+    }
+
+    private void awaitCall() {
+      if (!spin.until(called)) {
+        parked = true;
+        while (!isCalled()) {
+          LockSupport.park(ComputePool.this);
         }
-        Thread.onSpinWait();
+        parked = false;
       }
-      parked = true;
-      while (round.get() == seen) {
-        LockSupport.park(ComputePool.this);
-      }
-      parked = false;
-      return round.get();
+      seen = round.get();
     }
   }
 }

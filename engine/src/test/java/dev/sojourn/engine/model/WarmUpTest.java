@@ -20,7 +20,7 @@ class WarmUpTest {
   private static final Pattern ARITHMETIC =
       Pattern.compile(
           "\\s4\\s+dev\\.sojourn\\.engine\\."
-              + "(kernel\\.(?!ComputePool)\\w+::(?!multiply )"
+              + "(kernel\\.(?!ComputePool|Spin)\\w+::(?!multiply )"
               + "|model\\.(KvReader|KvCache|Norm|Rope|Activation)[:$])"
               + ".*bytes\\)$");
 
