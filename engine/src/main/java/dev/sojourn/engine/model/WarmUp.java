@@ -1,6 +1,7 @@
 package dev.sojourn.engine.model;
 
 import dev.sojourn.core.BlockHasher;
+import dev.sojourn.core.Clock;
 import dev.sojourn.engine.kernel.ComputePool;
 import dev.sojourn.engine.kernel.Kernels;
 import dev.sojourn.engine.sample.Sampler;
@@ -60,7 +61,7 @@ final class WarmUp implements AutoCloseable {
 
   private final KvType kvType;
   private final Kernels kernels;
-  private final CompileQueue queue = new CompileQueue();
+  private final CompileQueue queue;
   private final CompletableFuture<Void> miniature;
   private volatile boolean ended;
 
@@ -70,9 +71,10 @@ final class WarmUp implements AutoCloseable {
   /** How many rounds there will be, as far as {@link #progress} is told. */
   private volatile int all = SMALL_ROUNDS;
 
-  private WarmUp(Weights outline, KvType kvType, Kernels kernels) {
+  private WarmUp(Weights outline, KvType kvType, Kernels kernels, CompileQueue queue) {
     this.kvType = kvType;
     this.kernels = kernels;
+    this.queue = queue;
     this.miniature =
         CompletableFuture.runAsync(
             () -> runMiniature(outline),
@@ -85,7 +87,7 @@ final class WarmUp implements AutoCloseable {
    * @param outline of the model's weights: their forms matter, not their numbers
    */
   static WarmUp begin(Weights outline, KvType kvType, Kernels kernels) {
-    return new WarmUp(outline, kvType, kernels);
+    return new WarmUp(outline, kvType, kernels, new CompileQueue(Clock.system()));
   }
 
   /** Waits for the miniature, runs the model's layers, and tells how many rounds are done. */
@@ -133,10 +135,11 @@ final class WarmUp implements AutoCloseable {
     }
   }
 
-  /** Ends the miniature after the present round, and waits for that. */
+  /** Ends the miniature after the present round, and waits for that, but not for C2. */
   @Override
   public void close() {
     ended = true;
+    queue.stop();
     miniature.handle((_, failure) -> failure == null).join(); // finish tells of a failure
   }
 
