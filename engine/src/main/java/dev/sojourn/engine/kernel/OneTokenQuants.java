@@ -36,19 +36,19 @@ final class OneTokenQuants {
     if (w.type().upperBits() == 0) {
       for (int i = 0; i < panels; i += 2) {
         int count = Math.min(2, panels - i);
-        multiplyTwo(w, firstPanel + i, firstPanel + i + count - 1, x, scratch);
+        multiply(w, firstPanel + i, firstPanel + i + count - 1, x, scratch);
         System.arraycopy(scratch.sums, 0, out, (firstPanel + i) * PANEL, count * PANEL);
       }
     } else {
       Arrays.fill(out, firstPanel * PANEL, (firstPanel + panels) * PANEL, 0);
       for (int panel = firstPanel; panel < firstPanel + panels; panel++) {
-        multiplyOne(w, panel, x, out, scratch);
+        multiply(w, panel, x, out, scratch);
       }
     }
   }
 
   /** Of one panel, which is its own second, the second sums are nobody's. */
-  private static void multiplyTwo(
+  private static void multiply(
       PackedMatrix w, int panel, int second, float[] x, ProductScratch scratch) {
     float[] sums = scratch.sums;
     Arrays.fill(sums, 0, 2 * PANEL, 0);
@@ -65,7 +65,7 @@ final class OneTokenQuants {
   }
 
   /** Adds the panel's products to {@code out}. */
-  private static void multiplyOne(
+  private static void multiply(
       PackedMatrix w, int panel, float[] x, float[] out, ProductScratch scratch) {
     for (int first = 0; first < w.columns(); first += ProductScratch.SCALED_COLUMNS) {
       int n = Math.min(ProductScratch.SCALED_COLUMNS, w.columns() - first);
