@@ -98,6 +98,23 @@ class CloseTest {
     assertThat(house.engines.open).isEmpty();
   }
 
+  /** A tombstone that nobody sends again would stay for good. */
+  @Test
+  void close_thatDiesOfAnError_isSentAgain() throws Exception {
+    house.turn("s", Action.OPEN);
+    house.engines.onClose =
+        _ -> {
+          throw new LinkageError("told to fail");
+        };
+    assertThatThrownBy(() -> router.close(id("s"), OnClose.FREE, WhileBusy.QUEUE))
+        .isInstanceOf(LinkageError.class);
+    assertThat(router.stats().lifecycle().tombstones()).isEqualTo(1);
+    house.engines.onClose = _ -> {};
+    house.advance(RouterConfig.defaults().closeRetryFirst());
+    assertThat(router.stats().lifecycle().tombstones()).isZero();
+    assertThat(house.engines.open).isEmpty();
+  }
+
   @Test
   void close_thatIsOnItsWay_isNotOvertakenByTheNextOpen() throws Exception {
     house.turn("s", Action.OPEN);
