@@ -4,11 +4,13 @@ import dev.sojourn.core.Tokens;
 import dev.sojourn.engine.EvictionPolicy;
 import dev.sojourn.engine.kv.Context;
 import dev.sojourn.engine.kv.PagePool;
+import dev.sojourn.engine.weights.Progress;
 import dev.sojourn.engine.weights.TensorType;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.Random;
 
 /**
@@ -65,7 +67,7 @@ record Combination(TinyModel model, KvType kvType, List<int[]> sequences) {
     return List.of(first, alike, Run.prompt(20 + random.nextInt(40), random.nextLong()));
   }
 
-  /** Returns a hash of the logits after each token of each sequence. */
+  /** Writes the model, and returns a hash of the logits after each token of each sequence. */
   int[][] expected(Path directory) {
     try (LoadedModel loaded = model.load(directory, 1, kvType);
         ModelRunner runner = loaded.newRunner(PAGES)) {
@@ -93,15 +95,16 @@ record Combination(TinyModel model, KvType kvType, List<int[]> sequences) {
   }
 
   /**
-   * Runs the sequences at random.
+   * Runs the sequences at random through the model that {@link #expected} wrote.
    *
    * @return how many logits were compared
    * @throws AssertionError if some differ
    */
   int compare(Path directory, int[][] expected, Random random) {
     int threads = 1 + random.nextInt(3);
+    LoadOptions options = new LoadOptions(threads, OptionalInt.empty(), kvType);
     int compared = 0;
-    try (LoadedModel loaded = model.load(directory, threads, kvType);
+    try (LoadedModel loaded = model.load(directory, options, Progress.NONE);
         ModelRunner runner = loaded.newRunner(PAGES)) {
       PagePool pool = new PagePool(runner, 0, EvictionPolicy.LRU);
       StepBatch batch = new StepBatch(runner.vocabularySize());

@@ -1,5 +1,7 @@
 package dev.sojourn.engine.model;
 
+import dev.sojourn.engine.kernel.Kernels;
+import dev.sojourn.engine.kernel.KernelsProbe;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -8,7 +10,11 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
 
-/** Compares combinations with what another JVM found; started by {@link EveryWidthTest}. */
+/**
+ * Compares combinations with what another JVM found, and then, if vectors are used, the kernels
+ * with plain Java: models as small as these have no wide matrices or runs of panels. One JVM does
+ * both, as most of the time goes into compiling the kernels. Started by {@link EveryWidthTest}.
+ */
 final class CombinationsProbe {
 
   private CombinationsProbe() {}
@@ -34,6 +40,9 @@ final class CombinationsProbe {
       }
     }
     System.out.println("compared " + compared);
+    if (Integer.getInteger(Kernels.WIDTH_PROPERTY, -1) != 0) {
+      KernelsProbe.main();
+    }
   }
 
   /** Computes what is expected, for JVMs to compare with. */

@@ -4,7 +4,9 @@ import dev.sojourn.engine.weights.GgufFile;
 import dev.sojourn.engine.weights.ModelTensor;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
@@ -15,6 +17,9 @@ final class ReferenceModel {
 
   private final GgufFile file;
   private final TinyModel model;
+
+  /** Each is asked for once a token, and unpacking takes longer than using it. */
+  private final Map<String, float[]> tensors = new HashMap<>();
 
   ReferenceModel(GgufFile file, TinyModel model) {
     this.file = file;
@@ -218,6 +223,10 @@ final class ReferenceModel {
   }
 
   private float[] tensor(String name) {
+    return tensors.computeIfAbsent(name, this::read);
+  }
+
+  private float[] read(String name) {
     return file.tensors().stream()
         .filter(tensor -> tensor.name().equals(name))
         .findFirst()
