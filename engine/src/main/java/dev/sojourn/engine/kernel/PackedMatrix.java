@@ -6,6 +6,7 @@ import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.Random;
 
 /**
  * A matrix of weights, laid out for products: panels of 32 rows, columns one after the other within
@@ -124,13 +125,19 @@ public final class PackedMatrix {
   }
 
   /**
-   * Returns a matrix of the same form but another size, whose weights are all alike, and neither 0
-   * nor denormal nor endless.
+   * Returns a matrix of the same form but another size, of arbitrary weights, always the same:
+   * positive and negative ones, none of which is 0, denormal or endless.
    *
    * @throws IllegalArgumentException if the shape does not fit the type
    */
-  public PackedMatrix uniform(int otherRows, int otherColumns, SegmentAllocator memory) {
-    MemorySegment other = allocate(type, otherRows, otherColumns, memory).fill((byte) 0x3c);
+  public PackedMatrix arbitrary(int otherRows, int otherColumns, SegmentAllocator memory) {
+    MemorySegment other = allocate(type, otherRows, otherColumns, memory);
+    byte[] bytes = new byte[Math.toIntExact(other.byteSize())];
+    new Random(otherRows).nextBytes(bytes);
+    for (int i = 0; i < bytes.length; i++) {
+      bytes[i] = (byte) (0x3c | (bytes[i] & 0x81)); // a float's or a half's sign and exponent
+    }
+    MemorySegment.copy(bytes, 0, other, ValueLayout.JAVA_BYTE, 0, bytes.length);
     return new PackedMatrix(type, otherRows, otherColumns, other, halves);
   }
 

@@ -26,6 +26,7 @@ final class ForwardPass {
   private static final int LEAST_BY_PAGES = 2 * Kernels.LANES;
 
   private final Weights weights;
+  private final Layer[] layers; // lists of one or two are of another class than longer ones
   private final Hyperparameters h;
   private final Kernels kernels;
   private final ComputePool pool;
@@ -56,6 +57,7 @@ final class ForwardPass {
 
   ForwardPass(Weights weights, Kernels kernels, ComputePool pool) {
     this.weights = weights;
+    this.layers = weights.layers().toArray(Layer[]::new);
     this.h = weights.parameters();
     this.kernels = kernels;
     this.pool = pool;
@@ -72,7 +74,7 @@ final class ForwardPass {
     this.w = workspace(1);
     this.noBatch = new StepBatch(weights.vocabulary());
     this.batch = noBatch;
-    this.layer = weights.layers().getFirst();
+    this.layer = layers[0];
     this.nextNorm = weights.outputNorm();
   }
 
@@ -112,10 +114,10 @@ final class ForwardPass {
     if (w.rows < n) {
       w = workspace(Math.min(Rows.MOST, Math.max(n, 2 * w.rows)));
     }
-    nextNorm = weights.layers().getFirst().attentionNorm();
+    nextNorm = layers[0].attentionNorm();
     pool.run(groups(n), embed);
-    for (index = 0; index < weights.layers().size(); index++) {
-      layer = weights.layers().get(index);
+    for (index = 0; index < layers.length; index++) {
+      layer = layers[index];
       products.add(layer.projections().query(), w.query);
       products.add(layer.projections().key(), w.key);
       products.add(layer.projections().value(), w.value);
@@ -164,8 +166,8 @@ final class ForwardPass {
   }
 
   private Norm normAfter(int layerIndex) {
-    return layerIndex + 1 < weights.layers().size()
-        ? weights.layers().get(layerIndex + 1).attentionNorm()
+    return layerIndex + 1 < layers.length
+        ? layers[layerIndex + 1].attentionNorm()
         : weights.outputNorm();
   }
 
@@ -176,7 +178,7 @@ final class ForwardPass {
     for (int row = group * Kernels.GROUP; row < end(group, n); row++) {
       int at = row * strides.width();
       weights.embeddings().row(rows.id[row], state, at);
-      multiply(state, at, h.width(), scale);
+      times(state, at, h.width(), scale);
       for (int i = 0; i < weights.ropes().size(); i++) {
         Rope rope = weights.ropes().get(i);
         rope.angles(rows.position[row], w.cosines, w.sines, anglesAt(row, i));
@@ -208,7 +210,7 @@ final class ForwardPass {
     }
   }
 
-  private static void multiply(float[] x, int at, int n, float factor) {
+  private static void times(float[] x, int at, int n, float factor) {
     for (int i = at; i < at + n; i++) {
       x[i] *= factor;
     }
@@ -241,7 +243,7 @@ final class ForwardPass {
     for (int head = 0; head < h.heads(); head++) {
       int at = row * strides.query() + head * h.headDim();
       rotate(query, at, layer.queryNorm(), row, scratch[worker]);
-      multiply(query, at, h.headDim(), scale);
+      times(query, at, h.headDim(), scale);
     }
     for (int head = 0; head < h.kvHeads(); head++) {
       int at = row * strides.keyValue() + head * h.headDim();

@@ -17,10 +17,10 @@ final class Linear {
     this.bias = bias;
   }
 
-  /** Returns one of the same form but another size, whose weights are all alike. */
-  Linear uniform(int rows, int columns, SegmentAllocator memory) {
+  /** Returns one of the same form but another size, of arbitrary weights. */
+  Linear arbitrary(int rows, int columns, SegmentAllocator memory) {
     float[] other = bias.length == 0 ? bias : new float[rows];
-    return new Linear(weights.uniform(rows, columns, memory), other);
+    return new Linear(weights.arbitrary(rows, columns, memory), other);
   }
 
   PackedMatrix weights() {

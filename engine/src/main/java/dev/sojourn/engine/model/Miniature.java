@@ -12,7 +12,9 @@ import java.util.List;
 /**
  * A model in small, for {@link WarmUp}: a layer of each {@link Layer#kind kind}, of few and short
  * heads and as few columns as the blocks of its types allow. It runs the code that the model runs,
- * in hundredths of the time; its weights are all alike, and what it computes means nothing.
+ * in hundredths of the time; what it computes means nothing. But code is compiled for what it has
+ * seen, so tokens are unlike each other, and lists of the classes that the model's are: the
+ * greatest score of attention now rises from span to span and now does not, and experts differ.
  */
 final class Miniature {
 
@@ -73,12 +75,12 @@ final class Miniature {
     int vocabulary = Math.min(PackedMatrix.PANEL, model.vocabulary());
     return new Weights(
         h,
-        model.embeddings().uniform(vocabulary, h.width(), memory),
+        model.embeddings().arbitrary(vocabulary, h.width(), memory),
         model.embeddingScale(),
         model.queryScale(),
         model.activation(),
-        model.ropes().stream().map(rope -> rope.cut(h.ropeDim() / 2)).toList(),
-        kinds.stream().map(this::layer).toList(),
+        List.copyOf(model.ropes().stream().map(rope -> rope.cut(h.ropeDim() / 2)).toList()),
+        List.copyOf(kinds.stream().map(this::layer).toList()),
         model.outputNorm().cut(h.width()),
         small(model.output(), vocabulary, h.width()));
   }
@@ -111,7 +113,7 @@ final class Miniature {
         int experts = mixture.experts().size();
         yield new Mixture(
             small(mixture.router(), experts, h.width()),
-            Collections.nCopies(experts, dense(mixture.experts().getFirst())),
+            List.copyOf(Collections.nCopies(experts, dense(mixture.experts().getFirst()))),
             mixture.used());
       }
     };
@@ -125,6 +127,6 @@ final class Miniature {
   }
 
   private Linear small(Linear linear, int rows, int columns) {
-    return linear.uniform(rows, columns, memory);
+    return linear.arbitrary(rows, columns, memory);
   }
 }

@@ -4,11 +4,10 @@ import dev.sojourn.core.BlockHasher;
 import dev.sojourn.core.Clock;
 import dev.sojourn.engine.kernel.ComputePool;
 import dev.sojourn.engine.kernel.Kernels;
-import dev.sojourn.engine.sample.Sampler;
-import dev.sojourn.engine.sample.SamplingParameters;
 import dev.sojourn.engine.weights.Progress;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
+import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 
@@ -26,36 +25,36 @@ final class WarmUp implements AutoCloseable {
   /** Rounds of the miniature, such that C2 is asked for each kernel. */
   private static final int SMALL_ROUNDS = 40;
 
-  /** Weights times rounds of layers: less than a second of two cores. */
-  private static final double WORK = 2e8;
+  /** Rounds of the model's layers, for what the miniature leaves to compile, if it does. */
+  private static final int LARGE_ROUNDS = 2;
 
-  /** Enough rounds for what the miniature leaves to compile of a large model, and of a small. */
-  private static final int FEWEST = 2;
-
-  private static final int MOST = 600;
+  private static final int ROUNDS = SMALL_ROUNDS + LARGE_ROUNDS;
 
   /** How many more there may be, each after something was compiled. */
   private static final int PATIENCE = 20;
 
-  /** One; few tokens, few and many; whole groups of twelve with three and seven more. */
-  private static final int[] TOKENS = {1, 3, 7, 27, 31};
+  /**
+   * One; few tokens, few and many; whole groups of twelve with three and seven more. In every other
+   * step they are turns, each with a product of the whole output: few in rounds of the model.
+   */
+  private static final int[] TOKENS = {1, 27, 3, 43, 7};
+
+  /** Tokens of the beginning of a prompt, and how many turns decode beside it. */
+  private static final int BEGINNING = 29;
+
+  private static final int TURNS = 3;
 
   /**
-   * How often the miniature runs each of them: of few tokens a step calls kernels less often. A
-   * large model, whose output alone takes milliseconds to read, runs each once.
+   * How often the miniature runs each step: kernels are called seldom in one. Its first rounds run
+   * long steps, of more tokens than {@link #FEW}, less often, as code is slow yet. The model, whose
+   * output alone may take milliseconds to read, runs each once.
    */
-  private static final int[] TIMES = {6, 6, 6, 1, 1};
+  private static final int TIMES = 6;
 
-  private static final int[] ONCE = {1, 1, 1, 1, 1};
+  private static final int FEW = 8;
 
   /** More than attention takes at a time. */
-  private static final int CONTEXT = 272;
-
-  /** Tokens that are drawn from, a block and some, and how often in a round of the miniature. */
-  private static final int DRAWN = 530;
-
-  private static final int DRAWS = 20;
-  private static final SamplingParameters DRAW = new SamplingParameters(1, 0, 0.9f, 0, 0, 0);
+  private static final int CONTEXT = 144;
 
   private static final String WHAT = "warming up";
 
@@ -67,9 +66,6 @@ final class WarmUp implements AutoCloseable {
 
   /** Hears of the miniature's rounds once nobody else tells of anything. */
   private volatile Progress progress = Progress.NONE;
-
-  /** How many rounds there will be, as far as {@link #progress} is told. */
-  private volatile int all = SMALL_ROUNDS;
 
   private WarmUp(Weights outline, KvType kvType, Kernels kernels, CompileQueue queue) {
     this.kvType = kvType;
@@ -92,9 +88,6 @@ final class WarmUp implements AutoCloseable {
 
   /** Waits for the miniature, runs the model's layers, and tells how many rounds are done. */
   void finish(Weights model, ComputePool pool, Progress listener) {
-    Weights layers = model.oneLayerOfEachKind();
-    int rounds = (int) Math.clamp(WORK / layers.count(), FEWEST, MOST);
-    all = SMALL_ROUNDS + rounds;
     progress = listener;
     try {
       miniature.join();
@@ -105,33 +98,33 @@ final class WarmUp implements AutoCloseable {
         case null, default -> throw e;
       }
     }
-    try (Rounds large = new Rounds(layers, pool, rounds < MOST ? ONCE : TIMES)) {
-      boolean compiled = true;
-      for (int round = 0; round < rounds || (compiled && round < rounds + PATIENCE); round++) {
-        compiled = large.run(round);
-        listener.at(WHAT, Math.min(SMALL_ROUNDS + round + 1, all - 1), all);
-      }
+    Weights layers = model.oneLayerOfEachKind();
+    boolean compiled = true;
+    for (int i = 0; i < LARGE_ROUNDS || (compiled && i < LARGE_ROUNDS + PATIENCE); i++) {
+      compiled = run(layers, pool, 1, 0);
+      listener.at(WHAT, Math.min(SMALL_ROUNDS + i + 1, ROUNDS - 1), ROUNDS);
     }
     System.gc(); // of the vectors in boxes that kernels left until they were compiled
-    listener.at(WHAT, all, all);
+    listener.at(WHAT, ROUNDS, ROUNDS);
   }
 
   private void runMiniature(Weights outline) {
-    float[] logits = new float[DRAWN];
-    for (int id = 0; id < DRAWN; id++) {
-      logits[id] = id % 29;
-    }
-    Sampler sampler = new Sampler(DRAWN);
+    Draws draws = new Draws();
     try (Arena memory = Arena.ofShared();
-        ComputePool alone = new ComputePool(1);
-        Rounds small = new Rounds(Miniature.of(outline, memory), alone, TIMES)) {
-      for (int round = 0; round < SMALL_ROUNDS && !ended; round++) {
-        for (int draw = 0; draw < DRAWS; draw++) {
-          sampler.sample(logits, DRAW, (long) round * DRAWS + draw);
-        }
-        small.run(round);
-        progress.at(WHAT, round + 1, all);
+        ComputePool alone = new ComputePool(1)) {
+      Weights small = Miniature.of(outline, memory);
+      for (int i = 0; i < SMALL_ROUNDS && !ended; i++) {
+        run(small, alone, TIMES, i);
+        draws.run(); // with kernels that steps had compiled
+        progress.at(WHAT, i + 1, ROUNDS);
       }
+    }
+  }
+
+  /** Runs a round, and returns whether C2 had something to compile. */
+  private boolean run(Weights weights, ComputePool pool, int times, int number) {
+    try (Round round = new Round(weights, pool, times, number)) {
+      return round.run();
     }
   }
 
@@ -143,19 +136,25 @@ final class WarmUp implements AutoCloseable {
     miniature.handle((_, failure) -> failure == null).join(); // finish tells of a failure
   }
 
-  /** Rounds of some weights, over KV of their own. */
-  private final class Rounds implements AutoCloseable {
+  /**
+   * Steps of some weights, over KV of their own. Each round makes all anew: a server's first steps
+   * grow what they write on, so code that has not seen that would be compiled again.
+   */
+  private final class Round implements AutoCloseable {
 
     private final ForwardPass pass;
     private final StepBatch batch;
+    private final int times;
+    private final int number;
     private final int vocabulary;
     private final int context;
     private final int[] pages;
-    private final int[] times;
     private final KvCache kv;
+    private final Random random;
 
-    Rounds(Weights weights, ComputePool pool, int[] times) {
+    Round(Weights weights, ComputePool pool, int times, int number) {
       this.times = times;
+      this.number = number;
       Hyperparameters h = weights.parameters();
       pass = new ForwardPass(weights, kernels, pool);
       vocabulary = weights.vocabulary();
@@ -163,35 +162,48 @@ final class WarmUp implements AutoCloseable {
       context = Math.min(CONTEXT, h.contextLength());
       pages = new int[Math.ceilDiv(context, BlockHasher.BLOCK)];
       Arrays.setAll(pages, page -> page);
+      random = new Random(number);
       kv = new KvCache(kvType, weights.layers().size(), h.kvHeads(), h.headDim(), pages.length);
     }
 
-    /** Runs one, and returns whether C2 had something to compile. */
-    boolean run(int round) {
+    boolean run() {
       boolean compiled = false;
       for (int i = 0; i < TOKENS.length; i++) {
-        // At the end of a context, whose other pages are zeros: attention has its shapes too.
-        int length = Math.min(TOKENS[i], context);
         batch.clear();
-        add(context - length, length, round, true);
-        for (int time = 0; time < times[i]; time++) {
-          pass.run(batch, kv);
+        if ((number + i) % 2 == 1) {
+          // At the end of a context, whose other pages are zeros: attention has its shapes too.
+          add(Math.max(0, context - TOKENS[i]), TOKENS[i], random.nextBoolean());
+        } else {
+          addTurns(TOKENS[i]);
         }
-        compiled |= queue.drain();
+        compiled |= step();
       }
-      // The beginning of a prompt beside a turn that decodes, as in most steps of a server.
+      // The beginning of a prompt beside turns that decode, as in most steps of a server.
       batch.clear();
-      add(0, Math.min(31, context), round, false);
-      add(context - 1, 1, round, true);
-      pass.run(batch, kv);
-      return queue.drain() || compiled;
+      add(0, BEGINNING, random.nextBoolean());
+      addTurns(TURNS);
+      return step() || compiled;
     }
 
-    private void add(int position, int length, int round, boolean wantsLogits) {
-      batch.addSlice(position, pages, wantsLogits);
-      for (int i = 0; i < length; i++) {
-        batch.addToken((round + i) % vocabulary);
+    private void addTurns(int turns) {
+      for (int turn = 0; turn < turns; turn++) {
+        add(random.nextInt(context), 1, true);
       }
+    }
+
+    private void add(int position, int most, boolean wantsLogits) {
+      batch.addSlice(position, pages, wantsLogits);
+      for (int i = position; i < Math.min(position + most, context); i++) {
+        batch.addToken(random.nextInt(vocabulary));
+      }
+    }
+
+    private boolean step() {
+      int most = batch.tokens() <= FEW ? times : Math.min(times, 1 + number);
+      for (int time = 0; time < most; time++) {
+        pass.run(batch, kv);
+      }
+      return queue.drain();
     }
 
     @Override

@@ -6,6 +6,7 @@ import dev.sojourn.engine.weights.GgufFile;
 import dev.sojourn.engine.weights.Progress;
 import dev.sojourn.engine.weights.TensorType;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.OptionalInt;
 import java.util.Random;
 
@@ -20,6 +21,15 @@ final class WarmUpProbe {
 
   private static final int STEPS = 200;
   private static final int CONTEXTS = 8;
+  private static final int LARGER_VOCABULARY = 1_300;
+
+  /** Greedily, from all, from the likeliest, and from the likeliest of few. */
+  private static final List<SamplingParameters> WAYS =
+      List.of(
+          new SamplingParameters(0, 0, 1, 0, 1, 0),
+          new SamplingParameters(1, 0, 1, 0, 1, 0),
+          new SamplingParameters(0.8f, 0, 0.95f, 0, 1, 0),
+          new SamplingParameters(1, 20, 0.8f, 0.1f, 1, 0));
 
   private WarmUpProbe() {}
 
@@ -40,14 +50,15 @@ final class WarmUpProbe {
   /** Runs what a server runs: chunks of prompts beside sequences that decode, and draws tokens. */
   private static void serve(ModelRunner runner) {
     Sampler sampler = new Sampler(runner.vocabularySize());
-    SamplingParameters sampling = new SamplingParameters(0.8f, 0, 0.9f, 0, 1, 0);
     Random random = new Random(3);
+    Sampler larger = new Sampler(LARGER_VOCABULARY);
+    float[] logits = new float[LARGER_VOCABULARY];
     StepBatch batch = new StepBatch(runner.vocabularySize());
     int[] length = new int[CONTEXTS];
     for (int step = 0; step < STEPS; step++) {
       batch.clear();
       for (int i = 0; i < CONTEXTS; i++) {
-        if (random.nextInt(2 + i) == 0) {
+        if (random.nextInt(1 + i) == 0) {
           int more = length[i] < 160 ? 1 + random.nextInt(64) : 1;
           int[] pages = Run.pages(TinyModel.CONTEXT, i * TinyModel.CONTEXT / 16);
           batch.addSlice(length[i], pages, more == 1);
@@ -60,9 +71,20 @@ final class WarmUpProbe {
       runner.run(batch);
       for (int slice = 0; slice < batch.slices(); slice++) {
         if (batch.wantsLogits(slice)) {
-          sampler.sample(batch.logits(slice), sampling, step);
+          draw(sampler, batch.logits(slice), step);
         }
       }
+      for (int id = 0; id < logits.length; id++) {
+        logits[id] = (float) Math.rint(random.nextGaussian() * 64) * (1 + step % 4) / 64;
+      }
+      draw(larger, logits, step);
     }
+  }
+
+  private static void draw(Sampler sampler, float[] logits, int step) {
+    for (SamplingParameters way : WAYS) {
+      sampler.sample(logits, way, step);
+    }
+    sampler.top(3, sampler.logSumExp());
   }
 }
