@@ -70,6 +70,8 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
    * @param x with one token its activations; with more, groups of {@link #GROUP} tokens, and in a
    *     group for each column its tokens' activations side by side (see {@link #interleave}); the
    *     last group may be partly empty
+   * @param out has room for the whole of the last group; what is written there of tokens that are
+   *     not means nothing
    * @param stride floats from one token's results to the next's; at least the panels' rows
    */
   void product(

@@ -26,11 +26,23 @@ public final class ProductScratch {
    */
   static final int SCALES = (2 * SCALED_COLUMNS / 32 + 1) * 2 * PANEL;
 
-  /** A panel's columns as floats, 32 rows of one column after the other. */
-  final float[] tile = new float[TILE_COLUMNS * PANEL];
+  /**
+   * Where the tile begins in {@link #floats}, a panel's columns as floats, 32 rows of one column
+   * after the other.
+   */
+  static final int TILE = CacheLines.FIRST;
 
-  /** Of each panel and token of a product 32 sums. */
-  final float[] sums = new float[Kernels.RUN * TOKENS * PANEL];
+  /** Where sums that wait for the next columns begin: of each panel and token of a product 32. */
+  static final int SUMS = TILE + TILE_COLUMNS * PANEL;
+
+  /** Where 32 zeros are. */
+  static final int ZEROS = SUMS + Kernels.RUN * TOKENS * PANEL;
+
+  /** What products with many tokens work on; large enough for {@link CacheLines}. */
+  final float[] floats = new float[ZEROS + PANEL];
+
+  /** Sums of few tokens. */
+  final float[] sums = new float[Kernels.GROUP * PANEL];
 
   /** Scales as floats, of one panel or of several; see {@link VectorScales}. */
   final float[] scales = new float[SCALES];

@@ -37,10 +37,11 @@ final class VectorUnpack {
    */
   static void unpack(PackedMatrix w, int panel, int column, int n, ProductScratch scratch) {
     MemorySegment m = w.data();
-    float[] tile = scratch.tile;
+    float[] tile = scratch.floats;
     long at = w.column(panel, column);
     switch (w.type()) {
-      case F32 -> MemorySegment.copy(m, PackedMatrix.FLOAT, at, tile, 0, n * PANEL);
+      case F32 ->
+          MemorySegment.copy(m, PackedMatrix.FLOAT, at, tile, ProductScratch.TILE, n * PANEL);
       case F16 -> shorts(m, at, n * PANEL, Halves.SHIFT, Halves.BITS, w.halves().factor(), tile);
       case BF16 -> shorts(m, at, n * PANEL, 16, -1, 1, tile);
       case Q8_0 -> {
@@ -83,7 +84,7 @@ final class VectorUnpack {
     for (int i = 0; i < n; i += L) {
       ShortVector shorts = ShortVector.fromMemorySegment(S, m, at + 2L * i, LITTLE_ENDIAN);
       IntVector ints = ((IntVector) shorts.convertShape(S2I, I, 0)).lanewise(LSHL, shift);
-      ints.and(bits).reinterpretAsFloats().mul(factor).intoArray(tile, i);
+      ints.and(bits).reinterpretAsFloats().mul(factor).intoArray(tile, ProductScratch.TILE + i);
     }
   }
 
@@ -93,7 +94,7 @@ final class VectorUnpack {
     for (int k = 0; k < n; k++) {
       long row = bytes + k * (long) PANEL;
       int scale = k / 32 * PANEL + o;
-      int out = k * PANEL + o;
+      int out = ProductScratch.TILE + k * PANEL + o;
       ByteVector lows = ByteVector.fromMemorySegment(B, m, row, LITTLE_ENDIAN);
       ByteVector highs = ByteVector.fromMemorySegment(B, m, row + HALF, LITTLE_ENDIAN);
       ((FloatVector) lows.convertShape(B2F, F, part))
@@ -116,7 +117,7 @@ final class VectorUnpack {
     for (int k = 0; k < n; k += 4) {
       long row = bytes + k * (long) HALF;
       int pair = (k >> shift) * VectorScales.PAIR + o;
-      int out = k * PANEL + o;
+      int out = ProductScratch.TILE + k * PANEL + o;
       FloatVector lowScale = FloatVector.fromArray(F, scales, pair);
       FloatVector highScale = FloatVector.fromArray(F, scales, pair + HALF);
       FloatVector lowOffset = FloatVector.fromArray(F, scales, pair + PANEL);
@@ -189,7 +190,7 @@ final class VectorUnpack {
       long row = bytes + k * (long) HALF;
       long up = (k >> 2) * stride;
       int pair = (k >> shift) * VectorScales.PAIR + o;
-      int out = k * PANEL + o;
+      int out = ProductScratch.TILE + k * PANEL + o;
       FloatVector lowScale = FloatVector.fromArray(F, scales, pair);
       FloatVector highScale = FloatVector.fromArray(F, scales, pair + HALF);
       FloatVector lowOffset = FloatVector.fromArray(F, scales, pair + PANEL);

@@ -20,7 +20,7 @@ class KernelsAllocationTest {
       MemorySegment source = arena.allocate(32L * (columns / type.block()) * type.fileBytes());
       PackedMatrix matrix = PackedMatrix.pack(type, source, 32, columns, arena, pool);
       float[] x = new float[2 * Kernels.GROUP * columns];
-      float[] out = new float[16 * 32];
+      float[] out = new float[2 * Kernels.GROUP * 32];
       ProductScratch scratch = new ProductScratch();
       for (int tokens : new int[] {1, 2, 3, 4, 5, 6, 7, 8, 13}) {
         Allocation.assertCeases(

@@ -197,7 +197,7 @@ class KernelsTest {
       for (int group = 0; group < groups; group++) {
         Kernels.interleave(rows, columns, columns, tokens, group, x);
       }
-      float[] many = new float[tokens * 32];
+      float[] many = new float[groups * Kernels.GROUP * 32];
       vectors.product(matrix, 0, 1, x, tokens, many, 32, scratch);
       for (int t = 0; t < tokens; t++) {
         float[] alone = new float[32];
