@@ -67,15 +67,6 @@ record Weights(
         output);
   }
 
-  /** Returns how many weights its matrices have that each token is multiplied with. */
-  long count() {
-    return output.weights().weights()
-        + layers.stream()
-            .flatMap(layer -> layer.linears().stream())
-            .mapToLong(linear -> linear.weights().weights())
-            .sum();
-  }
-
   /** Returns how many logits a token has. */
   int vocabulary() {
     return embeddings.rows();
