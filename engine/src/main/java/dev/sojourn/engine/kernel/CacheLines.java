@@ -19,8 +19,12 @@ final class CacheLines {
   /** Bytes of an array before its numbers. */
   private static int header() {
     var vm = ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class);
-    boolean compact =
-        vm != null && vm.getVMOption("UseCompactObjectHeaders").getValue().equals("true");
-    return compact ? 12 : 16;
+    try {
+      boolean compact =
+          vm != null && vm.getVMOption("UseCompactObjectHeaders").getValue().equals("true");
+      return compact ? 12 : 16;
+    } catch (IllegalArgumentException e) { // a JVM that knows no such option
+      return 16;
+    }
   }
 }

@@ -2,11 +2,13 @@ package dev.sojourn.engine.kernel;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /** A vector that escapes becomes an object, and a kernel a hundred times slower: this finds it. */
+@Tag("allocation")
 class KernelsAllocationTest {
 
   private final Kernels kernels = new VectorKernels();

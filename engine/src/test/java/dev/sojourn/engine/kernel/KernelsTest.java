@@ -110,13 +110,20 @@ class KernelsTest {
           float[] x = floats(room * columns);
           float[] expected = new float[room * stride];
           float[] actual = new float[room * stride];
+          Arrays.fill(actual, Float.NaN);
           ProductScratch scratch = new ProductScratch();
-          for (int panel = 0; panel < matrix.panels(); panel += Kernels.RUN) {
+          int lastRun = (matrix.panels() - 1) / Kernels.RUN * Kernels.RUN;
+          for (int panel = lastRun; panel >= 0; panel -= Kernels.RUN) { // none spoils its next
             int run = Math.min(Kernels.RUN, matrix.panels() - panel);
             oracle.product(matrix, panel, run, x, tokens, expected, stride, scratch);
             vectors.product(matrix, panel, run, x, tokens, actual, stride, scratch);
           }
           String what = type + " " + rows + "x" + columns + ", " + tokens + " tokens";
+          for (int t = 0; t < room; t++) {
+            assertThat(Arrays.copyOfRange(actual, (t + 1) * stride - 5, (t + 1) * stride))
+                .as(what + ": behind the rows of token " + t)
+                .containsOnly(Float.NaN);
+          }
           for (int t = 0; t < tokens; t++) {
             assertSameBits(
                 Arrays.copyOfRange(actual, t * stride, t * stride + rows),

@@ -3,11 +3,13 @@ package dev.sojourn.engine.model;
 import dev.sojourn.engine.kernel.Allocation;
 import dev.sojourn.engine.weights.TensorType;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Steps allocate nothing, on whichever thread: no garbage, no pause. */
+@Tag("allocation")
 class ForwardPassAllocationTest {
 
   @TempDir Path directory;

@@ -86,5 +86,6 @@ final class WarmUpProbe {
       sampler.sample(logits, way, step);
     }
     sampler.top(3, sampler.logSumExp());
+    sampler.top(0, sampler.logSumExp());
   }
 }
