@@ -91,59 +91,61 @@ final class ManyTokens {
     for (int o = 0; o < HALF; o += L) {
       int tile = ProductScratch.TILE + o;
       if (WIDE && tokens > 8) {
-        twelve(floats, tile, n, x, from, floats, at + o, step, out, to + o, stride);
+        twelve(floats, tile, n, x, from, at + o, step, out, to + o, stride);
       } else if (WIDE && tokens > 4) {
-        eight(floats, tile, n, x, from, floats, at + o, step, out, to + o, stride);
+        eight(floats, tile, n, x, from, at + o, step, out, to + o, stride);
       } else {
         for (int t = 0; t < Math.min(tokens, GROUP); t += 4) {
           int sums = at + t * step + o;
-          four(floats, tile, n, x, from + t, floats, sums, step, out, to + t * stride + o, stride);
+          four(floats, tile, n, x, from + t, sums, step, out, to + t * stride + o, stride);
         }
       }
     }
   }
 
-  /** Adds n columns of the tile for twelve tokens. */
+  /**
+   * Adds n columns of the tile, which begins at {@code tile}, for twelve tokens to sums of the same
+   * array.
+   */
   private static void twelve(
-      float[] tile,
-      int o,
+      float[] floats,
+      int tile,
       int n,
       float[] x,
       int from,
-      float[] sums,
       int at,
       int step,
       float[] out,
       int to,
       int stride) {
-    FloatVector a0 = FloatVector.fromArray(F, sums, at);
-    FloatVector a1 = FloatVector.fromArray(F, sums, at + step);
-    FloatVector a2 = FloatVector.fromArray(F, sums, at + 2 * step);
-    FloatVector a3 = FloatVector.fromArray(F, sums, at + 3 * step);
-    FloatVector a4 = FloatVector.fromArray(F, sums, at + 4 * step);
-    FloatVector a5 = FloatVector.fromArray(F, sums, at + 5 * step);
-    FloatVector a6 = FloatVector.fromArray(F, sums, at + 6 * step);
-    FloatVector a7 = FloatVector.fromArray(F, sums, at + 7 * step);
-    FloatVector a8 = FloatVector.fromArray(F, sums, at + 8 * step);
-    FloatVector a9 = FloatVector.fromArray(F, sums, at + 9 * step);
-    FloatVector a10 = FloatVector.fromArray(F, sums, at + 10 * step);
-    FloatVector a11 = FloatVector.fromArray(F, sums, at + 11 * step);
-    FloatVector b0 = FloatVector.fromArray(F, sums, at + HALF);
-    FloatVector b1 = FloatVector.fromArray(F, sums, at + step + HALF);
-    FloatVector b2 = FloatVector.fromArray(F, sums, at + 2 * step + HALF);
-    FloatVector b3 = FloatVector.fromArray(F, sums, at + 3 * step + HALF);
-    FloatVector b4 = FloatVector.fromArray(F, sums, at + 4 * step + HALF);
-    FloatVector b5 = FloatVector.fromArray(F, sums, at + 5 * step + HALF);
-    FloatVector b6 = FloatVector.fromArray(F, sums, at + 6 * step + HALF);
-    FloatVector b7 = FloatVector.fromArray(F, sums, at + 7 * step + HALF);
-    FloatVector b8 = FloatVector.fromArray(F, sums, at + 8 * step + HALF);
-    FloatVector b9 = FloatVector.fromArray(F, sums, at + 9 * step + HALF);
-    FloatVector b10 = FloatVector.fromArray(F, sums, at + 10 * step + HALF);
-    FloatVector b11 = FloatVector.fromArray(F, sums, at + 11 * step + HALF);
+    FloatVector a0 = FloatVector.fromArray(F, floats, at);
+    FloatVector a1 = FloatVector.fromArray(F, floats, at + step);
+    FloatVector a2 = FloatVector.fromArray(F, floats, at + 2 * step);
+    FloatVector a3 = FloatVector.fromArray(F, floats, at + 3 * step);
+    FloatVector a4 = FloatVector.fromArray(F, floats, at + 4 * step);
+    FloatVector a5 = FloatVector.fromArray(F, floats, at + 5 * step);
+    FloatVector a6 = FloatVector.fromArray(F, floats, at + 6 * step);
+    FloatVector a7 = FloatVector.fromArray(F, floats, at + 7 * step);
+    FloatVector a8 = FloatVector.fromArray(F, floats, at + 8 * step);
+    FloatVector a9 = FloatVector.fromArray(F, floats, at + 9 * step);
+    FloatVector a10 = FloatVector.fromArray(F, floats, at + 10 * step);
+    FloatVector a11 = FloatVector.fromArray(F, floats, at + 11 * step);
+    FloatVector b0 = FloatVector.fromArray(F, floats, at + HALF);
+    FloatVector b1 = FloatVector.fromArray(F, floats, at + step + HALF);
+    FloatVector b2 = FloatVector.fromArray(F, floats, at + 2 * step + HALF);
+    FloatVector b3 = FloatVector.fromArray(F, floats, at + 3 * step + HALF);
+    FloatVector b4 = FloatVector.fromArray(F, floats, at + 4 * step + HALF);
+    FloatVector b5 = FloatVector.fromArray(F, floats, at + 5 * step + HALF);
+    FloatVector b6 = FloatVector.fromArray(F, floats, at + 6 * step + HALF);
+    FloatVector b7 = FloatVector.fromArray(F, floats, at + 7 * step + HALF);
+    FloatVector b8 = FloatVector.fromArray(F, floats, at + 8 * step + HALF);
+    FloatVector b9 = FloatVector.fromArray(F, floats, at + 9 * step + HALF);
+    FloatVector b10 = FloatVector.fromArray(F, floats, at + 10 * step + HALF);
+    FloatVector b11 = FloatVector.fromArray(F, floats, at + 11 * step + HALF);
     for (int k = 0; k < n; k++) {
-      int column = k * PANEL + o;
-      FloatVector low = FloatVector.fromArray(F, tile, column);
-      FloatVector high = FloatVector.fromArray(F, tile, column + HALF);
+      int column = tile + k * PANEL;
+      FloatVector low = FloatVector.fromArray(F, floats, column);
+      FloatVector high = FloatVector.fromArray(F, floats, column + HALF);
       int first = from + k * GROUP;
       FloatVector factor = FloatVector.broadcast(F, x[first]);
       a0 = low.fma(factor, a0);
@@ -210,37 +212,36 @@ final class ManyTokens {
 
   /** The same for eight tokens. */
   private static void eight(
-      float[] tile,
-      int o,
+      float[] floats,
+      int tile,
       int n,
       float[] x,
       int from,
-      float[] sums,
       int at,
       int step,
       float[] out,
       int to,
       int stride) {
-    FloatVector a0 = FloatVector.fromArray(F, sums, at);
-    FloatVector a1 = FloatVector.fromArray(F, sums, at + step);
-    FloatVector a2 = FloatVector.fromArray(F, sums, at + 2 * step);
-    FloatVector a3 = FloatVector.fromArray(F, sums, at + 3 * step);
-    FloatVector a4 = FloatVector.fromArray(F, sums, at + 4 * step);
-    FloatVector a5 = FloatVector.fromArray(F, sums, at + 5 * step);
-    FloatVector a6 = FloatVector.fromArray(F, sums, at + 6 * step);
-    FloatVector a7 = FloatVector.fromArray(F, sums, at + 7 * step);
-    FloatVector b0 = FloatVector.fromArray(F, sums, at + HALF);
-    FloatVector b1 = FloatVector.fromArray(F, sums, at + step + HALF);
-    FloatVector b2 = FloatVector.fromArray(F, sums, at + 2 * step + HALF);
-    FloatVector b3 = FloatVector.fromArray(F, sums, at + 3 * step + HALF);
-    FloatVector b4 = FloatVector.fromArray(F, sums, at + 4 * step + HALF);
-    FloatVector b5 = FloatVector.fromArray(F, sums, at + 5 * step + HALF);
-    FloatVector b6 = FloatVector.fromArray(F, sums, at + 6 * step + HALF);
-    FloatVector b7 = FloatVector.fromArray(F, sums, at + 7 * step + HALF);
+    FloatVector a0 = FloatVector.fromArray(F, floats, at);
+    FloatVector a1 = FloatVector.fromArray(F, floats, at + step);
+    FloatVector a2 = FloatVector.fromArray(F, floats, at + 2 * step);
+    FloatVector a3 = FloatVector.fromArray(F, floats, at + 3 * step);
+    FloatVector a4 = FloatVector.fromArray(F, floats, at + 4 * step);
+    FloatVector a5 = FloatVector.fromArray(F, floats, at + 5 * step);
+    FloatVector a6 = FloatVector.fromArray(F, floats, at + 6 * step);
+    FloatVector a7 = FloatVector.fromArray(F, floats, at + 7 * step);
+    FloatVector b0 = FloatVector.fromArray(F, floats, at + HALF);
+    FloatVector b1 = FloatVector.fromArray(F, floats, at + step + HALF);
+    FloatVector b2 = FloatVector.fromArray(F, floats, at + 2 * step + HALF);
+    FloatVector b3 = FloatVector.fromArray(F, floats, at + 3 * step + HALF);
+    FloatVector b4 = FloatVector.fromArray(F, floats, at + 4 * step + HALF);
+    FloatVector b5 = FloatVector.fromArray(F, floats, at + 5 * step + HALF);
+    FloatVector b6 = FloatVector.fromArray(F, floats, at + 6 * step + HALF);
+    FloatVector b7 = FloatVector.fromArray(F, floats, at + 7 * step + HALF);
     for (int k = 0; k < n; k++) {
-      int column = k * PANEL + o;
-      FloatVector low = FloatVector.fromArray(F, tile, column);
-      FloatVector high = FloatVector.fromArray(F, tile, column + HALF);
+      int column = tile + k * PANEL;
+      FloatVector low = FloatVector.fromArray(F, floats, column);
+      FloatVector high = FloatVector.fromArray(F, floats, column + HALF);
       int first = from + k * GROUP;
       FloatVector factor = FloatVector.broadcast(F, x[first]);
       a0 = low.fma(factor, a0);
@@ -287,29 +288,28 @@ final class ManyTokens {
 
   /** The same for four tokens. */
   private static void four(
-      float[] tile,
-      int o,
+      float[] floats,
+      int tile,
       int n,
       float[] x,
       int from,
-      float[] sums,
       int at,
       int step,
       float[] out,
       int to,
       int stride) {
-    FloatVector a0 = FloatVector.fromArray(F, sums, at);
-    FloatVector a1 = FloatVector.fromArray(F, sums, at + step);
-    FloatVector a2 = FloatVector.fromArray(F, sums, at + 2 * step);
-    FloatVector a3 = FloatVector.fromArray(F, sums, at + 3 * step);
-    FloatVector b0 = FloatVector.fromArray(F, sums, at + HALF);
-    FloatVector b1 = FloatVector.fromArray(F, sums, at + step + HALF);
-    FloatVector b2 = FloatVector.fromArray(F, sums, at + 2 * step + HALF);
-    FloatVector b3 = FloatVector.fromArray(F, sums, at + 3 * step + HALF);
+    FloatVector a0 = FloatVector.fromArray(F, floats, at);
+    FloatVector a1 = FloatVector.fromArray(F, floats, at + step);
+    FloatVector a2 = FloatVector.fromArray(F, floats, at + 2 * step);
+    FloatVector a3 = FloatVector.fromArray(F, floats, at + 3 * step);
+    FloatVector b0 = FloatVector.fromArray(F, floats, at + HALF);
+    FloatVector b1 = FloatVector.fromArray(F, floats, at + step + HALF);
+    FloatVector b2 = FloatVector.fromArray(F, floats, at + 2 * step + HALF);
+    FloatVector b3 = FloatVector.fromArray(F, floats, at + 3 * step + HALF);
     for (int k = 0; k < n; k++) {
-      int column = k * PANEL + o;
-      FloatVector low = FloatVector.fromArray(F, tile, column);
-      FloatVector high = FloatVector.fromArray(F, tile, column + HALF);
+      int column = tile + k * PANEL;
+      FloatVector low = FloatVector.fromArray(F, floats, column);
+      FloatVector high = FloatVector.fromArray(F, floats, column + HALF);
       int first = from + k * GROUP;
       FloatVector factor = FloatVector.broadcast(F, x[first]);
       a0 = low.fma(factor, a0);

@@ -127,6 +127,7 @@ public final class PackedMatrix {
   /**
    * Returns a matrix of the same form but another size, of arbitrary weights, always the same:
    * positive and negative ones, of numbers and scales that are neither 0 nor denormal nor endless.
+   * For small ones: an array has to hold it.
    *
    * @throws IllegalArgumentException if the shape does not fit the type
    */
