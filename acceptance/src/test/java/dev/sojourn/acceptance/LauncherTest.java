@@ -66,6 +66,18 @@ class LauncherTest {
   }
 
   @Test
+  void processorWithoutFma_isRefusedInOneLine() throws Exception {
+    ProcessBuilder builder = new ProcessBuilder(ROOT.resolve("sojourn").toString(), "serve");
+    builder.environment().put("JAVA_TOOL_OPTIONS", "-XX:-UseFMA");
+    builder.environment().put("XDG_CACHE_HOME", elsewhere.toString()); // where no model is yet
+    assertThat(finish(1, builder).lines())
+        .filteredOn(line -> !line.startsWith("Picked up") && !line.startsWith("WARNING: Using"))
+        .containsExactly(
+            "sojourn: this CPU has no FMA instructions, or the JVM does not use them"
+                + " (-XX:+UseFMA); Sojourn's engine needs FMA3 on x86 or NEON on ARM");
+  }
+
+  @Test
   void noJdk_saysWhatToInstall() throws Exception {
     Path script = Files.createDirectories(elsewhere.resolve("empty/.mvn")).resolve("find-jdk.sh");
     // The search itself, with nothing to be found in any of its places.

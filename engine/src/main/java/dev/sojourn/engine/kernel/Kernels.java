@@ -44,18 +44,27 @@ public sealed interface Kernels permits ScalarKernels, VectorKernels {
   String WIDTH_PROPERTY = "sojourn.vector.bits";
 
   /**
-   * Returns the fastest implementation for this machine.
+   * Refuses a machine without FMA instructions, on which each product would be a thousand times
+   * slower.
    *
-   * @throws UnsupportedOperationException if the machine has no FMA instructions, without which
-   *     each product would be a thousand times slower
+   * @throws UnsupportedOperationException if the machine has none
    */
-  static Kernels best() {
+  static void checkProcessor() {
     var vm = ManagementFactory.getPlatformMXBean(HotSpotDiagnosticMXBean.class);
     if (vm != null && vm.getVMOption("UseFMA").getValue().equals("false")) {
       throw new UnsupportedOperationException(
           "this CPU has no FMA instructions, or the JVM does not use them (-XX:+UseFMA); Sojourn's"
               + " engine needs FMA3 on x86 or NEON on ARM");
     }
+  }
+
+  /**
+   * Returns the fastest implementation for this machine.
+   *
+   * @throws UnsupportedOperationException as {@link #checkProcessor} does
+   */
+  static Kernels best() {
+    checkProcessor();
     return Integer.getInteger(WIDTH_PROPERTY, -1) == 0 ? new ScalarKernels() : new VectorKernels();
   }
 

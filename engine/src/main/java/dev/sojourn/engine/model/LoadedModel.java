@@ -119,6 +119,15 @@ public final class LoadedModel implements AutoCloseable {
   }
 
   /**
+   * Refuses a machine that could run no model, before one is written or read.
+   *
+   * @throws UnsupportedOperationException if the machine has no FMA instructions
+   */
+  public static void checkProcessor() {
+    Kernels.checkProcessor();
+  }
+
+  /**
    * Packs a model's weights into memory. The file may be closed after.
    *
    * @throws dev.sojourn.engine.weights.ModelFileException if the file is not a model that we know
