@@ -1,11 +1,15 @@
 package dev.sojourn.engine.model;
 
+import com.sun.management.ThreadMXBean;
 import dev.sojourn.core.BlockHasher;
 import dev.sojourn.core.Clock;
 import dev.sojourn.engine.kernel.ComputePool;
 import dev.sojourn.engine.kernel.Kernels;
 import dev.sojourn.engine.weights.Progress;
+import java.lang.System.Logger;
+import java.lang.System.Logger.Level;
 import java.lang.foreign.Arena;
+import java.lang.management.ManagementFactory;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
@@ -58,6 +62,13 @@ final class WarmUp implements AutoCloseable {
 
   private static final String WHAT = "warming up";
 
+  /** Bytes that a thread may allocate in two steps: it allocates none where all goes well. */
+  private static final long MOST_GARBAGE = 16 * 1024;
+
+  private static final Logger LOG = System.getLogger(WarmUp.class.getName());
+
+  private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+
   private final KvType kvType;
   private final Kernels kernels;
   private final CompileQueue queue;
@@ -104,8 +115,27 @@ final class WarmUp implements AutoCloseable {
       compiled = run(layers, pool, 1, 0);
       listener.at(WHAT, Math.min(SMALL_ROUNDS + i + 1, ROUNDS - 1), ROUNDS);
     }
+    warnOfGarbage(layers, pool);
     System.gc(); // of the vectors in boxes that kernels left until they were compiled
     listener.at(WHAT, ROUNDS, ROUNDS);
+  }
+
+  /**
+   * Says so if kernels make objects of their vectors although they are compiled: always on a JVM
+   * that is told not to use C2, seldom where C2 had bad luck (decision 0021).
+   */
+  private void warnOfGarbage(Weights layers, ComputePool pool) {
+    try (Round round = new Round(layers, pool, 1, 0)) {
+      long bytes = round.garbage();
+      if (bytes > MOST_GARBAGE) {
+        LOG.log(
+            Level.WARNING,
+            "this JVM makes objects of vectors, {0} KB of them in two steps of a few layers: answers"
+                + " will be slow. Start again; if it stays so, look for options that keep the JVM"
+                + " from compiling with C2",
+            bytes / 1024);
+      }
+    }
   }
 
   private void runMiniature(Weights outline) {
@@ -178,11 +208,32 @@ final class WarmUp implements AutoCloseable {
         }
         compiled |= step();
       }
-      // The beginning of a prompt beside turns that decode, as in most steps of a server.
+      addBeginning();
+      return step() || compiled;
+    }
+
+    /** Returns the bytes that this thread allocates in a turn's step, and in one of many tokens. */
+    long garbage() {
+      batch.clear();
+      addTurns(1);
+      long garbage = garbageOfStep();
+      addBeginning();
+      return garbage + garbageOfStep();
+    }
+
+    /** Of a step whose buffers have grown. */
+    private long garbageOfStep() {
+      pass.run(batch, kv);
+      long before = THREADS.getCurrentThreadAllocatedBytes();
+      pass.run(batch, kv);
+      return THREADS.getCurrentThreadAllocatedBytes() - before;
+    }
+
+    /** The beginning of a prompt beside turns that decode, as in most steps of a server. */
+    private void addBeginning() {
       batch.clear();
       add(0, BEGINNING, random.nextBoolean());
       addTurns(TURNS);
-      return step() || compiled;
     }
 
     private void addTurns(int turns) {

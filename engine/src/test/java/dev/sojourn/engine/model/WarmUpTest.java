@@ -3,8 +3,10 @@ package dev.sojourn.engine.model;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -70,5 +72,17 @@ class WarmUpTest {
     assertThat(output.substring(warm, output.indexOf(WarmUpProbe.DONE)).lines())
         .noneMatch(ARITHMETIC.asPredicate())
         .noneMatch(THROWN_AWAY.asPredicate());
+  }
+
+  @Test
+  void warmUp_whereVectorsStayObjects_saysSo() throws Exception {
+    List<String> options = new ArrayList<>(OPTIONS);
+    // What C2 did by itself now and then: vectors that go round a loop are objects.
+    options.add("-XX:+UnlockExperimentalVMOptions");
+    options.add("-XX:-EnableVectorReboxing");
+    OtherJvm.Outcome outcome =
+        OtherJvm.run(WarmUpProbe.class, options, directory.toString(), "llama", "Q5_0", "F16");
+    assertThat(outcome.output())
+        .contains("this JVM makes objects of vectors", WarmUpProbe.WARM, WarmUpProbe.DONE);
   }
 }
