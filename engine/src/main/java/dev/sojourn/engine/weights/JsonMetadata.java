@@ -77,23 +77,28 @@ final class JsonMetadata {
   private void add(String key, JsonNode node) {
     Object value = value(node);
     if (value != null) {
-      keyCharacters += key.length();
-      if (keyCharacters > MAX_KEY_CHARACTERS) {
-        throw new ModelFileException.Malformed(
-            file, "keys of at most " + MAX_KEY_CHARACTERS + " characters together", "more");
-      }
       entries.put(key, new ModelMetadata.Entry(value, key, OptionalLong.empty()));
       return;
     }
     String prefix = key.isEmpty() ? "" : key + ".";
     if (node.isObject()) {
-      node.forEachEntry((name, inner) -> add(prefix + name, inner));
+      node.forEachEntry((name, inner) -> add(key(prefix, name), inner));
     } else {
       int index = 0;
       for (JsonNode inner : node) {
-        add(prefix + index++, inner);
+        add(key(prefix, String.valueOf(index++)), inner);
       }
     }
+  }
+
+  /** Makes a member's key, counted also where its value is none: it takes as long to make. */
+  private String key(String prefix, String name) {
+    keyCharacters += prefix.length() + name.length();
+    if (keyCharacters > MAX_KEY_CHARACTERS) {
+      throw new ModelFileException.Malformed(
+          file, "keys of at most " + MAX_KEY_CHARACTERS + " characters together", "more");
+    }
+    return prefix + name;
   }
 
   /** Returns what stands for itself: not an object, nor an array of such or of mixed values. */

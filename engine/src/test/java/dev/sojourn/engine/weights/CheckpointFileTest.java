@@ -23,12 +23,15 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Random;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is said of checkpoints that are damaged, incomplete, or more than we can run. */
 class CheckpointFileTest {
@@ -143,6 +146,19 @@ class CheckpointFileTest {
     Files.deleteIfExists(directory.resolve(INDEX));
     editConfig(old, text);
     refused(message);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0", "null", "{}", "[]"})
+  void open_longKeysThatRepeatInManyMembers_isRefused(String member) throws IOException {
+    String key = "\"" + "k".repeat(49_000) + "\":{";
+    String members =
+        IntStream.range(0, 200)
+            .mapToObj(i -> "\"x" + i + "\":" + member)
+            .collect(Collectors.joining(","));
+    Files.writeString(
+        directory.resolve("config.json"), "{" + key.repeat(20) + members + "}".repeat(21));
+    refused("expected keys of at most");
   }
 
   @Test
