@@ -2,6 +2,8 @@ package dev.sojourn.engine.weights;
 
 import java.nio.file.Path;
 import java.util.OptionalLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Something is wrong with a model file. The message is one line for a person: the file, the byte
@@ -11,6 +13,12 @@ public abstract sealed class ModelFileException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
 
+  private static final int MOST_CHARACTERS = 500;
+
+  /** What would end the line, command the terminal, or turn the text around. */
+  private static final Pattern UNPRINTABLE =
+      Pattern.compile("[\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}]");
+
   private final transient Path file;
   private final transient OptionalLong offset;
   private final String expected;
@@ -18,16 +26,29 @@ public abstract sealed class ModelFileException extends RuntimeException {
 
   private ModelFileException(Path file, OptionalLong offset, String expected, String found) {
     super(
-        file
+        printable(file.toString())
             + (offset.isPresent() ? ", byte " + offset.getAsLong() : "")
             + ": expected "
-            + expected
+            + printable(expected)
             + ", found "
-            + found);
+            + printable(found));
     this.file = file;
     this.offset = offset;
-    this.expected = expected;
-    this.found = found;
+    this.expected = printable(expected);
+    this.found = printable(found);
+  }
+
+  /** Names and values come from the file, which may be anybody's; so may its own name. */
+  private static String printable(String text) {
+    int half = MOST_CHARACTERS / 2;
+    String most =
+        text.length() <= MOST_CHARACTERS
+            ? text
+            : text.substring(0, half) + "..." + text.substring(text.length() - half);
+    return UNPRINTABLE
+        .matcher(most)
+        .replaceAll(
+            found -> Matcher.quoteReplacement("\\u%04x".formatted(found.group().codePointAt(0))));
   }
 
   /** Returns the file. */

@@ -219,7 +219,7 @@ public final class ModelMetadata {
   private static String describe(Object value) {
     return switch (value) {
       case String text when text.length() > 80 -> "text of " + text.length() + " characters";
-      case String text -> '"' + text.replace("\n", "\\n") + '"';
+      case String text -> '"' + text + '"';
       case List<?> list -> "array of " + list.size() + " texts";
       case long[] numbers -> "array of " + numbers.length + " whole numbers";
       case double[] numbers -> "array of " + numbers.length + " numbers";

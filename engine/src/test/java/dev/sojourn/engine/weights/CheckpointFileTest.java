@@ -230,6 +230,35 @@ class CheckpointFileTest {
     refused("a Git LFS pointer");
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "a\\n\\u001b[31m | F8 | tensor \"a\\u000a\\u001b[31m\" to be F32, F16 or BF16, found \"F8\"",
+        "a | F\\n\\u001b[31m | to be F32, F16 or BF16, found \"F\\u000a\\u001b[31m\"",
+        "a | F32\", \"\\u202e\\u0085\": \" | data_offsets, found \"\\u202e\\u0085\" too",
+      })
+  void open_namesThatWouldCommandATerminal_areShownEscaped(String name, String type, String message)
+      throws IOException {
+    single(
+        "{\"" + name + "\":{\"dtype\":\"" + type + "\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4);
+    refused(message);
+  }
+
+  @Test
+  void open_nameAndTypeWithoutEnd_areCutInTheMiddle() throws IOException {
+    String name = "b" + "n".repeat(40_000) + "e";
+    String type = "b" + "t".repeat(40_000) + "e";
+    single(
+        "{\"" + name + "\":{\"dtype\":\"" + type + "\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4);
+    assertThatThrownBy(() -> ModelFile.open(directory).close())
+        .isInstanceOf(ModelFileException.Unsupported.class)
+        .message()
+        .hasSizeLessThan(2000)
+        .containsPattern(
+            "expected tensor \"bn+\\.\\.\\.n+e\" to be F32, F16 or BF16, found \"bt+\\.\\.\\.t+e\"");
+  }
+
   @Test
   void vocabulary_thatDoesNotFit_namesTheFile() throws IOException {
     edit("tokenizer.json", json -> json.replaceFirst("\"type\": \"BPE\"", "\"type\": \"Unigram\""));
