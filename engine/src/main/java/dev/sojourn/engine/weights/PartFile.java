@@ -64,11 +64,9 @@ final class PartFile implements Closeable {
     while (true) {
       String name = Long.toHexString(ThreadLocalRandom.current().nextLong());
       Path path = target.resolveSibling("." + target.getFileName() + "." + name + ".part");
-      OWN.add(path);
-      path.toFile().deleteOnExit(); // for a JVM that is told to stop meanwhile
-      PartFile part = null;
+      PartFile part = new PartFile(target, path, create(path, !sources.isEmpty()));
       try {
-        part = new PartFile(target, path, create(path, !sources.isEmpty()));
+        path.toFile().deleteOnExit(); // for a JVM that is told to stop meanwhile
         part.lock();
         if (Files.exists(path)) { // else another swept it away before it was locked
           part.restrict(sources);
@@ -84,6 +82,7 @@ final class PartFile implements Closeable {
     }
   }
 
+  /** Creates a part that is in {@link #OWN} before others could see it. */
   private static FileChannel create(Path path, boolean ours) throws IOException {
     FileAttribute<?>[] attributes =
         ours && posix(path)
@@ -91,8 +90,14 @@ final class PartFile implements Closeable {
               PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))
             }
             : new FileAttribute<?>[0];
-    return FileChannel.open(
-        path, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), attributes);
+    OWN.add(path);
+    try {
+      return FileChannel.open(
+          path, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), attributes);
+    } catch (IOException | RuntimeException e) {
+      OWN.remove(path);
+      throw e;
+    }
   }
 
   private static boolean posix(Path path) {
