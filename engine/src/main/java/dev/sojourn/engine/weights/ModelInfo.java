@@ -70,6 +70,7 @@ public record ModelInfo(
     ModelMetadata metadata = file.metadata();
     Optional<String> architecture = metadata.findString("general.architecture");
     String key = architecture.orElse("") + '.';
+    String tokens = "tokenizer.ggml.tokens";
     Map<TensorType, Share> types = new EnumMap<>(TensorType.class);
     for (ModelTensor tensor : file.tensors()) {
       types.merge(tensor.type(), new Share(1, tensor.data().byteSize()), Share::plus);
@@ -89,23 +90,31 @@ public record ModelInfo(
         dimension,
         count(metadata, key + "feed_forward_length"),
         heads,
-        orElse(count(metadata, key + "attention.head_count_kv"), heads),
-        orElse(count(metadata, key + "attention.key_length"), quotient(dimension, heads)),
+        countOr(metadata, key + "attention.head_count_kv", heads),
+        countOr(metadata, key + "attention.key_length", quotient(dimension, heads)),
         count(metadata, key + "context_length"),
-        orElse(
-            size(metadata.findStrings("tokenizer.ggml.tokens").map(List::size)),
-            count(metadata, key + "vocab_size")),
+        metadata.has(tokens)
+            ? size(metadata.findStrings(tokens).map(List::size))
+            : count(metadata, key + "vocab_size"),
         file.tokenizer(),
         size(file.chatTemplate().map(String::length)),
         types.keySet().stream().filter(type -> !type.supported()).toList());
   }
 
+  /** Returns a count; empty if it is not one number, as of models whose layers differ. */
   private static OptionalInt count(ModelMetadata metadata, String key) {
-    return metadata.findInteger(key, 0, Integer.MAX_VALUE);
+    ModelMetadata.Entry entry = metadata.entry(key);
+    return entry != null
+            && entry.value() instanceof Long count
+            && count >= 0
+            && count <= Integer.MAX_VALUE
+        ? OptionalInt.of(count.intValue())
+        : OptionalInt.empty();
   }
 
-  private static OptionalInt orElse(OptionalInt first, OptionalInt second) {
-    return first.isPresent() ? first : second;
+  /** Returns a count, or what stands for it where the file has no such key. */
+  private static OptionalInt countOr(ModelMetadata metadata, String key, OptionalInt usual) {
+    return metadata.has(key) ? count(metadata, key) : usual;
   }
 
   private static OptionalInt quotient(OptionalInt of, OptionalInt by) {
