@@ -55,18 +55,14 @@ final class Tensors {
     return file.has(name);
   }
 
-  /** Returns how many rows a matrix has; 1 if it is not there. */
+  /** Returns how many rows a matrix has, which must be there. */
   int rows(String name) {
-    for (ModelTensor tensor : file.tensors()) {
-      if (tensor.name().equals(name)) {
-        if (tensor.rows() > Hyperparameters.MOST) {
-          throw file.wrong(
-              tensor, "at most " + Hyperparameters.MOST + " rows", String.valueOf(tensor.rows()));
-        }
-        return (int) tensor.rows();
-      }
+    ModelTensor tensor = file.tensorOfAnyShape(name);
+    if (tensor.rows() > Hyperparameters.MOST) {
+      throw file.wrong(
+          tensor, "at most " + Hyperparameters.MOST + " rows", String.valueOf(tensor.rows()));
     }
-    return 1;
+    return (int) tensor.rows();
   }
 
   /** Packs {@code name.weight}, and takes {@code name.bias} if the file has it. */

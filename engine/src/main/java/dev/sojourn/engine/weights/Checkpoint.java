@@ -115,13 +115,7 @@ public final class Checkpoint extends ModelFile {
 
   @Override
   public Vocabulary vocabulary() {
-    ModelTensor embeddings =
-        tensors().stream()
-            .filter(tensor -> tensor.name().equals("token_embd.weight"))
-            .findFirst()
-            .orElseThrow(() ->
-                new ModelFileException.Malformed(
-                    path(), "tensor \"model.embed_tokens.weight\"", "no such tensor"));
+    ModelTensor embeddings = tensorOfAnyShape("token_embd.weight");
     if (embeddings.rows() > MAX_VOCABULARY) {
       throw wrong(embeddings, "at most " + MAX_VOCABULARY + " rows", "" + embeddings.rows());
     }

@@ -105,6 +105,19 @@ public abstract sealed class ModelFile implements AutoCloseable permits GgufFile
   }
 
   /**
+   * Returns a tensor of whatever shape and type.
+   *
+   * @throws ModelFileException if there is none
+   */
+  public final ModelTensor tensorOfAnyShape(String name) {
+    ModelTensor tensor = byName.get(name);
+    if (tensor == null) {
+      throw new ModelFileException.Malformed(path, quoted(name), "no such tensor");
+    }
+    return tensor;
+  }
+
+  /**
    * Returns a tensor to compute with, its numbers as they are stored: {@link #order} tells in which
    * order rows are, {@link #vector} makes of a vector what is computed with.
    *

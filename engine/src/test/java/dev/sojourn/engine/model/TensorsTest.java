@@ -65,6 +65,13 @@ class TensorsTest {
         .hasMessageContaining(String.valueOf(number));
   }
 
+  @Test
+  void rows_ofATensorThatIsMissing_areRefusedWithoutAShape() {
+    assertThatThrownBy(() -> take(1, tensors -> tensors.rows("absent.weight")))
+        .isInstanceOf(ModelFileException.class)
+        .hasMessageEndingWith("expected tensor \"absent.weight\", found no such tensor");
+  }
+
   @ParameterizedTest
   @ValueSource(floats = {0, -0f, -1, Float.NaN, Float.POSITIVE_INFINITY})
   void frequencyFactors_withOneThatCannotDivide_areRefused(float number) {
