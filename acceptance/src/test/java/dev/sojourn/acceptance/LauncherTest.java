@@ -15,6 +15,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -65,16 +67,48 @@ class LauncherTest {
         .contains("sojourn: there is no command 'frob'");
   }
 
-  @Test
-  void processorWithoutFma_isRefusedInOneLine() throws Exception {
-    ProcessBuilder builder = new ProcessBuilder(ROOT.resolve("sojourn").toString(), "serve");
-    builder.environment().put("JAVA_TOOL_OPTIONS", "-XX:-UseFMA");
+  @ParameterizedTest
+  @ValueSource(strings = {"serve", "bench engine --quick"})
+  void processorWithoutFma_isRefusedInOneLine(String command) throws Exception {
+    List<String> words = new ArrayList<>(List.of(ROOT.resolve("sojourn").toString()));
+    words.addAll(List.of(command.split(" ")));
+    ProcessBuilder builder = new ProcessBuilder(words);
+    builder.environment().put("SOJOURN_JVM_ARGS", "-XX:-UseFMA");
     builder.environment().put("XDG_CACHE_HOME", elsewhere.toString()); // where no model is yet
     assertThat(finish(1, builder).lines())
-        .filteredOn(line -> !line.startsWith("Picked up") && !line.startsWith("WARNING: Using"))
+        .filteredOn(line -> !line.startsWith("WARNING: Using incubator modules"))
         .containsExactly(
             "sojourn: this CPU has no FMA instructions, or the JVM does not use them"
                 + " (-XX:+UseFMA); Sojourn's engine needs FMA3 on x86 or NEON on ARM");
+  }
+
+  /**
+   * All of a small server within what ENGINE.md's bound leaves to everything but weights and KV.
+   */
+  @Test
+  @EnabledOnOs(OS.LINUX)
+  void serve_whenReady_hasTakenNoMoreMemoryThanItsBound() throws Exception {
+    Path model = elsewhere.resolve("m.gguf");
+    String launcher = ROOT.resolve("sojourn").toString();
+    run(0, launcher, "model", "synth", model.toString());
+    ProcessBuilder builder =
+        new ProcessBuilder(
+            launcher, "serve", "--model", model.toString(), "--kv-tokens", "2048", "--port", "0");
+    Process server = builder.directory(elsewhere.toFile()).redirectErrorStream(true).start();
+    try (BufferedReader says = server.inputReader(UTF_8)) {
+      assertThat(says.lines().anyMatch(line -> line.contains("http://"))).isTrue();
+      Path status = Path.of("/proc/" + server.pid() + "/status");
+      String peak =
+          Files.readAllLines(status).stream()
+              .filter(l -> l.startsWith("VmHWM"))
+              .findAny()
+              .orElseThrow();
+      long kilobytes = Long.parseLong(peak.replaceAll("\\D", ""));
+      assertThat(kilobytes).isLessThan(Files.size(model) * 115 / 100 / 1024 + 300 * 1024);
+    } finally {
+      server.destroy();
+      server.waitFor();
+    }
   }
 
   @Test

@@ -139,6 +139,7 @@ final class BenchEngine extends HelpOption implements Callable<Integer> {
     int used = threads == null ? Runtime.getRuntime().availableProcessors() : threads;
     new Bounds(spec.commandLine()).between("--threads", used, 1, 1024);
     PlotFile drawing = plot == null ? null : PlotFile.at(plot);
+    LocalModel.checkProcessor();
     PrintWriter err = spec.commandLine().getErr();
     ProgressLine progress = new ProgressLine(err, ProgressLine.onTerminal(), Clock.system());
     Path file = model == null ? SyntheticCache.model(SyntheticCache.directory(), progress) : model;

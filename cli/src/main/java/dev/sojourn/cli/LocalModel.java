@@ -46,21 +46,13 @@ final class LocalModel implements AutoCloseable {
    * @throws dev.sojourn.engine.weights.ModelFileException if the file is no model that we can run
    */
   static LocalModel load(ModelOptions options, Path cache, Progress progress) {
-    try {
-      LoadedModel.checkProcessor();
-      Path path = options.model().orElseGet(() -> SyntheticCache.model(cache, progress));
-      String id =
-          options
-              .modelName()
-              .or(() -> options.model().map(LocalModel::nameOf))
-              .orElse(SyntheticCache.NAME);
-      return load(path, id, options, progress);
-    } catch (NotEnoughMemoryException | UnsupportedOperationException e) {
-      throw UserError.failed(String.valueOf(e.getMessage()));
-    }
-  }
-
-  private static LocalModel load(Path path, String id, ModelOptions options, Progress progress) {
+    checkProcessor();
+    Path path = options.model().orElseGet(() -> SyntheticCache.model(cache, progress));
+    String id =
+        options
+            .modelName()
+            .or(() -> options.model().map(LocalModel::nameOf))
+            .orElse(SyntheticCache.NAME);
     try (ModelFile file = ModelFile.open(path)) {
       LoadOptions how = loadOptions(options);
       int pages = pages(options, LoadedModel.kvBytesPerPage(file, how));
@@ -83,6 +75,21 @@ final class LocalModel implements AutoCloseable {
           loaded.close();
         }
       }
+    } catch (NotEnoughMemoryException e) {
+      throw UserError.failed(String.valueOf(e.getMessage()));
+    }
+  }
+
+  /**
+   * Refuses a machine that can run no model, before one is made or read.
+   *
+   * @throws UserError if it has no FMA instructions
+   */
+  static void checkProcessor() {
+    try {
+      LoadedModel.checkProcessor();
+    } catch (UnsupportedOperationException e) {
+      throw UserError.failed(String.valueOf(e.getMessage()));
     }
   }
 
