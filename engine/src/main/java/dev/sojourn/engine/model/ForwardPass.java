@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * bit. Each number is computed by one thread, in one order (see {@link Kernels}); rows never mix
  * but in attention, which reads keys and values from pages only, those of this step included. Each
  * layer writes the keys and values of all rows before any query reads them, and a query reads no
- * position after its own, so slices of one step may read pages that others of it fill.
+ * position after its own, so slices of one step may read pages that earlier ones of it fill.
  *
  * <p>One for a model, shared by its ranks: they take turns on the pool, a step each. A step
  * allocates nothing, but when it is larger than any before.
@@ -112,7 +112,7 @@ final class ForwardPass {
   private void compute() {
     n = rows.count();
     if (w.rows < n) {
-      w = workspace(Math.min(Rows.MOST, Math.max(n, 2 * w.rows)));
+      w = workspace(n);
     }
     nextNorm = layers[0].attentionNorm();
     pool.run(groups(n), embed);

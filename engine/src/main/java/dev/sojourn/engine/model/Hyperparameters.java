@@ -28,6 +28,9 @@ record Hyperparameters(
   /** The greatest width of anything: with {@link Rows#MOST} rows of it an index stays an int. */
   static final int MOST = 1 << 20;
 
+  /** The most heads that share keys and values: memory for their scores is each thread's. */
+  private static final int MOST_OF_A_GROUP = 256;
+
   /**
    * Reads them.
    *
@@ -50,6 +53,11 @@ record Hyperparameters(
     int kvHeads = metadata.findInteger(kvHeadsKey, 1, heads).orElse(heads);
     if (heads % kvHeads != 0) {
       throw metadata.wrong(kvHeadsKey, "a divisor of the " + heads + " heads");
+    }
+    if (heads / kvHeads > MOST_OF_A_GROUP) {
+      throw metadata.wrong(
+          kvHeadsKey,
+          "at least " + Math.ceilDiv(heads, MOST_OF_A_GROUP) + " for " + heads + " heads");
     }
     OptionalInt keyLength = metadata.findInteger(keyKey, 1, 1 << 14);
     if (keyLength.isEmpty() && width % heads != 0) {

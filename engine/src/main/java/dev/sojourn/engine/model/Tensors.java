@@ -71,6 +71,11 @@ final class Tensors {
     return new Linear(weights, optional(name + ".bias", rows));
   }
 
+  /** Packs {@code name.weight}, which has no bias. */
+  Linear unbiased(String name, int rows, int columns) {
+    return new Linear(matrix(name + ".weight", rows, columns), NONE);
+  }
+
   /** Packs {@code name.weight}, and takes {@code name.bias}, which must be there. */
   Linear biased(String name, int rows, int columns) {
     return new Linear(matrix(name + ".weight", rows, columns), vector(name + ".bias", rows));
@@ -104,7 +109,7 @@ final class Tensors {
     if (file.has(name + ".0.weight")) {
       Linear[] numbered = new Linear[depth];
       for (int i = 0; i < depth; i++) {
-        numbered[i] = new Linear(matrix(name + "." + i + ".weight", rows, columns), NONE);
+        numbered[i] = unbiased(name + "." + i, rows, columns);
       }
       return numbered;
     }

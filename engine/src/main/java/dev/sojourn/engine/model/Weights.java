@@ -30,7 +30,7 @@ record Weights(
   static Weights read(Architecture architecture, Hyperparameters parameters, Tensors tensors) {
     int width = parameters.width();
     int vocabulary = tensors.rows("token_embd.weight");
-    Linear embeddings = tensors.linear("token_embd", vocabulary, width);
+    Linear embeddings = tensors.unbiased("token_embd", vocabulary, width);
     List<Rope> ropes = architecture.ropes(tensors, parameters);
     Layer[] layers = new Layer[parameters.layers()];
     for (int i = 0; i < layers.length; i++) {

@@ -209,6 +209,7 @@ class LoadedModelTest {
   /** Each would answer, but not as the model does. */
   @ParameterizedTest
   @CsvSource({
+    "llama, token_embd.bias",
     "llama, blk.1.attn_q_norm.weight",
     "llama, blk.2.attn_q.weight",
     "llama, rope_factors_long.weight",
@@ -313,6 +314,24 @@ class LoadedModelTest {
             .real("llama.attention.layer_norm_rms_epsilon", 1e-6f)
             .tensor("token_embd.weight", TensorType.F32, (_, _) -> {}, 64, 5);
     assertRefused(huge, "llama.attention.head_count");
+  }
+
+  /** Scores of a group's heads are kept by each thread: this one's would take gigabytes. */
+  @Test
+  void load_ofAGroupOfMoreThan256Heads_isRefused() {
+    GgufWriter wide =
+        new GgufWriter()
+            .text("general.architecture", "llama")
+            .whole("llama.context_length", 64)
+            .whole("llama.embedding_length", 1)
+            .whole("llama.block_count", 1)
+            .whole("llama.feed_forward_length", 64)
+            .whole("llama.attention.head_count", 524_288)
+            .whole("llama.attention.head_count_kv", 1)
+            .whole("llama.attention.key_length", 2)
+            .real("llama.attention.layer_norm_rms_epsilon", 1e-6f)
+            .tensor("token_embd.weight", TensorType.F32, (_, _) -> {}, 1, 5);
+    assertRefused(wide, "head_count_kv\" to be at least 2048 for 524288 heads, found 1");
   }
 
   @ParameterizedTest
