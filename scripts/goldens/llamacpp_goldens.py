@@ -1,23 +1,22 @@
 #!/usr/bin/env python3
 """Records what llama.cpp computes on tiny models, for LlamaCppGoldensTest.
 
-Makes a model of each architecture and tensor type with make_gguf.py (given as an argument), or with gguf's writer
-for those that it does not know, or with llama.cpp's quantiser, feeds it a fixed
-sequence of tokens, and writes beside each model what came out: the best logits after every token, all logits at
-the edges of pages, and a greedy continuation with the distance between the two best tokens.
+Feeds each model of a directory a fixed sequence of tokens, and writes beside it what came out: the best logits after
+every token, all logits at the edges of pages, and a greedy continuation with the distance between the two best tokens.
+A model that is there is read and never written, so that a new record is of the same file. Models of OTHERS that are
+not there are made first, with gguf's writer.
 
 llama.cpp rounds activations before it multiplies them with weights that are not F32, so the same is recorded again
 ("exact") for a copy of the model whose weights are expanded to F32: there only the order of summation can differ.
 
 Needs Python 3.11 and: pip install numpy gguf==0.19.0 llama-cpp-python==0.3.36
-usage: llamacpp_goldens.py MAKE_GGUF.py OUT_DIRECTORY
+usage: llamacpp_goldens.py DIRECTORY
 """
 
 import ctypes
 import glob
 import os
 import struct
-import subprocess
 import sys
 import tempfile
 
@@ -29,28 +28,7 @@ TOKENS = 48  # three pages of 16
 GREEDY = 24
 FULL = (0, 15, 16, 47)  # positions whose logits are written in full
 VOCABULARY = 800
-# Shapes differ so that grouped heads, a single KV head, and heads wider than dim / heads are all met.
-SHAPES = {
-    "llama": ["--ffn", "96", "--heads", "4", "--kv", "2"],
-    "qwen2": ["--ffn", "96", "--heads", "4", "--kv", "1"],
-    "qwen3": ["--ffn", "64", "--heads", "4", "--kv", "2", "--head_dim", "32"],
-}
-TYPES = ["f32", "f16", "q8_0", "q4_0"]
-# Types that llama.cpp's own quantiser makes of an F32 model, each on one architecture. Rows of the K types are
-# multiples of 256, so those models have one wide layer; Q4_K_M mixes Q4_K with Q6_K, in two.
-NARROW = ["--layers", "2", "--dim", "64"]
-WIDE = ["--dim", "256", "--ffn", "256", "--heads", "4", "--kv", "1", "--head_dim", "64"]
-QUANTIZED = {
-    "llama-bf16": (llama_cpp.LLAMA_FTYPE_MOSTLY_BF16, [*NARROW, *SHAPES["llama"]]),
-    "llama-q4_1": (llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_1, [*NARROW, *SHAPES["llama"]]),
-    "qwen2-q5_0": (llama_cpp.LLAMA_FTYPE_MOSTLY_Q5_0, [*NARROW, *SHAPES["qwen2"]]),
-    "qwen3-q5_1": (llama_cpp.LLAMA_FTYPE_MOSTLY_Q5_1, [*NARROW, *SHAPES["qwen3"]]),
-    "llama-q4_k": (llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_S, ["--layers", "1", *WIDE]),
-    "qwen2-q5_k": (llama_cpp.LLAMA_FTYPE_MOSTLY_Q5_K_S, ["--layers", "1", *WIDE]),
-    "qwen3-q6_k": (llama_cpp.LLAMA_FTYPE_MOSTLY_Q6_K, ["--layers", "1", *WIDE]),
-    "qwen3-q4_k_m": (llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_M, ["--layers", "2", *WIDE]),
-}
-# Made here: whatever the type, the comparison with the weights as F32 is what proves the architecture.
+# Whatever the type, the comparison with the weights as F32 is what proves the architecture.
 OTHERS = {
     # Seven layers: with a pattern of six the sixth sees all positions; the others see fewer than there are tokens.
     "gemma3": {"layers": 7, "dim": 32, "ffn": 64, "heads": 4, "kv": 2, "head_dim": 16, "window": 20},
@@ -247,57 +225,27 @@ def record(path: str, out) -> None:
     llama.close()
 
 
-def make(make_gguf: str, path: str, architecture: str, kind: str, shape: list[str]) -> None:
-    common = ["--vocab", str(VOCABULARY), "--ctx", "256", "--arch", architecture, "--type", kind]
-    subprocess.run([sys.executable, make_gguf, path, *common, *shape], check=True)
-
-
-def quantize(source: str, path: str, ftype: int) -> None:
-    parameters = llama_cpp.llama_model_quantize_default_params()
-    parameters.ftype = ftype
-    parameters.nthread = 1
-    parameters.pure = ftype != llama_cpp.LLAMA_FTYPE_MOSTLY_Q4_K_M  # all matrices alike, the embedding too
-    failed = llama_cpp.llama_model_quantize(source.encode(), path.encode(), ctypes.byref(parameters))
-    assert not failed, f"cannot quantize {source}"
-
-
-def quantized(make_gguf: str, path: str, name: str) -> None:
-    ftype, shape = QUANTIZED[name]
-    with tempfile.TemporaryDirectory() as scratch:
-        source = os.path.join(scratch, "f32.gguf")
-        make(make_gguf, source, name.split("-")[0], "f32", shape)
-        quantize(source, path, ftype)
-
-
 def record_beside(path: str) -> None:
     with open(path.removesuffix(".gguf") + ".golden", "w", encoding="ascii") as out:
         record(path, out)
 
 
 def main() -> None:
-    make_gguf, directory = sys.argv[1:]
-    os.makedirs(directory, exist_ok=True)
-    for stale in glob.glob(os.path.join(directory, "*.gguf")) + glob.glob(os.path.join(directory, "*.golden")):
-        os.remove(stale)
-    for architecture, shape in SHAPES.items():
-        for kind in TYPES:
-            path = os.path.join(directory, f"{architecture}-{kind}.gguf")
-            make(make_gguf, path, architecture, kind, [*NARROW, *shape])
-            record_beside(path)
+    [directory] = sys.argv[1:]
     for name, shape in OTHERS.items():
         path = os.path.join(directory, f"{name}-f16.gguf")
-        other(path, name, shape)
-        record_beside(path)
+        if not os.path.exists(path):
+            other(path, name, shape)
     for name, tensors in SPLIT.items():
         path = os.path.join(directory, f"{name}-f16.gguf")
-        whole = prompt_logits(model(path), [1, 2, 3])
-        other(path, name, OTHERS[name], tensors)
-        [first] = glob.glob(path.removesuffix(".gguf") + "-00001-of-*.gguf")
-        assert np.array_equal(prompt_logits(model(first), [1, 2, 3]), whole)
-    for name in QUANTIZED:
-        path = os.path.join(directory, f"{name}.gguf")
-        quantized(make_gguf, path, name)
-        record_beside(path)
+        parts = path.removesuffix(".gguf") + "-00001-of-*.gguf"
+        if not glob.glob(parts):
+            other(path, name, OTHERS[name], tensors)
+        [first] = glob.glob(parts)
+        assert np.array_equal(prompt_logits(model(first), [1, 2, 3]), prompt_logits(model(path), [1, 2, 3]))
+    for path in sorted(glob.glob(os.path.join(directory, "*.gguf"))):
+        if "-of-" not in os.path.basename(path):
+            record_beside(path)
 
 
 if __name__ == "__main__":
