@@ -19,7 +19,6 @@ final class WarmUpProbe {
   /** Printed when all steps are done. */
   static final String DONE = "=== done";
 
-  private static final int STEPS = 200;
   private static final int CONTEXTS = 8;
   private static final int LARGER_VOCABULARY = 1_300;
 
@@ -33,7 +32,9 @@ final class WarmUpProbe {
 
   private WarmUpProbe() {}
 
-  /** The arguments: a directory for the model's file, an architecture, its type, the KV's. */
+  /**
+   * The arguments: a directory for the model's file, an architecture, its type, the KV's, steps.
+   */
   public static void main(String... arguments) {
     TinyModel model = TinyModel.of(arguments[1], TensorType.valueOf(arguments[2]));
     KvType kvType = KvType.valueOf(arguments[3]);
@@ -42,20 +43,20 @@ final class WarmUpProbe {
         LoadedModel loaded = LoadedModel.loadWarm(file, options, Progress.NONE);
         ModelRunner runner = loaded.newRunner(CONTEXTS * TinyModel.CONTEXT / 16)) {
       System.out.println(WARM);
-      serve(runner);
+      serve(runner, Integer.parseInt(arguments[4]));
       System.out.println(DONE);
     }
   }
 
   /** Runs what a server runs: chunks of prompts beside sequences that decode, and draws tokens. */
-  private static void serve(ModelRunner runner) {
+  private static void serve(ModelRunner runner, int steps) {
     Sampler sampler = new Sampler(runner.vocabularySize());
     Random random = new Random(3);
     Sampler larger = new Sampler(LARGER_VOCABULARY);
     float[] logits = new float[LARGER_VOCABULARY];
     StepBatch batch = new StepBatch(runner.vocabularySize());
     int[] length = new int[CONTEXTS];
-    for (int step = 0; step < STEPS; step++) {
+    for (int step = 0; step < steps; step++) {
       batch.clear();
       for (int i = 0; i < CONTEXTS; i++) {
         if (random.nextInt(1 + i) == 0) {

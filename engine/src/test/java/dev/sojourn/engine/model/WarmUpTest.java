@@ -60,7 +60,8 @@ class WarmUpTest {
   void warmUp_done_leavesNoArithmeticToCompile(String architecture, String type, String kvType)
       throws Exception {
     OtherJvm.Outcome outcome =
-        OtherJvm.run(WarmUpProbe.class, OPTIONS, directory.toString(), architecture, type, kvType);
+        OtherJvm.run(
+            WarmUpProbe.class, OPTIONS, directory.toString(), architecture, type, kvType, "200");
     assertThat(outcome.exitCode()).as(outcome.output()).isZero();
     // Cut in the text: C2's threads write while the program does, perhaps into its line.
     String output = outcome.output();
@@ -81,7 +82,7 @@ class WarmUpTest {
     options.add("-XX:+UnlockExperimentalVMOptions");
     options.add("-XX:-EnableVectorReboxing");
     OtherJvm.Outcome outcome =
-        OtherJvm.run(WarmUpProbe.class, options, directory.toString(), "llama", "Q5_0", "F16");
+        OtherJvm.run(WarmUpProbe.class, options, directory.toString(), "llama", "Q5_0", "F16", "0");
     assertThat(outcome.output())
         .contains("this JVM makes objects of vectors", WarmUpProbe.WARM, WarmUpProbe.DONE);
   }
