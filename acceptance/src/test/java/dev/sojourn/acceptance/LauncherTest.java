@@ -82,9 +82,7 @@ class LauncherTest {
                 + " (-XX:+UseFMA); Sojourn's engine needs FMA3 on x86 or NEON on ARM");
   }
 
-  /**
-   * All of a small server within what ENGINE.md's bound leaves to everything but weights and KV.
-   */
+  /** 1.15 times the weights and 300 MB, at any time so far: with no KV in use yet. */
   @Test
   @EnabledOnOs(OS.LINUX)
   void serve_whenReady_hasTakenNoMoreMemoryThanItsBound() throws Exception {

@@ -245,9 +245,8 @@ public final class LoadedModel implements AutoCloseable {
           "a token takes " + shape.kvBytesPerPage() / BlockHasher.BLOCK + " bytes: ask for fewer");
       KvCache kv =
           new KvCache(options.kvType(), shape.layers(), shape.kvHeads(), shape.headDim(), pages);
-      ModelRunner runner = new CpuRunner(pass, kv, shape, pages, () -> promised.addAndGet(-bytes));
       created = true;
-      return runner;
+      return new CpuRunner(pass, kv, shape, pages, () -> promised.addAndGet(-bytes));
     } finally {
       if (!created) {
         promised.addAndGet(-bytes);
