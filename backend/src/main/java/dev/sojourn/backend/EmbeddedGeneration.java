@@ -8,19 +8,21 @@ import dev.sojourn.engine.sample.TopLogprobs;
 import dev.sojourn.text.Detokenizer;
 import dev.sojourn.text.TokenBytes;
 import java.util.ArrayDeque;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A turn's events on their way from the engine thread to the thread that reads them, where ids
- * become text. The queue holds at most as many events as the turn may sample tokens, and three.
+ * become text.
+ *
+ * <p>The engine thread makes no object for a token: tokens wait as numbers, at most as many as the
+ * turn may sample. And the reader waits for a monitor, since a virtual thread that is notified is
+ * scheduled by a thread of the JVM's; one that is unparked, as by a queue of the JDK's, is
+ * scheduled by who unparks it, with a new task.
  */
 final class EmbeddedGeneration implements TurnSink, Generation {
 
-  /** An event as the engine tells it. */
-  private sealed interface Told {
-
-    record Accepted() implements Told {}
+  /** An event as the engine told it. */
+  sealed interface Told {
 
     record Ready(Event event) implements Told {}
 
@@ -29,9 +31,14 @@ final class EmbeddedGeneration implements TurnSink, Generation {
     record Finished(TurnEnd end) implements Told {}
   }
 
-  private final BlockingQueue<Told> queue = new LinkedBlockingQueue<>();
   private final TokenBytes spelling;
   private final Runnable cancel;
+
+  // What is told and not read yet; under this object's monitor:
+  private boolean accepted;
+  private @Nullable Told start;
+  private final SampledTokens sampled = new SampledTokens();
+  private @Nullable Told end; // stays
 
   // The reader's:
   private final Detokenizer text;
@@ -48,15 +55,20 @@ final class EmbeddedGeneration implements TurnSink, Generation {
 
   /** Waits until the engine has accepted the turn; throws its refusal. */
   void awaitAccepted() throws InterruptedException {
-    Told first;
     try {
-      first = queue.take();
+      awaitAnswer();
     } catch (InterruptedException e) {
-      cancel.run();
+      cancel.run(); // may tell other turns something: not under this one's monitor
       awaitEnd();
       throw e;
     }
-    if (first instanceof Told.Ready(Event.Failed(Fault fault))) {
+  }
+
+  private synchronized void awaitAnswer() throws InterruptedException {
+    while (!accepted && end == null) {
+      wait();
+    }
+    if (!accepted && end instanceof Told.Ready(Event.Failed(Fault fault))) {
       throw fault.asException();
     }
   }
@@ -66,8 +78,7 @@ final class EmbeddedGeneration implements TurnSink, Generation {
     if (over) {
       throw new IllegalStateException("the generation is over");
     }
-    return switch (queue.take()) {
-      case Told.Accepted _ -> throw new IllegalStateException("accepted twice");
+    return switch (take()) {
       case Told.Sampled(int id, float logprob, TopLogprobs top, int visibleBytes) ->
           new Event.Token(
               id, logprob, top, text.append(id, visibleBytes), settled(id, visibleBytes));
@@ -75,11 +86,29 @@ final class EmbeddedGeneration implements TurnSink, Generation {
         over = event instanceof Event.Failed;
         yield event;
       }
-      case Told.Finished(TurnEnd end) -> {
+      case Told.Finished(TurnEnd turnEnd) -> {
         over = true;
-        yield new Event.Ended(end, text.finish(end.visibleBytes()));
+        yield new Event.Ended(turnEnd, text.finish(turnEnd.visibleBytes()));
       }
     };
+  }
+
+  /** Waits for what is next in the order of {@link TurnSink}. */
+  private synchronized Told take() throws InterruptedException {
+    while (true) {
+      if (start != null) {
+        Told first = start;
+        start = null;
+        return first;
+      }
+      if (!sampled.isEmpty()) {
+        return sampled.remove();
+      }
+      if (end != null) {
+        return end;
+      }
+      wait();
+    }
   }
 
   /** Counts the tokens whose bytes may all be seen. */
@@ -99,38 +128,41 @@ final class EmbeddedGeneration implements TurnSink, Generation {
   }
 
   @Override
-  public void accepted() {
-    queue.add(new Told.Accepted());
+  public synchronized void accepted() {
+    accepted = true;
+    notify();
   }
 
   @Override
-  public void started(TurnStart start) {
-    queue.add(new Told.Ready(new Event.Started(start)));
+  public synchronized void started(TurnStart start) {
+    this.start = new Told.Ready(new Event.Started(start));
+    notify();
   }
 
   @Override
-  public void token(int id, float logprob, TopLogprobs top, int visibleBytes) {
-    queue.add(new Told.Sampled(id, logprob, top, visibleBytes));
+  public synchronized void token(int id, float logprob, TopLogprobs top, int visibleBytes) {
+    sampled.add(id, logprob, top, visibleBytes);
+    notify();
   }
 
   @Override
-  public void finished(TurnEnd end) {
-    queue.add(new Told.Finished(end));
+  public synchronized void finished(TurnEnd end) {
+    this.end = new Told.Finished(end);
+    notify();
   }
 
   @Override
-  public void failed(Fault fault) {
-    queue.add(new Told.Ready(new Event.Failed(fault)));
+  public synchronized void failed(Fault fault) {
+    end = new Told.Ready(new Event.Failed(fault));
+    notify();
   }
 
   /** Waits, a step at most, until the engine has let go of a cancelled turn. */
-  private void awaitEnd() {
+  private synchronized void awaitEnd() {
     boolean interrupted = false;
-    Told told = new Told.Accepted();
-    while (!(told instanceof Told.Finished)
-        && !(told instanceof Told.Ready(Event.Failed(Fault _)))) {
+    while (end == null) {
       try {
-        told = queue.take();
+        wait();
       } catch (InterruptedException e) {
         interrupted = true;
       }

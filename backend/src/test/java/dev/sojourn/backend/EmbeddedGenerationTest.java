@@ -19,6 +19,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -70,6 +71,51 @@ final class EmbeddedGenerationTest {
     assertThat(generation.next()).isEqualTo(token(1, "", 0));
     assertThat(generation.next())
         .isInstanceOfSatisfying(Event.Ended.class, e -> assertThat(e.text()).isEqualTo("hel"));
+  }
+
+  @Test
+  void next_byAReaderThatIsSlower_givesEachTokenInItsOrder() throws Exception {
+    int tokens = 100;
+    generation.accepted();
+    sample(1, 3);
+    generation.awaitAccepted();
+    for (int i = 2; i <= tokens; i++) { // one is read of each two that come
+      sample(1, 3 * i);
+      if (i % 2 == 0) {
+        assertThat(generation.next()).isEqualTo(token(1, "llo", i / 2));
+      }
+    }
+    for (int i = tokens / 2 + 1; i <= tokens; i++) {
+      assertThat(generation.next()).isEqualTo(token(1, "llo", i));
+    }
+    sample(0, 3 * tokens + 2);
+    assertThat(generation.next()).isEqualTo(token(0, "he", tokens + 1));
+  }
+
+  @Test
+  void next_byAVirtualThread_sleepsThroughNoTokenAndNoEnd() throws Exception {
+    int tokens = 50_000;
+    Semaphore reads = new Semaphore(0);
+    CompletableFuture<Integer> settled = new CompletableFuture<>();
+    Thread.ofVirtual()
+        .start(() -> {
+          try {
+            int last = 0;
+            while (generation.next() instanceof Event.Token token) {
+              last = token.settled();
+              reads.release();
+            }
+            settled.complete(last);
+          } catch (InterruptedException | RuntimeException e) {
+            settled.completeExceptionally(e);
+          }
+        });
+    for (int i = 1; i <= tokens; i++) { // now the reader waits for one, now it has some to read
+      sample(1, 3 * i);
+      reads.acquire(i % 8 < 4 ? 1 : i % 8 == 7 ? 4 : 0);
+    }
+    generation.finished(end(FinishReason.LENGTH, 3 * tokens));
+    assertThat(settled.get()).isEqualTo(tokens);
   }
 
   @Test
