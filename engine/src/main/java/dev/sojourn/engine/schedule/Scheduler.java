@@ -430,7 +430,8 @@ public final class Scheduler {
   private void compute() {
     batch.clear();
     computed.clear();
-    for (Turn turn : running) {
+    for (int i = 0; i < running.size(); i++) {
+      Turn turn = running.get(i);
       if (turn.chunk > 0) {
         turn.context().addTo(batch, turn.chunk);
         computed.add(turn);
@@ -459,7 +460,8 @@ public final class Scheduler {
     }
     failures = 0;
     tally.computedTokens += batch.tokens();
-    for (Turn turn : computed) {
+    for (int slice = 0; slice < computed.size(); slice++) {
+      Turn turn = computed.get(slice);
       turn.context().advance(turn.chunk);
     }
     for (int slice = 0; slice < computed.size(); slice++) {

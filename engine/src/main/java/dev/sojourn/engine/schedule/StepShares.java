@@ -18,7 +18,9 @@ final class StepShares {
   /** Sets {@link Turn#chunk} of each turn, which stand in order of rank. */
   void share(List<Turn> running) {
     boolean anyLong = false;
-    for (Turn turn : running) {
+    // By index, as in all loops of a step: iterators are garbage until C2 has compiled them.
+    for (int i = 0; i < running.size(); i++) {
+      Turn turn = running.get(i);
       turn.chunk = turn.remaining() == 1 ? 1 : 0;
       anyLong |= isLong(turn);
     }
@@ -31,7 +33,8 @@ final class StepShares {
   /** Gives to the long or to the short ones, and returns what is left. */
   private int give(List<Turn> running, int budget, boolean toLong) {
     int left = budget;
-    for (Turn turn : running) {
+    for (int i = 0; i < running.size(); i++) {
+      Turn turn = running.get(i);
       if (turn.remaining() > 1 && isLong(turn) == toLong) {
         int more = Math.min(left, turn.remaining() - turn.chunk);
         turn.chunk += more;
