@@ -82,10 +82,10 @@ class LauncherTest {
                 + " (-XX:+UseFMA); Sojourn's engine needs FMA3 on x86 or NEON on ARM");
   }
 
-  /** 1.15 times the weights and 300 MB, at any time so far: with no KV in use yet. */
+  /** 1.15 times the weights and 300 MB, at any time so far: with no KV in use yet, nor the file. */
   @Test
   @EnabledOnOs(OS.LINUX)
-  void serve_whenReady_hasTakenNoMoreMemoryThanItsBound() throws Exception {
+  void serve_whenReady_hasTakenNoMoreMemoryThanItsBoundAndLetGoOfTheFile() throws Exception {
     Path model = elsewhere.resolve("m.gguf");
     String launcher = ROOT.resolve("sojourn").toString();
     run(0, launcher, "model", "synth", model.toString());
@@ -103,6 +103,9 @@ class LauncherTest {
               .orElseThrow();
       long kilobytes = Long.parseLong(peak.replaceAll("\\D", ""));
       assertThat(kilobytes).isLessThan(Files.size(model) * 115 / 100 / 1024 + 300 * 1024);
+      assertThat(Files.readString(Path.of("/proc/" + server.pid() + "/maps")))
+          .contains("/libjvm.so") // as a file is named there
+          .doesNotContain(model.getFileName().toString());
     } finally {
       server.destroy();
       server.waitFor();

@@ -38,8 +38,11 @@ public abstract sealed class ModelFileException extends RuntimeException {
     this.found = printable(found);
   }
 
-  /** Names and values come from the file, which may be anybody's; so may its own name. */
-  private static String printable(String text) {
+  /**
+   * Returns a text for people to read, as one line: names and values come from the file, which may
+   * be anybody's; so may its own name.
+   */
+  static String printable(String text) {
     int half = MOST_CHARACTERS / 2;
     String most =
         text.length() <= MOST_CHARACTERS

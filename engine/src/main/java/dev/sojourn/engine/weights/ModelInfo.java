@@ -9,7 +9,8 @@ import java.util.OptionalInt;
 
 /**
  * What a model file holds, for a person who asks before loading it. Also files that cannot be
- * loaded have one, as far as they can be read: what a file does not say is empty.
+ * loaded have one, as far as they can be read: what a file does not say is empty. Its texts are
+ * made fit to print.
  *
  * @param file where it is
  * @param bytes the file's size
@@ -81,8 +82,8 @@ public record ModelInfo(
         file.path(),
         file.size(),
         file.format(),
-        architecture,
-        metadata.findString("general.name"),
+        architecture.map(ModelFileException::printable),
+        metadata.findString("general.name").map(ModelFileException::printable),
         file.tensors().stream().mapToLong(ModelTensor::elements).sum(),
         file.tensors().size(),
         types,
@@ -96,7 +97,7 @@ public record ModelInfo(
         metadata.has(tokens)
             ? size(metadata.findStrings(tokens).map(List::size))
             : count(metadata, key + "vocab_size"),
-        file.tokenizer(),
+        file.tokenizer().map(ModelFileException::printable),
         size(file.chatTemplate().map(String::length)),
         types.keySet().stream().filter(type -> !type.supported()).toList());
   }

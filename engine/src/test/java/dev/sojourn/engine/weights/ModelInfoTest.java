@@ -49,6 +49,12 @@ class ModelInfoTest {
     assertThat(info.headDimension()).hasValue(8);
   }
 
+  @Test
+  void of_nameWithControlCharacters_showsThemAsTheyAreWrittenInJava() {
+    ModelInfo info = info(new GgufWriter().text("general.name", "a\u001b[2Jb\nname: c"));
+    assertThat(info.name()).hasValue("a\\u001b[2Jb\\u000aname: c");
+  }
+
   private ModelInfo info(GgufWriter model) {
     Path path = directory.resolve("m.gguf");
     model.text("general.architecture", "x").write(path, Progress.NONE);
