@@ -2,6 +2,7 @@ package dev.sojourn.jmh;
 
 import dev.sojourn.engine.kernel.ComputePool;
 import dev.sojourn.engine.kernel.Kernels;
+import dev.sojourn.engine.kernel.LargeMemory;
 import dev.sojourn.engine.kernel.PackedMatrix;
 import dev.sojourn.engine.kernel.ProductScratch;
 import dev.sojourn.engine.kernel.WeightType;
@@ -49,6 +50,7 @@ public class ProductBenchmark {
   public String shape = "";
 
   private final Arena arena = Arena.ofShared();
+  private final LargeMemory memory = new LargeMemory(arena); // huge pages, as a model's weights
   private final Kernels kernels = Kernels.best();
   private final ProductScratch scratch = new ProductScratch();
   private PackedMatrix[] matrices = {};
@@ -70,7 +72,7 @@ public class ProductBenchmark {
         source.set(ValueLayout.JAVA_BYTE, i, (byte) (i * 31 % 61)); // halves of it are finite
       }
       matrices = new PackedMatrix[Math.toIntExact(Math.ceilDiv(BYTES, bytes))];
-      Arrays.setAll(matrices, _ -> PackedMatrix.pack(type, source, rows, columns, arena, pool));
+      Arrays.setAll(matrices, _ -> PackedMatrix.pack(type, source, rows, columns, memory, pool));
     }
     int room = Math.ceilDiv(tokens, Kernels.GROUP) * Kernels.GROUP;
     x = new float[room * columns];
