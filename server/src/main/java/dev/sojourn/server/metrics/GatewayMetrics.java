@@ -15,6 +15,7 @@ import io.prometheus.metrics.core.metrics.GaugeWithCallback;
 import io.prometheus.metrics.core.metrics.Histogram;
 import io.prometheus.metrics.expositionformats.PrometheusTextFormatWriter;
 import io.prometheus.metrics.model.registry.PrometheusRegistry;
+import io.prometheus.metrics.model.snapshots.MetricSnapshots;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -145,14 +146,15 @@ public final class GatewayMetrics implements RequestLog {
    * some 9 MB a scrape.
    */
   public Reply scrape() {
-    return CompletableFuture.supplyAsync(this::exposition).join();
+    MetricSnapshots now = registry.scrape();
+    return CompletableFuture.supplyAsync(() -> written(now)).join();
   }
 
-  private Reply exposition() {
+  private static Reply written(MetricSnapshots metrics) {
     ByteArrayOutputStream text = new ByteArrayOutputStream();
     PrometheusTextFormatWriter writer = PrometheusTextFormatWriter.create();
     try {
-      writer.write(text, registry.scrape());
+      writer.write(text, metrics);
     } catch (IOException e) {
       throw new UncheckedIOException("writing to memory", e);
     }
