@@ -1,5 +1,7 @@
 package dev.sojourn.backend;
 
+import static java.util.Objects.requireNonNull;
+
 import dev.sojourn.core.Fault;
 import dev.sojourn.engine.TurnEnd;
 import dev.sojourn.engine.TurnSink;
@@ -21,12 +23,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class EmbeddedGeneration implements TurnSink, Generation {
 
-  /** An event as the engine told it. */
-  sealed interface Told {
+  /** What the engine told, but for tokens. */
+  private sealed interface Told {
 
     record Ready(Event event) implements Told {}
-
-    record Sampled(int id, float logprob, TopLogprobs top, int visibleBytes) implements Told {}
 
     record Finished(TurnEnd end) implements Told {}
   }
@@ -41,6 +41,7 @@ final class EmbeddedGeneration implements TurnSink, Generation {
   private @Nullable Told end; // stays
 
   // The reader's:
+  private final SampledTokens.Removed token = new SampledTokens.Removed();
   private final Detokenizer text;
   private final ArrayDeque<Integer> unsettledEnds = new ArrayDeque<>(); // in bytes of the output
   private int spelled; // bytes
@@ -65,6 +66,7 @@ final class EmbeddedGeneration implements TurnSink, Generation {
   }
 
   private synchronized void awaitAnswer() throws InterruptedException {
+    refuseIfInterrupted();
     while (!accepted && end == null) {
       wait();
     }
@@ -79,9 +81,13 @@ final class EmbeddedGeneration implements TurnSink, Generation {
       throw new IllegalStateException("the generation is over");
     }
     return switch (take()) {
-      case Told.Sampled(int id, float logprob, TopLogprobs top, int visibleBytes) ->
+      case null ->
           new Event.Token(
-              id, logprob, top, text.append(id, visibleBytes), settled(id, visibleBytes));
+              token.id,
+              token.logprob,
+              token.top,
+              text.append(token.id, token.visibleBytes),
+              settled(token.id, token.visibleBytes));
       case Told.Ready(Event event) -> {
         over = event instanceof Event.Failed;
         yield event;
@@ -93,21 +99,31 @@ final class EmbeddedGeneration implements TurnSink, Generation {
     };
   }
 
-  /** Waits for what is next in the order of {@link TurnSink}. */
-  private synchronized Told take() throws InterruptedException {
-    while (true) {
-      if (start != null) {
-        Told first = start;
-        start = null;
-        return first;
-      }
-      if (!sampled.isEmpty()) {
-        return sampled.remove();
-      }
-      if (end != null) {
-        return end;
-      }
+  /**
+   * Waits for what is next in the order of {@link TurnSink}; of a token, which is {@link #token}
+   * then, returns null. Makes no object, as the engine thread may wait for the monitor.
+   */
+  private synchronized @Nullable Told take() throws InterruptedException {
+    refuseIfInterrupted();
+    while (start == null && sampled.isEmpty() && end == null) {
       wait();
+    }
+    if (start != null) {
+      Told first = start;
+      start = null;
+      return first;
+    }
+    if (!sampled.isEmpty()) {
+      sampled.removeTo(token);
+      return null;
+    }
+    return requireNonNull(end);
+  }
+
+  /** Also where nobody has to wait: who reads is told at the next event, however many there are. */
+  private static void refuseIfInterrupted() throws InterruptedException {
+    if (Thread.interrupted()) {
+      throw new InterruptedException();
     }
   }
 

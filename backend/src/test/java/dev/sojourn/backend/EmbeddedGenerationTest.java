@@ -75,21 +75,40 @@ final class EmbeddedGenerationTest {
 
   @Test
   void next_byAReaderThatIsSlower_givesEachTokenInItsOrder() throws Exception {
-    int tokens = 100;
     generation.accepted();
-    sample(1, 3);
     generation.awaitAccepted();
-    for (int i = 2; i <= tokens; i++) { // one is read of each two that come
-      sample(1, 3 * i);
-      if (i % 2 == 0) {
-        assertThat(generation.next()).isEqualTo(token(1, "llo", i / 2));
+    int read = 0;
+    for (int i = 1; i <= 400; i++) {
+      sampleNumbered(i);
+      if (i % 2 == 0 || i > 200) { // from half as many to as many as come: 100 wait in the end
+        read++;
+        assertThat(generation.next()).isEqualTo(numbered(read));
       }
     }
-    for (int i = tokens / 2 + 1; i <= tokens; i++) {
-      assertThat(generation.next()).isEqualTo(token(1, "llo", i));
+    while (read < 400) {
+      read++;
+      assertThat(generation.next()).isEqualTo(numbered(read));
     }
-    sample(0, 3 * tokens + 2);
-    assertThat(generation.next()).isEqualTo(token(0, "he", tokens + 1));
+  }
+
+  @Test
+  void next_interruptedWithTokensToRead_throwsAndLosesNone() throws Exception {
+    generation.accepted();
+    sample(1, 3);
+    Thread.currentThread().interrupt();
+    assertThatThrownBy(generation::next).isInstanceOf(InterruptedException.class);
+    assertThat(generation.next()).isEqualTo(token(1, "llo", 1));
+  }
+
+  @Test
+  void next_ofATurnThatFails_givesItsTokensFirst() throws Exception {
+    Fault fault = new Fault.Internal("the model failed");
+    generation.accepted();
+    sample(1, 3);
+    generation.failed(fault);
+    generation.awaitAccepted();
+    assertThat(generation.next()).isEqualTo(token(1, "llo", 1));
+    assertThat(generation.next()).isEqualTo(new Event.Failed(fault));
   }
 
   @Test
@@ -148,6 +167,15 @@ final class EmbeddedGenerationTest {
     ending.countDown();
     generation.finished(end(FinishReason.CANCELLED, 0));
     assertThat(sawEnd.get()).isTrue();
+  }
+
+  /** "he" and "llo" by turns, each with its number for a log probability. */
+  private void sampleNumbered(int i) {
+    generation.token(i % 2, -i, TopLogprobs.NONE, i / 2 * 5 + i % 2 * 3);
+  }
+
+  private static Event.Token numbered(int i) {
+    return new Event.Token(i % 2, -i, TopLogprobs.NONE, i % 2 == 0 ? "he" : "llo", i);
   }
 
   private void sample(int id, int visibleBytes) {

@@ -5,7 +5,8 @@ import dev.sojourn.engine.sample.TopLogprobs;
 
 /**
  * Where a turn's events go: {@code accepted? started? token* (finished | failed)}, in this order.
- * Called by the engine thread, which must not be blocked: an implementation puts into a queue.
+ * Called by the engine thread, which must not be blocked: an implementation leaves things to be
+ * read.
  */
 public interface TurnSink {
 

@@ -33,8 +33,9 @@ final class KvEventFeed {
   }
 
   void emit(KvEvent event) {
-    for (Consumer<KvEvent> subscriber : subscribers) {
-      tell(subscriber, event);
+    List<Consumer<KvEvent>> present = subscribers;
+    for (int i = 0; i < present.size(); i++) {
+      tell(present.get(i), event);
     }
   }
 

@@ -115,8 +115,8 @@ final class Admission {
   /** Returns how many pages are neither in use nor set aside for running turns. */
   private int availablePages(List<Turn> running) {
     int available = pool.capacity() - pool.count(PageState.IN_USE);
-    for (Turn turn : running) {
-      available -= pagesToCome(turn);
+    for (int i = 0; i < running.size(); i++) { // each step, as long as anything waits
+      available -= pagesToCome(running.get(i));
     }
     return available;
   }

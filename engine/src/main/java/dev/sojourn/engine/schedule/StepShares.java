@@ -18,7 +18,7 @@ final class StepShares {
   /** Sets {@link Turn#chunk} of each turn, which stand in order of rank. */
   void share(List<Turn> running) {
     boolean anyLong = false;
-    // By index, as in all loops of a step: iterators are garbage until C2 has compiled them.
+    // By index, as in what each step does: iterators are garbage until C2 has compiled them.
     for (int i = 0; i < running.size(); i++) {
       Turn turn = running.get(i);
       turn.chunk = turn.remaining() == 1 ? 1 : 0;
