@@ -162,15 +162,21 @@ final class EmbeddedGeneration implements TurnSink, Generation {
   }
 
   @Override
-  public synchronized void finished(TurnEnd end) {
-    this.end = new Told.Finished(end);
-    notify();
+  public void finished(TurnEnd end) {
+    end(new Told.Finished(end));
   }
 
   @Override
-  public synchronized void failed(Fault fault) {
-    end = new Told.Ready(new Event.Failed(fault));
-    notify();
+  public void failed(Fault fault) {
+    end(new Told.Ready(new Event.Failed(fault)));
+  }
+
+  /** The first end counts: an engine that dies fails turns that it may have told of another. */
+  private synchronized void end(Told how) {
+    if (end == null) {
+      end = how;
+      notify();
+    }
   }
 
   /** Waits, a step at most, until the engine has let go of a cancelled turn. */

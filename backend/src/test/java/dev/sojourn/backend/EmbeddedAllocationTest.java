@@ -126,18 +126,21 @@ final class EmbeddedAllocationTest {
     long bytes = 0;
     long steps = 0;
     int tokens = 0;
+    boolean together = true;
     while (!(generation.next() instanceof Event.Ended)) {
       tokens++;
       if (tokens == FROM) {
         bytes = -THREADS.getThreadAllocatedBytes(engineThread);
         steps = -worker.stats(0).steps();
+        together = worker.stats(0).running() == TURNS;
       } else if (tokens == TO) { // if anything comes between, then on the side of more bytes
         steps += worker.stats(0).steps();
         bytes += THREADS.getThreadAllocatedBytes(engineThread);
+        together &= worker.stats(0).running() == TURNS;
       }
     }
     boolean kept = Math.abs(steps - (TO - FROM)) < 10; // the engine was not far ahead
-    return kept ? (double) bytes / steps : Double.MAX_VALUE;
+    return together && kept ? (double) bytes / steps : Double.MAX_VALUE;
   }
 
   private TurnRequest request() {

@@ -108,12 +108,13 @@ final class EmbeddedGenerationTest {
     generation.failed(fault);
     generation.awaitAccepted();
     assertThat(generation.next()).isEqualTo(token(1, "llo", 1));
+    generation.failed(new Fault.Internal("the engine died"));
     assertThat(generation.next()).isEqualTo(new Event.Failed(fault));
   }
 
   @Test
   void next_byAVirtualThread_sleepsThroughNoTokenAndNoEnd() throws Exception {
-    int tokens = 50_000;
+    int tokens = 20_000;
     Semaphore reads = new Semaphore(0);
     CompletableFuture<Integer> settled = new CompletableFuture<>();
     Thread.ofVirtual()
